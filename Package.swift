@@ -1,0 +1,61 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Layers; arrows only ever point down (docs/architecture.md). The build is run with
+// `--explicit-target-dependency-import-check error`, so an import not listed here does not compile.
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
+
+let package = Package(
+  name: "lbd",
+  products: [
+    .executable(name: "lbd", targets: ["lbd"])
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+  ],
+  targets: [
+    // C: static inline wrappers without state, and the layouts shared with the BPF programs.
+    .target(
+      name: "CShims",
+      linkerSettings: [.linkedLibrary("xdp"), .linkedLibrary("bpf")]),
+    // libpcap behind a header of our own: pcap.h and libbpf both define struct bpf_insn.
+    .target(name: "CPcap", linkerSettings: [.linkedLibrary("pcap")]),
+
+    .target(name: "Wire", swiftSettings: strict),
+    .target(name: "Scheduler", swiftSettings: strict),
+    .target(
+      name: "Kernel", dependencies: ["CShims", "Wire"], swiftSettings: strict,
+      plugins: ["EmbedBPF"]),
+    .target(
+      name: "Dataplane", dependencies: ["CShims", "CPcap", "Wire", "Scheduler", "Kernel"],
+      swiftSettings: strict),
+    .target(name: "Config", dependencies: ["Wire", "Scheduler"], swiftSettings: strict),
+    .target(
+      name: "Control",
+      dependencies: [
+        "Config", "Dataplane", "Kernel", "Scheduler", "Wire", "CShims",
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .target(
+      name: "Lab", dependencies: ["Kernel", "Wire", "CShims"], swiftSettings: strict),
+    .executableTarget(
+      name: "lbd",
+      dependencies: [
+        "Control", "Config", "Dataplane", "Kernel", "Lab", "Wire",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+
+    // Compiles bpf/*.bpf.c and embeds the objects into the Kernel target.
+    .executableTarget(name: "bpfembed", swiftSettings: strict),
+    .plugin(name: "EmbedBPF", capability: .buildTool(), dependencies: ["bpfembed"]),
+
+    .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
+    .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"], swiftSettings: strict),
+    .testTarget(name: "KernelTests", dependencies: ["Kernel", "Wire", "CShims"], swiftSettings: strict),
+    .testTarget(name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], swiftSettings: strict),
+  ]
+)

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the Swift importer cannot see, one topic a header; static inline, no state. */
+#ifndef LBD_SHIMS_H
+#define LBD_SHIMS_H
+#include "../../../bpf/lb_shared.h"
+#include "shim_memory.h"
+#endif
