@@ -167,7 +167,7 @@ extension IPAddress: LosslessStringConvertible {
         continue
       }
       guard (1...4).contains(part.count), let text = String(validating: part, as: UTF8.self),
-        text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }), let value = UInt16(text, radix: 16)
+        !text.hasPrefix("+"), !text.hasPrefix("-"), let value = UInt16(text, radix: 16)
       else { return nil }
       groups.append(value)
     }
