@@ -1,3 +1,4 @@
+import CShims
 import Glibc
 
 /// A failed system call, said the way an operator needs it: the step, the errno's name, and what to do about it.
@@ -25,7 +26,7 @@ public struct SystemError: Error, Sendable, CustomStringConvertible {
 
   /// The symbolic name: `EBUSY`.
   public var name: String {
-    guard let name = strerrorname_np(number) else { return "errno \(number)" }
+    guard let name = lbd_errno_name(number) else { return "errno \(number)" }
     return String(cString: name)
   }
 
