@@ -1,0 +1,148 @@
+import CShims
+
+/// What a connection is found by: the far end's address and port, and the number of the near end (endpoint).
+///
+/// The near end (VIP:port of a service, or address:port of a real server that answers) has been turned into a 16-bit
+/// endpoint number before, so an IPv4 key is one word. Requests and replies have keys of the same shape:
+///
+///     request            client address, client port, endpoint of the VIP:port
+///     reply, NAT         client address, client port, endpoint of the server's address:port
+///     reply, FULLNAT     local address,  local port,  endpoint of the server's address:port
+///
+/// A table is specialised for one kind of key.
+protocol ConnectionKey: BitwiseCopyable, Equatable {
+  /// 64-bit words of a slot: the key's and the value.
+  static var wordsPerSlot: Int { get }
+  /// True when the slot holds this key. Reads the first word last as well, when the key has several.
+  func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool
+  /// Writes all words of the key but the first.
+  func writeTail(_ slot: UnsafeMutablePointer<UInt64>)
+  /// The first word; `generation` distinguishes lives of one slot where the key has several words.
+  func head(generation: UInt64) -> UInt64
+  /// The far end and the endpoint, the other way round: from a slot.
+  init(_ slot: UnsafeMutablePointer<UInt64>)
+  /// The near end's number.
+  var endpoint: UInt16 { get }
+  /// The same far end at another near end.
+  func at(endpoint: UInt16) -> Self
+  /// Where in the table it belongs.
+  func hash(_ secret: HashSecret) -> UInt64
+  /// First word of a slot that continues its neighbour: the far end of another key, marked so that nothing matches it.
+  var continuation: UInt64 { get }
+}
+
+/// Random numbers that keep strangers from choosing keys that collide.
+struct HashSecret {
+  var offset: UInt64
+  var multiplier: UInt64
+
+  init(seed: UInt64) {
+    offset = HashSecret.scramble(seed &+ 0x9e37_79b9_7f4a_7c15)
+    multiplier = HashSecret.scramble(seed &+ 0x3c6e_f372_fe94_f82a) | 1
+  }
+
+  private static func scramble(_ seed: UInt64) -> UInt64 {
+    var word = seed
+    word = (word ^ word >> 30) &* 0xbf58_476d_1ce4_e5b9
+    word = (word ^ word >> 27) &* 0x94d0_49bb_1331_11eb
+    return word ^ word >> 31
+  }
+
+  /// A 64-bit mix that a BPF program can compute too: no wide multiplication, no table.
+  @inline(__always)
+  func mix(_ word: UInt64) -> UInt64 {
+    var mixed = (word ^ offset) &* multiplier
+    mixed ^= mixed >> 32
+    mixed = mixed &* 0xd6e8_feb8_6659_fd93
+    return mixed ^ mixed >> 32
+  }
+}
+
+/// Client address, client port, endpoint in one word.
+struct KeyV4: ConnectionKey {
+  let word: UInt64
+
+  @inline(__always)
+  init(address: UInt32, port: UInt16, endpoint: UInt16) {
+    word = UInt64(address) << 32 | UInt64(port) << 16 | UInt64(endpoint)
+  }
+
+  @inline(__always)
+  init(_ slot: UnsafeMutablePointer<UInt64>) { word = lbd_load_acquire(slot) }
+
+  private init(word: UInt64) { self.word = word }
+
+  @inline(__always)
+  static var wordsPerSlot: Int { 2 }
+  @inline(__always)
+  func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool { lbd_load_acquire(slot) == word }
+  @inline(__always)
+  func writeTail(_ slot: UnsafeMutablePointer<UInt64>) {}
+  @inline(__always)
+  func head(generation: UInt64) -> UInt64 { word }
+  @inline(__always)
+  var endpoint: UInt16 { UInt16(truncatingIfNeeded: word) }
+  @inline(__always)
+  var port: UInt16 { UInt16(truncatingIfNeeded: word >> 16) }
+  @inline(__always)
+  var address: UInt32 { UInt32(truncatingIfNeeded: word >> 32) }
+  @inline(__always)
+  func at(endpoint: UInt16) -> KeyV4 { KeyV4(word: word & ~0xffff | UInt64(endpoint)) }
+  @inline(__always)
+  func hash(_ secret: HashSecret) -> UInt64 { secret.mix(word) }
+  @inline(__always)
+  var continuation: UInt64 { word | UInt64(LB_ENDPOINT_CONTINUATION) }
+}
+
+/// The same for IPv6, in three words: port and endpoint (with the slot's generation above them), then the address.
+struct KeyV6: ConnectionKey {
+  let high: UInt64
+  let low: UInt64
+  let portAndEndpoint: UInt64
+
+  @inline(__always)
+  init(high: UInt64, low: UInt64, port: UInt16, endpoint: UInt16) {
+    self.high = high
+    self.low = low
+    portAndEndpoint = UInt64(port) << 16 | UInt64(endpoint)
+  }
+
+  @inline(__always)
+  init(_ slot: UnsafeMutablePointer<UInt64>) {
+    portAndEndpoint = lbd_load_acquire(slot) & 0xffff_ffff
+    high = lbd_load_relaxed(slot + 1)
+    low = lbd_load_relaxed(slot + 2)
+  }
+
+  @inline(__always)
+  static var wordsPerSlot: Int { 4 }
+
+  @inline(__always)
+  func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool {
+    let head = lbd_load_acquire(slot)
+    guard head & 0xffff_ffff == portAndEndpoint else { return false }
+    guard lbd_load_acquire(slot + 1) == high, lbd_load_acquire(slot + 2) == low else { return false }
+    return lbd_load_relaxed(slot) == head
+  }
+
+  @inline(__always)
+  func writeTail(_ slot: UnsafeMutablePointer<UInt64>) {
+    lbd_store_relaxed(slot + 1, high)
+    lbd_store_relaxed(slot + 2, low)
+  }
+
+  @inline(__always)
+  func head(generation: UInt64) -> UInt64 { generation << 32 | portAndEndpoint }
+  @inline(__always)
+  var endpoint: UInt16 { UInt16(truncatingIfNeeded: portAndEndpoint) }
+  @inline(__always)
+  var port: UInt16 { UInt16(truncatingIfNeeded: portAndEndpoint >> 16) }
+  @inline(__always)
+  func at(endpoint: UInt16) -> KeyV6 { KeyV6(high: high, low: low, port: port, endpoint: endpoint) }
+  @inline(__always)
+  func hash(_ secret: HashSecret) -> UInt64 {
+    secret.mix(secret.mix(secret.mix(high) &+ low) &+ portAndEndpoint)
+  }
+  @inline(__always)
+  var continuation: UInt64 { portAndEndpoint | UInt64(LB_ENDPOINT_CONTINUATION) }
+}

@@ -1,0 +1,70 @@
+/// What one real server has been sent, by one worker.
+public struct ServerCounters: Sendable {
+  /// Connections scheduled.
+  public var connections: UInt64 = 0
+  /// Packets from clients.
+  public var inPackets: UInt64 = 0
+  /// Packets from the server, where lbd sees them (NAT, FULLNAT).
+  public var outPackets: UInt64 = 0
+  /// IP bytes from clients.
+  public var inBytes: UInt64 = 0
+  /// IP bytes from the server.
+  public var outBytes: UInt64 = 0
+  private var padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
+
+  /// All zero.
+  public init() {}
+
+  /// Adds another worker's numbers.
+  public mutating func add(_ other: ServerCounters) {
+    connections &+= other.connections
+    inPackets &+= other.inPackets
+    outPackets &+= other.outPackets
+    inBytes &+= other.inBytes
+    outBytes &+= other.outBytes
+  }
+}
+
+/// A worker's own counters: plain integers in memory that only it writes and that control reads.
+///
+/// A reader may see a number that is a batch old, never one that is torn (aligned 64-bit stores). Nothing is added
+/// atomically per packet; control sums the workers.
+struct Counters: ~Copyable {
+  static var outcomeCapacity: Int { 64 }
+
+  /// Frames by outcome; index `received` and up are the totals below.
+  let outcomes: UnsafeMutablePointer<UInt64>
+  /// By real-server number.
+  let servers: UnsafeMutablePointer<ServerCounters>
+
+  enum Total: Int {
+    case received
+    case originated
+    case turns
+    case idleSleeps
+    case expired
+    case missed
+  }
+  let totals: UnsafeMutablePointer<UInt64>
+
+  init(outcomes: UnsafeMutablePointer<UInt64>, servers: UnsafeMutablePointer<ServerCounters>) {
+    self.outcomes = outcomes
+    self.servers = servers
+    totals = outcomes + Counters.outcomeCapacity
+  }
+
+  @inline(__always)
+  func add(_ total: Total, _ amount: Int = 1) {
+    totals[total.rawValue] &+= UInt64(truncatingIfNeeded: amount)
+  }
+
+  /// Counts a finished batch: every packet has exactly one outcome.
+  func add(_ batch: borrowing Batch) {
+    for index in 0..<batch.count {
+      assert(batch.outcomes[index] != .pending)
+      outcomes[Int(batch.outcomes[index].rawValue)] &+= 1
+    }
+    add(.received, batch.count)
+    add(.originated, batch.extraCount)
+  }
+}

@@ -1,0 +1,39 @@
+/// Sizes that are fixed when the program is built, and the bounds of those set at start.
+///
+/// Each number is here once; what depends on another is asserted against it in `verify()`, at start.
+public enum Limits {
+  /// Packets in one batch: enough for prefetching to hide a memory access, few enough for the batch to stay in L1.
+  public static let batchCapacity = 64
+  /// Frames that one batch may originate (fragments beyond the first of each packet).
+  public static let extraCapacity = 64
+  /// Ports (interface queues) of one worker.
+  public static let portCapacity = 16
+  /// IPv6 extension headers followed before a packet counts as malformed.
+  public static let extensionHeaders = 8
+  /// Real servers and endpoints have 16-bit numbers; the last endpoint number marks a continuation slot.
+  public static let serverCapacity = 65_536
+  /// See `serverCapacity`.
+  public static let endpointCapacity = 65_535
+  /// Local addresses of one FULLNAT service: six bits of the connection's value.
+  public static let localAddressCapacity = 64
+  /// Local ports tried for a new FULLNAT connection before it is refused.
+  public static let localPortAttempts = 64
+  /// Lines looked at beyond the home line before an insert gives up.
+  public static let probeLineLimit = 32
+  /// Fragmented datagrams whose ports a worker remembers.
+  public static let fragmentCapacity = 4096
+  /// How long it does, in seconds (as Linux keeps an incomplete datagram).
+  public static let fragmentSeconds = 30
+  /// Smallest, default and largest size of the connection table, in connections.
+  public static let connections = (least: 1024, usual: 1_048_576, most: 67_108_864)
+  /// ICMP errors a worker originates in one second.
+  public static let icmpErrorsPerSecond = 1000
+
+  /// Asserts what these numbers presume of each other.
+  static func verify() {
+    precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)
+    precondition(fragmentCapacity.nonzeroBitCount == 1)
+    precondition(MemoryLayout<NextHop>.stride == 32)
+    precondition(Outcome.allCases.count <= Counters.outcomeCapacity)
+  }
+}

@@ -1,0 +1,60 @@
+import Wire
+
+/// Where a frame goes when it leaves: the port, both MAC addresses, the VLAN tag, and the largest packet.
+///
+/// Next hops are resolved by control ahead of traffic, from the kernel's routes and neighbours, and lie in the snapshot;
+/// a packet carries only an index. An unresolved one is a next hop too, with a state that says why, so that a server
+/// whose neighbour does not answer is an outcome with a name and not a stall.
+@frozen
+public struct NextHop: Sendable, Equatable {
+  /// What can be done with it.
+  public enum State: UInt8, Sendable {
+    /// No route leads there.
+    case unreachable
+    /// There is a route, but the neighbour's MAC address is not known (yet).
+    case unresolved
+    /// Frames can be sent.
+    case resolved
+    /// The address is this host's own.
+    case local
+  }
+
+  /// Destination MAC address, most significant byte first on the wire.
+  public var destination: UInt64
+  /// The port's own MAC address.
+  public var source: UInt64
+  /// VLAN tag control information; 0 for untagged.
+  public var vlan: UInt16
+  /// Largest IP packet in bytes.
+  public var mtu: UInt16
+  /// Index of the interface among the dataplane's interfaces.
+  public var interface: UInt8
+  /// Whether frames can be sent.
+  public var state: State
+  /// Keeps the stride a power of two.
+  private var padding: UInt64 = 0
+
+  /// A next hop that frames can be sent to.
+  public init(destination: EthernetAddress, source: EthernetAddress, interface: UInt8, mtu: Int, vlan: UInt16 = 0) {
+    self.destination = destination.number
+    self.source = source.number
+    self.vlan = vlan
+    self.mtu = UInt16(clamping: mtu)
+    self.interface = interface
+    state = .resolved
+  }
+
+  /// A next hop that frames cannot be sent to.
+  public init(_ state: State) {
+    destination = 0
+    source = 0
+    vlan = 0
+    mtu = 0
+    interface = 0
+    self.state = state
+  }
+
+  /// Bytes of the Ethernet header in front of the packet.
+  @inline(__always)
+  var headerByteCount: Int { vlan == 0 ? 14 : 18 }
+}
