@@ -1,0 +1,92 @@
+// The real servers of one service, as a scheduler sees them.
+//
+// A scheduler is a pure function that runs on every worker at once, so what it reads must cost no reference counting
+// and no copying: this is a handful of borrowed pointers into memory that the caller keeps alive for the length of the
+// call. Two kinds of array are kept apart on purpose. What changes only with the configuration (who is in the list,
+// with which weight) is indexed by *position*, the place in the list. What changes with traffic (connection counts,
+// the overload mark) is indexed by *identifier*, the server's number for as long as it lives, so that a new list does
+// not have to carry the counts over.
+//
+// List order is newest server first. All "first in list" rules mean this order.
+
+import Synchronization
+
+/// A borrowed view of one service's servers in list order (newest added first).
+@frozen
+public struct RealServerSet {
+  /// How many servers the list has.
+  public let count: Int
+  /// Position -> identifier. Identifiers are unique in a list and less than 0xffff.
+  public let identifiers: UnsafePointer<UInt16>
+  /// Position -> weight; 0 (or less) is quiescent.
+  public let weights: UnsafePointer<Int32>
+  /// Identifier -> active connections in the upper 32 bits, inactive ones in the lower. Written atomically by others.
+  public let connections: UnsafePointer<UInt64>
+  /// Identifier -> 1 when the upper threshold has been reached and the server takes nothing new. Written atomically.
+  public let overloaded: UnsafePointer<UInt8>
+  /// Bucket -> position, `emptyBucket` where there is none; only for schedulers whose `makeTable` returns a table.
+  public let table: UnsafePointer<UInt16>?
+  /// How many buckets the table has.
+  public let tableCount: Int
+  /// Weighted round robin: the greatest common divisor of the weights; see `Scheduler.pace(of:)`.
+  public let step: UInt32
+  /// Weighted round robin: the weight a round starts with; see `Scheduler.pace(of:)`.
+  public let maximum: UInt32
+
+  /// A bucket without a server.
+  @inlinable @inline(__always)
+  public static var emptyBucket: UInt16 { 0xffff }
+
+  /// A view over the caller's arrays, which must outlive it.
+  @inlinable
+  public init(
+    count: Int, identifiers: UnsafePointer<UInt16>, weights: UnsafePointer<Int32>, connections: UnsafePointer<UInt64>,
+    overloaded: UnsafePointer<UInt8>, table: UnsafePointer<UInt16>? = nil, tableCount: Int = 0, step: UInt32 = 1,
+    maximum: UInt32 = 0
+  ) {
+    self.count = count
+    self.identifiers = identifiers
+    self.weights = weights
+    self.connections = connections
+    self.overloaded = overloaded
+    self.table = table
+    self.tableCount = tableCount
+    self.step = step
+    self.maximum = maximum
+  }
+
+  /// True when the server has reached its upper threshold.
+  @inlinable @inline(__always)
+  public func isOverloaded(at position: Int) -> Bool {
+    UnsafeRawPointer(overloaded + Int(identifiers[position]))
+      .assumingMemoryBound(to: Atomic<UInt8>.self).pointee.load(ordering: .relaxed) != 0
+  }
+
+  /// True when the server may be given a new connection: neither quiescent nor overloaded.
+  @inlinable @inline(__always)
+  public func isEligible(at position: Int) -> Bool {
+    weights[position] > 0 && !isOverloaded(at: position)
+  }
+
+  /// Both connection counts in one load: active << 32 | inactive.
+  @inlinable @inline(__always)
+  public func connectionCounts(at position: Int) -> UInt64 {
+    UnsafeRawPointer(connections + Int(identifiers[position]))
+      .assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .relaxed)
+  }
+
+  /// active * 256 + inactive: what a server's connections weigh in the least-connection family.
+  @inlinable @inline(__always)
+  public func overhead(at position: Int) -> UInt64 {
+    let counts = connectionCounts(at: position)
+    return (counts >> 32) << 8 + (counts & 0xffff_ffff)
+  }
+
+  /// Where a server stands, trying `hint` first; nil when it is not in the list.
+  @inlinable
+  public func position(of identifier: UInt16, hint: Int) -> Int? {
+    if hint >= 0 && hint < count && identifiers[hint] == identifier { return hint }
+    for position in 0..<count where identifiers[position] == identifier { return position }
+    return nil
+  }
+}

@@ -1,0 +1,98 @@
+// Which real server gets the next connection?
+//
+// Every scheduler is a file of its own with pure functions; this enum is the one switch that leads to them. It is a
+// switch and not a protocol because the choice is data (a service's setting) that is read for every new connection:
+// a jump on a byte costs nothing, a witness table and a box would.
+//
+// The caller's loop, for a state word shared by all workers:
+//
+//     repeat
+//       old = load(word); new = old
+//       position = scheduler.pick(from: servers, state: &new, flow: flow, flags: flags)
+//     while new != old and not compareExchange(word, old, new)
+//
+// A position of -1 is "no server": the state may have changed nevertheless. Control tells a scheduler of changes to the
+// list with `serversChanged`, again by compare-and-swap, at the moment the new list is published. A worker may pick
+// from the older or the newer list with either word; nothing worse comes of it than one pick out of turn.
+//
+// What is not here: persistence, connection reuse, and what happens when there is no server. Those come before and
+// after.
+
+/// The scheduling methods, by number as they are kept in a service.
+public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
+  case roundRobin
+  case weightedRoundRobin
+  case leastConnection
+  case weightedLeastConnection
+  case sourceHashing
+
+  /// By the name that commands and configuration files use.
+  public init?(name: String) {
+    guard let found = Scheduler.allCases.first(where: { $0.name == name }) else { return nil }
+    self = found
+  }
+
+  /// The name that commands, listings and configuration files use.
+  public var name: String {
+    switch self {
+    case .roundRobin: "rr"
+    case .weightedRoundRobin: "wrr"
+    case .leastConnection: "lc"
+    case .weightedLeastConnection: "wlc"
+    case .sourceHashing: "sh"
+    }
+  }
+
+  /// Picks a server for a new connection.
+  /// - Returns: its position in `servers`, or -1 when there is none.
+  @inlinable
+  public func pick(
+    from servers: RealServerSet, state: inout SchedulerState, flow: ScheduledFlow, flags: SchedulerFlags
+  ) -> Int {
+    switch self {
+    case .roundRobin: RoundRobin.pick(from: servers, state: &state)
+    case .weightedRoundRobin: WeightedRoundRobin.pick(from: servers, state: &state)
+    case .leastConnection: LeastConnection.pick(from: servers)
+    case .weightedLeastConnection: WeightedLeastConnection.pick(from: servers)
+    case .sourceHashing: SourceHashing.pick(from: servers, flow: flow, flags: flags)
+    }
+  }
+
+  /// The state after a change of the list; a pure function like `pick`.
+  /// - Parameter servers: the list after the change.
+  public func serversChanged(
+    _ state: SchedulerState, servers: RealServerSet, change: ServerListChange
+  ) -> SchedulerState {
+    switch self {
+    case .roundRobin: RoundRobin.serversChanged(state, change: change)
+    case .weightedRoundRobin: WeightedRoundRobin.serversChanged(state, servers: servers, change: change)
+    case .leastConnection, .weightedLeastConnection, .sourceHashing: SchedulerState()
+    }
+  }
+
+  /// The table to publish with a list, from its weights in list order: bucket -> position.
+  /// - Returns: nil for schedulers that need none.
+  public func makeTable(weights: [Int32]) -> [UInt16]? {
+    switch self {
+    case .sourceHashing: SourceHashing.makeTable(weights: weights)
+    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection: nil
+    }
+  }
+
+  /// `step` and `maximum` to publish with a list; harmless for schedulers that do not use them.
+  public static func pace(of weights: [Int32]) -> (step: UInt32, maximum: UInt32) {
+    WeightedRoundRobin.pace(of: weights)
+  }
+}
+
+/// What happened to a service's list of servers.
+public enum ServerListChange: Hashable, Sendable {
+  /// The scheduler was bound to the service: a new service, or another scheduler than before.
+  case bound
+  /// A server was added, at the head of the list.
+  case added(identifier: UInt16)
+  /// A server was removed; `predecessor` stood before it in the list, nil when it was the first.
+  case removed(identifier: UInt16, predecessor: UInt16?)
+  /// A server's attributes changed.
+  case edited
+}
