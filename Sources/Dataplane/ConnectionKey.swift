@@ -19,8 +19,12 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
   func writeTail(_ slot: UnsafeMutablePointer<UInt64>)
   /// The first word; `generation` distinguishes lives of one slot where the key has several words.
   func head(generation: UInt64) -> UInt64
-  /// The far end and the endpoint, the other way round: from a slot.
+  /// From a slot, the other way round.
   init(_ slot: UnsafeMutablePointer<UInt64>)
+  /// From an address in two words (IPv4 in the low half of `low`), a port and an endpoint number.
+  init(high: UInt64, low: UInt64, port: UInt16, endpoint: UInt16)
+  /// The far end's port.
+  var port: UInt16 { get }
   /// The near end's number.
   var endpoint: UInt16 { get }
   /// The same far end at another near end.
@@ -65,6 +69,11 @@ struct KeyV4: ConnectionKey {
   @inline(__always)
   init(address: UInt32, port: UInt16, endpoint: UInt16) {
     word = UInt64(address) << 32 | UInt64(port) << 16 | UInt64(endpoint)
+  }
+
+  @inline(__always)
+  init(high: UInt64, low: UInt64, port: UInt16, endpoint: UInt16) {
+    self.init(address: UInt32(truncatingIfNeeded: low), port: port, endpoint: endpoint)
   }
 
   @inline(__always)

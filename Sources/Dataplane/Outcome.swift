@@ -48,13 +48,18 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case dropped
   }
 
+  /// True for the outcomes of forwarded frames; one comparison, for the hot path.
+  @inline(__always)
+  var isForwarded: Bool { rawValue >= Outcome.directRouting.rawValue && rawValue <= Outcome.fullNATReply.rawValue }
+
+  /// True for the outcomes of frames left to the host.
+  @inline(__always)
+  var isPassed: Bool { rawValue >= Outcome.notOurs.rawValue && rawValue <= Outcome.icmp.rawValue }
+
   /// Which of the three this outcome is.
   public var fate: Fate {
-    switch self {
-    case .directRouting, .masqueradeRequest, .masqueradeReply, .tunnel, .fullNATRequest, .fullNATReply: .forwarded
-    case .notOurs, .noConnection, .noReplyConnection, .privilegedSource, .icmp: .passed
-    default: .dropped
-    }
+    if isForwarded { return .forwarded }
+    return isPassed ? .passed : .dropped
   }
 
   /// `forwarded.directRouting`: the name in reports and metrics.

@@ -1,0 +1,146 @@
+import CShims
+import Wire
+
+/// Where the hand stands.
+struct SweepState {
+  var cursorV4: UInt64 = 0
+  var cursorV6: UInt64 = 0
+  /// Nanoseconds of the last turn of the hand.
+  var last: UInt64 = 0
+
+  /// A worker's hand goes once around its share of the table in this time.
+  static var periodNanoseconds: UInt64 { 2_000_000_000 }
+  /// Larger tables take longer: lines per second at most, which bounds what the hand costs.
+  static var linesPerSecond: UInt64 { 4_000_000 }
+  /// Lines in one turn while packets wait.
+  static var busyLines: UInt64 { 256 }
+}
+
+/// Expiry by a clock hand: no timer per connection, only a stamp of its last packet. The hand walks over the table, each
+/// worker over its share, a slice per turn, and removes what has been idle longer than its state allows. A lookup
+/// that meets such an entry before the hand does removes it too, so a timeout is never late for a packet; the hand
+/// keeps the counts and the room right.
+///
+/// A connection with an entry for replies is idle when both entries are. Only the requests' entry decides; that of
+/// the replies goes with it, or when it is found alone.
+extension WorkerState {
+  /// True when the entry's own stamp is older than its state's timeout.
+  @inline(__always)
+  func isIdleTooLong(_ connection: Connection, protocolNumber: UInt8) -> Bool {
+    let index = protocolNumber == TransportProtocol.tcp.rawValue ? Int(connection.state) : SnapshotView.udpTimeout
+    return connection.idleTicks(clock) > UInt64(snapshot.pointee.timeouts[index])
+  }
+
+  /// Moves the hand on by what is due.
+  /// - Parameter isBusy: packets are waiting: only a small step.
+  mutating func sweepDue(isBusy: Bool) {
+    let elapsed = clock.nanoseconds &- sweep.last
+    if elapsed < 1_000_000 && isBusy { return }
+    sweep.last = clock.nanoseconds
+    let now = min(elapsed, SweepState.periodNanoseconds)
+    if lbd_load_relaxed(shared.entryCounts) != 0 {
+      sweep.cursorV4 = sweepSlice(shared.tableV4, from: sweep.cursorV4, elapsed: now, isBusy: isBusy)
+    }
+    if lbd_load_relaxed(shared.entryCounts + 8) != 0 {
+      sweep.cursorV6 = sweepSlice(shared.tableV6, from: sweep.cursorV6, elapsed: now, isBusy: isBusy)
+    }
+  }
+
+  /// Looks at the whole table once: for replay, whose clock jumps.
+  mutating func sweepAll() {
+    for line in 0..<UInt64(shared.tableV4.lineCount) { sweepLine(line, in: shared.tableV4) }
+    for line in 0..<UInt64(shared.tableV6.lineCount) { sweepLine(line, in: shared.tableV6) }
+  }
+
+  private mutating func sweepSlice<Key>(
+    _ table: ConnectionTable<Key>, from cursor: UInt64, elapsed: UInt64, isBusy: Bool
+  ) -> UInt64 {
+    let share = UInt64(table.lineCount) / UInt64(workerCount)
+    guard share > 0 else { return cursor }
+    let perSecond = min(share * 1_000_000_000 / SweepState.periodNanoseconds, SweepState.linesPerSecond)
+    var due = min(perSecond * elapsed / 1_000_000_000 + 1, share)
+    if isBusy { due = min(due, SweepState.busyLines) }
+    let first = share * UInt64(worker)
+    var position = cursor % share
+    for _ in 0..<due {
+      sweepLine(first + position, in: table)
+      position = position + 1 == share ? 0 : position + 1
+    }
+    return position
+  }
+
+  private mutating func sweepLine<Key>(_ index: UInt64, in table: ConnectionTable<Key>) {
+    let first = table.line(index)
+    for position in 0..<ConnectionTable<Key>.slotsPerLine {
+      let slot = first + position * Key.wordsPerSlot
+      let head = lbd_load_acquire(slot)
+      let endpoint = UInt16(truncatingIfNeeded: head)
+      if endpoint == 0 || endpoint == 0xffff { continue }
+      let connection = table.load(slot)
+      if connection.isDead { continue }
+      let protocolNumber = service(server(connection.server).pointee.service).pointee.protocolNumber
+      if isIdleTooLong(connection, protocolNumber: protocolNumber) {
+        _ = expire(slot, key: Key(slot), in: table)
+      } else if !connection.isCoarse, connection.idleTicks(clock) > Clock.tickMask / 4 {
+        var coarse = connection
+        coarse.coarsen(clock)
+        _ = table.replace(slot, old: connection, with: coarse)
+      }
+    }
+    table.clearMark(line: index)
+  }
+
+  /// Removes a connection whose entry at `slot` has been idle too long, unless its other entry has not.
+  /// - Returns: true when the entry is gone.
+  mutating func expire<Key>(_ slot: UnsafeMutablePointer<UInt64>, key: Key, in table: ConnectionTable<Key>) -> Bool {
+    let connection = table.load(slot)
+    if connection.isDead { return true }
+    let server = server(connection.server)
+    let protocolNumber = service(server.pointee.service).pointee.protocolNumber
+    if snapshot.pointee.endpoints[Int(key.endpoint)].kind == .server {
+      return expire(reply: slot, key: key, connection, server: server, in: table)
+    }
+    let reply = replyKey(of: key, connection, server: server)
+    if let reply, let other = table.find(reply, hash: reply.hash(table.secret)) {
+      let mirror = table.load(other)
+      if mirror.server == connection.server, !isIdleTooLong(mirror, protocolNumber: protocolNumber) {
+        // A one-sided conversation: carry the replies' stamp over.
+        let stamped = connection.word & ~Connection.tickField | mirror.word & Connection.tickField
+        _ = table.replace(slot, old: connection, with: Connection(word: stamped))
+        return false
+      }
+    }
+    guard let last = table.remove(slot, hasContinuation: false) else { return true }
+    countEntries(Key.self, -1)
+    counters.add(.expired)
+    shared.unbind(
+      last.server, record: server,
+      active: ConnectionState.isActive(last.state, protocolNumber: protocolNumber))
+    if let reply { removeMirror(reply, of: last, server: server, in: table) }
+    return true
+  }
+
+  private func removeMirror<Key>(
+    _ reply: Key, of connection: Connection, server: UnsafePointer<ServerRecord>, in table: ConnectionTable<Key>
+  ) {
+    guard let slot = table.find(reply, hash: reply.hash(table.secret)), table.load(slot).server == connection.server
+    else { return }
+    let isPair = server.pointee.method == .fullNAT
+    if table.remove(slot, hasContinuation: isPair) != nil { countEntries(Key.self, -1) }
+  }
+
+  /// The entry of replies goes with its connection; alone it goes at once.
+  private func expire<Key>(
+    reply slot: UnsafeMutablePointer<UInt64>, key: Key, _ connection: Connection, server: UnsafePointer<ServerRecord>,
+    in table: ConnectionTable<Key>
+  ) -> Bool {
+    let request = requestKey(of: key, slot: slot, server: server)
+    if let primary = table.find(request, hash: request.hash(table.secret)) {
+      let other = table.load(primary)
+      if !other.isDead, other.server == connection.server, other.localPort == connection.localPort { return false }
+    }
+    let isPair = server.pointee.method == .fullNAT
+    if table.remove(slot, hasContinuation: isPair) != nil { countEntries(Key.self, -1) }
+    return true
+  }
+}

@@ -1,0 +1,99 @@
+import Kernel
+
+/// Cutting a packet that does not fit the next hop's MTU: IPv4 as RFC 791 section 3.2 says, an IPv6 tunnel packet (which
+/// lbd is the source of) as RFC 8200 section 4.5.
+///
+/// The first piece stays in its frame; the others are copied into frames of the pool and leave as extras of the batch.
+extension WorkerState {
+  /// Cuts the IPv4 packet at `networkOffset`.
+  mutating func splitIPv4(_ index: Int, networkOffset: Int, limit: Int, over hop: UnsafePointer<NextHop>) {
+    let header = batch.packets[index] + networkOffset
+    let headerByteCount = Int(header.load(as: UInt8.self) & 0xf) * 4
+    let payload = Int(be16(header, 2)) - headerByteCount
+    let piece = (limit - headerByteCount) & ~7
+    let field = be16(header, 6)
+    guard piece >= 8, reserve(index, pieces: (payload + piece - 1) / max(piece, 1) - 1) else { return }
+    var offset = piece
+    while offset < payload {
+      let count = min(piece, payload - offset)
+      let copy = addExtra(index, headerByteCount: headerByteCount, payload: count, over: hop, type: EtherTypes.ipv4)
+      copy.copyMemory(from: header, byteCount: headerByteCount)
+      (copy + headerByteCount).copyMemory(from: header + headerByteCount + offset, byteCount: count)
+      // The last piece keeps the packet's own "more fragments".
+      let more: UInt16 = offset + count < payload ? 0x2000 : field & 0x2000
+      put16(copy, 2, UInt16(truncatingIfNeeded: headerByteCount + count))
+      put16(copy, 6, more | (field & 0x1fff &+ UInt16(truncatingIfNeeded: offset / 8)))
+      WorkerState.finishIPv4Header(copy, byteCount: headerByteCount)
+      offset += count
+    }
+    put16(header, 2, UInt16(truncatingIfNeeded: headerByteCount + piece))
+    put16(header, 6, field | 0x2000)
+    WorkerState.finishIPv4Header(header, byteCount: headerByteCount)
+    cut(index, networkOffset: networkOffset, byteCount: headerByteCount + piece)
+    send(index, networkOffset: networkOffset, over: hop, type: EtherTypes.ipv4)
+  }
+
+  /// Cuts the IPv6 packet at `networkOffset` that lbd has just made (fixed header, then payload).
+  mutating func splitIPv6(_ index: Int, networkOffset: Int, limit: Int, over hop: UnsafePointer<NextHop>) {
+    let header = batch.packets[index] + networkOffset
+    let payload = Int(be16(header, 4))
+    let piece = (limit - 48) & ~7
+    guard piece >= 8, reserve(index, pieces: (payload + piece - 1) / max(piece, 1) - 1) else { return }
+    let next = header.load(fromByteOffset: 6, as: UInt8.self)
+    identification &+= 1
+    var offset = piece
+    while offset < payload {
+      let count = min(piece, payload - offset)
+      let copy = addExtra(index, headerByteCount: 48, payload: count, over: hop, type: EtherTypes.ipv6)
+      copy.copyMemory(from: header, byteCount: 40)
+      (copy + 48).copyMemory(from: header + 40 + offset, byteCount: count)
+      writeFragmentHeader(copy, next: next, payload: count, offset: offset, more: offset + count < payload)
+      offset += count
+    }
+    // The fixed header moves forward, into the headroom, to make room for the fragment header.
+    let moved = header - 8
+    moved.copyMemory(from: header, byteCount: 40)
+    writeFragmentHeader(moved, next: next, payload: piece, offset: 0, more: true)
+    cut(index, networkOffset: networkOffset, byteCount: 40 + piece)
+    send(index, networkOffset: networkOffset - 8, over: hop, type: EtherTypes.ipv6)
+  }
+
+  private func writeFragmentHeader(
+    _ header: UnsafeMutableRawPointer, next: UInt8, payload: Int, offset: Int, more: Bool
+  ) {
+    put16(header, 4, UInt16(truncatingIfNeeded: payload + 8))
+    header.storeBytes(of: 44, toByteOffset: 6, as: UInt8.self)
+    put16(header, 40, UInt16(next) << 8)
+    put16(header, 42, UInt16(truncatingIfNeeded: offset) | (more ? 1 : 0))
+    put32(header, 44, identification)
+  }
+
+  /// Makes sure that the pieces have frames and places in the batch; otherwise the packet's journey ends.
+  private mutating func reserve(_ index: Int, pieces: Int) -> Bool {
+    if batch.extraCount + pieces <= Limits.extraCapacity, pool.freeCount >= pieces { return true }
+    batch.finish(index, .noFrame)
+    return false
+  }
+
+  /// Ends the packet `byteCount` bytes after `networkOffset`.
+  private func cut(_ index: Int, networkOffset: Int, byteCount: Int) {
+    batch.frames[index].byteCount = UInt32(truncatingIfNeeded: networkOffset + byteCount)
+  }
+
+  /// Takes a frame for a piece and writes its Ethernet header.
+  /// - Returns: where its IP header goes.
+  private mutating func addExtra(
+    _ index: Int, headerByteCount: Int, payload: Int, over hop: UnsafePointer<NextHop>, type: UInt16
+  ) -> UnsafeMutableRawPointer {
+    guard let chunk = pool.take() else { preconditionFailure("reserve() has made sure of the frames") }
+    let address = chunk + UInt64(FramePool.headroomByteCount)
+    let frame = pool.base + Int(address)
+    WorkerState.writeEthernet(frame, hop: hop, type: type)
+    let count = hop.pointee.headerByteCount + headerByteCount + payload
+    batch.extraFrames[batch.extraCount] = FrameDescriptor(address: address, byteCount: UInt32(count))
+    batch.extraEgress[batch.extraCount] = hop.pointee.interface
+    batch.extraParents[batch.extraCount] = UInt8(truncatingIfNeeded: index)
+    batch.extraCount += 1
+    return frame + hop.pointee.headerByteCount
+  }
+}

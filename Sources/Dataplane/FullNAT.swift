@@ -1,0 +1,101 @@
+import Wire
+
+/// FULLNAT: the real server sees a local address of the director, so its answers come back whatever its routes are.
+///
+/// A new connection needs a local address and port that no other connection to the same server uses. There is no free
+/// list: the table itself is the record of what is taken. A candidate is tried by inserting the entry for the replies
+/// (local address, local port, server's endpoint); if that key exists the next candidate is tried. Candidates start at
+/// a hash of the client and step through the pool, so workers seldom meet, and each (address, port) can serve one
+/// connection per server rather than one in all.
+extension WorkerState {
+  /// Finds a free local address and port and inserts the entry for replies.
+  /// - Returns: false when the packet's journey ended.
+  mutating func takeLocalPort<Key>(
+    _ index: Int, key: Key, connection: inout Connection, server: UnsafePointer<ServerRecord>,
+    in table: ConnectionTable<Key>
+  ) -> Bool {
+    let service = service(server.pointee.service)
+    let addresses = min(service.pointee.localAddressCount, Limits.localAddressCapacity)
+    guard addresses > 0, let locals = service.pointee.localAddresses else {
+      batch.finish(index, .localPortsExhausted)
+      return false
+    }
+    let ports = UInt64(service.pointee.localPortLast) - UInt64(service.pointee.localPortFirst) + 1
+    let start = batch.hashes[index] >> 16
+    for attempt in 0..<UInt64(Limits.localPortAttempts) {
+      // An odd stride far from the neighbouring ports: a retry does not walk through a run of taken ones.
+      let candidate = start &+ attempt &* 0x9e37_79b1
+      connection.localAddress = Int(candidate % UInt64(addresses))
+      connection.localPort = service.pointee.localPortFirst &+ UInt16(truncatingIfNeeded: candidate / 64 % ports)
+      let local = locals + connection.localAddress
+      guard local.pointee.isActive else { continue }
+      let reply = Key(
+        high: local.pointee.high, low: local.pointee.low, port: connection.localPort, endpoint: server.pointee.endpoint)
+      let hash = reply.hash(table.secret)
+      switch table.insert(reply, hash: hash, value: connection, generation: nextGeneration(), continuation: key) {
+      case .inserted:
+        countEntries(Key.self, 1)
+        return true
+      case .existing(let slot):
+        // One whose connection has timed out is only waiting for the hand.
+        if isIdleTooLong(table.load(slot), protocolNumber: batch.protocols[index]) {
+          _ = expire(slot, key: reply, in: table)
+        }
+      case .full:
+        batch.finish(index, .tableFull)
+        return false
+      }
+    }
+    batch.finish(index, .localPortsExhausted)
+    return false
+  }
+
+  /// Takes back the entry for replies of a connection that could not be opened.
+  mutating func removeReply<Key>(
+    of key: Key, _ connection: Connection, server: UnsafePointer<ServerRecord>, in table: ConnectionTable<Key>
+  ) {
+    guard server.pointee.method == .fullNAT, let reply = replyKey(of: key, connection, server: server),
+      let slot = table.find(reply, hash: reply.hash(table.secret))
+    else { return }
+    if table.remove(slot, hasContinuation: true) != nil { countEntries(Key.self, -1) }
+  }
+}
+
+extension WorkerState {
+  /// Client -> VIP becomes local address -> server.
+  @inline(__always)
+  mutating func translate(request index: Int, _ connection: Connection, server: UnsafePointer<ServerRecord>) {
+    let service = service(server.pointee.service)
+    guard let locals = service.pointee.localAddresses, connection.localAddress < service.pointee.localAddressCount
+    else { return }
+    let local = locals + connection.localAddress
+    var delta: UInt64 = 0
+    replaceAddress(
+      index, at: .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, delta: &delta)
+    replaceAddress(index, at: .source, high: local.pointee.high, low: local.pointee.low, delta: &delta)
+    replacePort(index, at: .destination, with: server.pointee.port, delta: &delta)
+    replacePort(index, at: .source, with: connection.localPort, delta: &delta)
+    fixTransport(index, delta: delta)
+  }
+
+  /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
+  @inline(__always)
+  mutating func translate(reply index: Int, server: UnsafePointer<ServerRecord>) {
+    guard let slot = batch.slots[index] else { return }
+    let service = service(server.pointee.service)
+    var delta: UInt64 = 0
+    if batch.flags[index].contains(.ipv6) {
+      let client = KeyV6(slot + KeyV6.wordsPerSlot)
+      replaceAddress(index, at: .destination, high: client.high, low: client.low, delta: &delta)
+      replacePort(index, at: .destination, with: client.port, delta: &delta)
+    } else {
+      let client = KeyV4(slot + KeyV4.wordsPerSlot)
+      replaceAddress(index, at: .destination, high: 0, low: UInt64(client.address), delta: &delta)
+      replacePort(index, at: .destination, with: client.port, delta: &delta)
+    }
+    replaceAddress(
+      index, at: .source, high: service.pointee.addressHigh, low: service.pointee.addressLow, delta: &delta)
+    replacePort(index, at: .source, with: service.pointee.port, delta: &delta)
+    fixTransport(index, delta: delta)
+  }
+}

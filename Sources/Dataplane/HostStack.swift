@@ -1,0 +1,13 @@
+import Kernel
+
+/// The host's own network stack, to which lbd hands frames that turn out not to be its own.
+///
+/// With AF_XDP a frame that was redirected to a socket cannot be passed on any more by the XDP program, so it is given
+/// back through a TUN device; in replay it is collected.
+public protocol HostStack: ~Copyable {
+  /// Gives an IP packet to the host.
+  /// - Parameters:
+  ///   - packet: the frame, its network header at `networkOffset`.
+  /// - Returns: false when the host did not take it.
+  mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool
+}

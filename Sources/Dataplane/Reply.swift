@@ -1,0 +1,111 @@
+import Kernel
+import Wire
+
+/// ICMP errors that lbd originates, byte for byte as Linux would (RFC 792, RFC 1812 section 4.3.2, RFC 4443).
+///
+/// The error is built in the frame of the packet that caused it: the quoted packet stays where it is and the new headers
+/// are written in front, so nothing is copied. The source is the address the packet was sent to (the VIP); for an error
+/// towards a real server, the interface's own address. The frame's outcome stays the drop that caused the answer.
+extension WorkerState {
+  /// What can be answered.
+  enum ErrorMessage {
+    case portUnreachable
+    case timeExceeded
+    /// With the largest packet that would pass.
+    case tooBig(Int)
+  }
+
+  mutating func answerTimeExceeded(_ index: Int) {
+    answer(index, .timeExceeded)
+    batch.outcomes[index] = .timeExceeded
+  }
+
+  mutating func answerTooBig(_ index: Int, limit: Int) {
+    answer(index, .tooBig(limit))
+    batch.outcomes[index] = .tooBig
+  }
+
+  /// Turns the packet into an ICMP error to its sender, if one may be sent. The caller sets the outcome.
+  @inline(never)
+  mutating func answer(_ index: Int, _ message: ErrorMessage) {
+    batch.egress[index] = Batch.noEgress
+    // RFC 1122 section 3.2.2: never about later fragments, never to a group or to nobody.
+    guard !batch.flags[index].contains(.laterFragment), isSingleHost(index), errorBudget.take(now: clock.nanoseconds)
+    else { return }
+    let isIPv6 = batch.flags[index].contains(.ipv6)
+    let routes = isIPv6 ? snapshot.pointee.routes6 : snapshot.pointee.routes4
+    let hop = nextHop(routes.nextHop(high: batch.sourceHigh[index], low: batch.sourceLow[index]))
+    guard hop.pointee.state == .resolved else { return }
+    let interface = snapshot.pointee.interfaces + Int(hop.pointee.interface)
+    let isRequest = batch.directions[index] == .request
+    if isIPv6 {
+      writeICMPv6(index, message, interface: interface, isRequest: isRequest)
+      send(index, networkOffset: Int(batch.networkOffsets[index]) - 48, over: hop, type: EtherTypes.ipv6)
+    } else {
+      writeICMPv4(index, message, interface: interface, isRequest: isRequest)
+      send(index, networkOffset: Int(batch.networkOffsets[index]) - 28, over: hop, type: EtherTypes.ipv4)
+    }
+  }
+
+  private func isSingleHost(_ index: Int) -> Bool {
+    if batch.flags[index].contains(.ipv6) {
+      return batch.sourceHigh[index] >> 56 != 0xff && batch.sourceHigh[index] | batch.sourceLow[index] != 0
+    }
+    let source = UInt32(truncatingIfNeeded: batch.sourceLow[index])
+    return source != 0 && source >> 28 < 0xe && source >> 24 != 127
+  }
+
+  /// At most 576 bytes in all.
+  private mutating func writeICMPv4(
+    _ index: Int, _ message: ErrorMessage, interface: UnsafeMutablePointer<InterfaceRecord>, isRequest: Bool
+  ) {
+    let quoted = min(Int(batch.networkByteCounts[index]), 576 - 28)
+    let networkOffset = Int(batch.networkOffsets[index])
+    let header = batch.packets[index] + (networkOffset - 28)
+    let icmp = header + 20
+    switch message {
+    case .portUnreachable: put64(icmp, 0, 0x0303_0000_0000_0000)
+    case .timeExceeded: put64(icmp, 0, 0x0b00_0000_0000_0000)
+    case .tooBig(let limit): put64(icmp, 0, 0x0304_0000_0000_0000 | UInt64(limit & 0xffff))
+    }
+    let sum = Checksum.sum(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
+    put16(icmp, 2, ~folded(sum))
+    identification &+= 1
+    let source = isRequest ? UInt32(truncatingIfNeeded: batch.destinationLow[index]) : interface.pointee.ipv4
+    put32(header, 0, 0x45c0_0000 | UInt32(28 + quoted))
+    put32(header, 4, identification << 16)
+    put32(header, 8, 64 << 24 | 1 << 16)
+    put32(header, 12, source)
+    put32(header, 16, UInt32(truncatingIfNeeded: batch.sourceLow[index]))
+    WorkerState.finishIPv4Header(header, byteCount: 20)
+    batch.frames[index].byteCount = UInt32(networkOffset + quoted)
+  }
+
+  /// At most 1280 bytes in all.
+  private func writeICMPv6(
+    _ index: Int, _ message: ErrorMessage, interface: UnsafeMutablePointer<InterfaceRecord>, isRequest: Bool
+  ) {
+    let quoted = min(Int(batch.networkByteCounts[index]), 1280 - 48)
+    let networkOffset = Int(batch.networkOffsets[index])
+    let header = batch.packets[index] + (networkOffset - 48)
+    let icmp = header + 40
+    switch message {
+    case .portUnreachable: put64(icmp, 0, 0x0104_0000_0000_0000)
+    case .timeExceeded: put64(icmp, 0, 0x0300_0000_0000_0000)
+    case .tooBig(let limit): put64(icmp, 0, 0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)))
+    }
+    let sourceHigh = isRequest ? batch.destinationHigh[index] : interface.pointee.ipv6High
+    let sourceLow = isRequest ? batch.destinationLow[index] : interface.pointee.ipv6Low
+    put32(header, 0, 0x6000_0000)
+    put32(header, 4, UInt32(8 + quoted) << 16 | 58 << 8 | 64)
+    put64(header, 8, sourceHigh)
+    put64(header, 16, sourceLow)
+    put64(header, 24, batch.sourceHigh[index])
+    put64(header, 32, batch.sourceLow[index])
+    var sum = Checksum.sum(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
+    sum &+= 58 &+ UInt64(8 + quoted) &+ halves(sourceHigh) &+ halves(sourceLow)
+    sum &+= halves(batch.sourceHigh[index]) &+ halves(batch.sourceLow[index])
+    put16(icmp, 2, ~folded(sum))
+    batch.frames[index].byteCount = UInt32(networkOffset + quoted)
+  }
+}

@@ -1,0 +1,91 @@
+import CShims
+import Kernel
+import Scheduler
+
+/// What all workers share and change: the connection tables, connection counts, scheduler states.
+///
+/// Everything here is changed with atomic operations on single words, and only when a connection opens, closes or
+/// changes state, never per packet. The value is a handful of pointers that a worker copies, so that its loop touches no
+/// reference-counted object; `SharedMemory` owns what they point to.
+struct SharedState: @unchecked Sendable {
+  let tableV4: ConnectionTable<KeyV4>
+  let tableV6: ConnectionTable<KeyV6>
+  /// By server number: active << 32 | inactive.
+  let connectionCounts: UnsafeMutablePointer<UInt64>
+  /// By server number: 1 while its upper threshold is reached.
+  let overloaded: UnsafeMutablePointer<UInt8>
+  /// By service number: the scheduler's word.
+  let schedulerStates: UnsafeMutablePointer<UInt64>
+  /// Entries per family, to let the expiry hand rest when there are none: 4, 6.
+  let entryCounts: UnsafeMutablePointer<UInt64>
+  static var activeUnit: UInt64 { 1 << 32 }
+
+  /// Counts a new connection and looks at the upper threshold (`ipvs`: a server is overloaded from there on).
+  @inline(__always)
+  func bind(_ server: UInt16, record: UnsafePointer<ServerRecord>, active: Bool) {
+    let before = lbd_fetch_add(connectionCounts + Int(server), active ? SharedState.activeUnit : 1)
+    let upper = UInt64(record.pointee.upperThreshold)
+    if upper != 0, SharedState.total(before) + 1 >= upper { overloaded[Int(server)] = 1 }
+  }
+
+  /// Counts a connection out and looks at the lower threshold.
+  func unbind(_ server: UInt16, record: UnsafePointer<ServerRecord>, active: Bool) {
+    let before = lbd_fetch_add(connectionCounts + Int(server), 0 &- (active ? SharedState.activeUnit : 1))
+    guard overloaded[Int(server)] != 0 else { return }
+    let total = SharedState.total(before) - 1
+    let lower = UInt64(record.pointee.lowerThreshold)
+    let upper = UInt64(record.pointee.upperThreshold)
+    let relieved = lower != 0 ? total < lower : upper == 0 || total * 4 < upper * 3
+    if relieved { overloaded[Int(server)] = 0 }
+  }
+
+  /// Moves a connection between active and inactive.
+  @inline(__always)
+  func move(_ server: UInt16, toActive: Bool) {
+    let amount = SharedState.activeUnit &- 1
+    _ = lbd_fetch_add(connectionCounts + Int(server), toActive ? amount : 0 &- amount)
+  }
+
+  static func total(_ word: UInt64) -> UInt64 { (word >> 32) + (word & 0xffff_ffff) }
+}
+
+/// Owner of the memory behind `SharedState`; lives as long as any worker runs.
+final class SharedMemory: @unchecked Sendable {
+  let state: SharedState
+  /// Connections the tables were sized for.
+  let connectionCapacity: Int
+  /// True when the tables lie on huge pages.
+  let usesHugePages: Bool
+
+  private let memory: MappedMemory
+  private let counts: MappedMemory
+
+  /// - Parameters:
+  ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
+  ///   - bothDirections: true when connections also need an entry for replies (NAT, FULLNAT).
+  ///   - seed: secret of the hash; random in production, fixed in replay.
+  init(connectionCapacity: Int, bothDirections: Bool, seed: UInt64) throws {
+    Limits.verify()
+    precondition((Limits.connections.least...Limits.connections.most).contains(connectionCapacity))
+    let slots = Snapshot.powerOfTwo(atLeast: connectionCapacity) * (bothDirections ? 4 : 2)
+    let lines4 = slots / 4
+    let lines6 = slots / 2
+    let lineBytes = Int(LB_LINE_BYTES)
+    // Pages that no family uses are never touched and cost nothing.
+    let memory = try MappedMemory(byteCount: (lines4 + lines6) * lineBytes, hugePages: .preferred)
+    let serverWords = Limits.serverCapacity
+    let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1) + 128, hugePages: .never)
+    let secret = HashSecret(seed: seed)
+    state = SharedState(
+      tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
+      tableV6: ConnectionTable(memory: memory.base + lines4 * lineBytes, lineCount: lines6, secret: secret),
+      connectionCounts: counts.base.bindMemory(to: UInt64.self, capacity: serverWords),
+      overloaded: (counts.base + serverWords * 16 + 128).bindMemory(to: UInt8.self, capacity: serverWords),
+      schedulerStates: (counts.base + serverWords * 8).bindMemory(to: UInt64.self, capacity: serverWords),
+      entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16))
+    usesHugePages = memory.usesHugePages
+    self.connectionCapacity = connectionCapacity
+    self.memory = memory
+    self.counts = counts
+  }
+}

@@ -1,0 +1,158 @@
+import Scheduler
+import Wire
+
+/// Everything control wants the workers to know, as values: what a `Snapshot` is built from.
+///
+/// Numbers (of services, servers, endpoints) are chosen by control and keep their meaning from one snapshot to the next
+/// for as long as a connection may refer to them.
+public struct SnapshotDescription: Sendable {
+  /// A virtual service.
+  public struct Service: Sendable {
+    public var number: UInt16
+    /// Number of its VIP:port.
+    public var endpoint: UInt16
+    public var address: IPAddress
+    public var port: UInt16
+    public var transport: TransportProtocol
+    public var scheduler: Scheduler
+    public var flags: SchedulerFlags
+    /// Server numbers in list order, newest first.
+    public var servers: [UInt16]
+    /// False when deleted: connections are looked up, nothing is scheduled.
+    public var isActive: Bool
+    /// FULLNAT local addresses by index; an inactive one only serves old connections.
+    public var localAddresses: [(address: IPAddress, isActive: Bool)]
+    public var localPorts: ClosedRange<UInt16>
+
+    /// A service.
+    public init(
+      number: UInt16, endpoint: UInt16, address: IPAddress, port: UInt16, transport: TransportProtocol,
+      scheduler: Scheduler, flags: SchedulerFlags = [], servers: [UInt16] = [], isActive: Bool = true,
+      localAddresses: [(address: IPAddress, isActive: Bool)] = [], localPorts: ClosedRange<UInt16> = 1024...65535
+    ) {
+      self.number = number
+      self.endpoint = endpoint
+      self.address = address
+      self.port = port
+      self.transport = transport
+      self.scheduler = scheduler
+      self.flags = flags
+      self.servers = servers
+      self.isActive = isActive
+      self.localAddresses = localAddresses
+      self.localPorts = localPorts
+    }
+  }
+
+  /// A real server of one service.
+  public struct Server: Sendable {
+    public var number: UInt16
+    public var service: UInt16
+    /// Number of its address:port; meaningful for NAT and FULLNAT, 0 otherwise.
+    public var endpoint: UInt16
+    public var address: IPAddress
+    public var port: UInt16
+    public var method: ForwardingMethod
+    public var weight: Int32
+    public var isAvailable: Bool
+    public var upperThreshold: UInt32
+    public var lowerThreshold: UInt32
+    public var nextHop: NextHop
+    /// Source address of tunnel packets to it.
+    public var tunnelSource: IPAddress?
+
+    /// A real server.
+    public init(
+      number: UInt16, service: UInt16, endpoint: UInt16, address: IPAddress, port: UInt16, method: ForwardingMethod,
+      weight: Int32, nextHop: NextHop, tunnelSource: IPAddress? = nil, isAvailable: Bool = true,
+      upperThreshold: UInt32 = 0, lowerThreshold: UInt32 = 0
+    ) {
+      self.number = number
+      self.service = service
+      self.endpoint = endpoint
+      self.address = address
+      self.port = port
+      self.method = method
+      self.weight = weight
+      self.nextHop = nextHop
+      self.tunnelSource = tunnelSource
+      self.isAvailable = isAvailable
+      self.upperThreshold = upperThreshold
+      self.lowerThreshold = lowerThreshold
+    }
+  }
+
+  /// A route of the kernel's.
+  public struct Route: Sendable {
+    public var prefix: IPPrefix
+    /// The gateway's next hop, or (on link) what to do with a host that is not among the neighbours.
+    public var nextHop: NextHop
+    /// True when destinations are on the link itself.
+    public var isOnLink: Bool
+
+    /// A route.
+    public init(prefix: IPPrefix, nextHop: NextHop, isOnLink: Bool) {
+      self.prefix = prefix
+      self.nextHop = nextHop
+      self.isOnLink = isOnLink
+    }
+  }
+
+  /// A resolved neighbour.
+  public struct Neighbour: Sendable {
+    public var address: IPAddress
+    public var nextHop: NextHop
+
+    /// A neighbour.
+    public init(address: IPAddress, nextHop: NextHop) {
+      self.address = address
+      self.nextHop = nextHop
+    }
+  }
+
+  /// Where lbd itself sends from, per interface: for the ICMP errors it originates.
+  public struct Interface: Sendable {
+    public var address: EthernetAddress
+    public var mtu: Int
+    public var ipv4: IPAddress?
+    public var ipv6: IPAddress?
+
+    /// An interface.
+    public init(address: EthernetAddress, mtu: Int, ipv4: IPAddress? = nil, ipv6: IPAddress? = nil) {
+      self.address = address
+      self.mtu = mtu
+      self.ipv4 = ipv4
+      self.ipv6 = ipv6
+    }
+  }
+
+  public var interfaces: [Interface] = []
+  public var services: [Service] = []
+  public var servers: [Server] = []
+  /// In order of preference: of two equal prefixes the first counts.
+  public var routes: [Route] = []
+  public var neighbours: [Neighbour] = []
+  public var timeouts = Timeouts()
+
+  /// Nothing is ours.
+  public init() {}
+}
+
+/// How long a connection lives after its last packet, in seconds.
+public struct Timeouts: Sendable, Equatable {
+  /// By TCP state, in IPVS's numbering (NONE, ESTABLISHED, SYN_SENT, SYN_RECV, FIN_WAIT, TIME_WAIT, CLOSE, CLOSE_WAIT,
+  /// LAST_ACK, LISTEN, SYNACK).
+  public var tcp: [UInt32] = [2, 900, 120, 60, 120, 120, 10, 60, 30, 120, 120]
+  /// UDP.
+  public var udp: UInt32 = 300
+
+  /// IPVS's defaults.
+  public init() {}
+
+  /// ESTABLISHED, FIN_WAIT and UDP are the three that can be set (`ipvsadm --set`, `lvs_timeouts`); 0 keeps a value.
+  public mutating func set(tcp established: UInt32, tcpFin: UInt32, udp: UInt32) {
+    if established != 0 { tcp[1] = established }
+    if tcpFin != 0 { tcp[4] = tcpFin }
+    if udp != 0 { self.udp = udp }
+  }
+}

@@ -1,0 +1,60 @@
+import CShims
+import Kernel
+
+/// Batch -> rings: frames leave by the interface their next hop named, in order, with one kick per port; frames for the
+/// host's own stack go there; the others return to the pool.
+extension Forwarder where P: ~Copyable, H: ~Copyable {
+  @inline(__always)
+  mutating func transmit() {
+    var used: UInt64 = 0
+    for index in 0..<state.batch.count {
+      let interface = state.batch.egress[index]
+      if interface != Batch.noEgress {
+        let port = transmitPorts[Int(interface)]
+        if ports[Int(port)].transmit(state.batch.frames + index, count: 1, pool: &state.pool) == 1 {
+          used |= 1 << UInt64(port)
+        } else {
+          refuse(index)
+        }
+      } else {
+        finish(index)
+      }
+    }
+    if state.batch.extraCount != 0 { transmitExtras(&used) }
+    while used != 0 {
+      ports[used.trailingZeroBitCount].flush()
+      used &= used &- 1
+    }
+  }
+
+  /// Passed or dropped: the frame's memory is free again.
+  @inline(__always)
+  private mutating func finish(_ index: Int) {
+    let frame = state.batch.frames[index]
+    if state.batch.outcomes[index].isPassed {
+      let packet = UnsafeRawBufferPointer(start: state.batch.packets[index], count: Int(frame.byteCount))
+      let offset = Int(state.batch.networkOffsets[index])
+      if !host.accept(packet, networkOffset: offset) { state.batch.outcomes[index] = .hostRefused }
+    }
+    state.pool.give(frame.address)
+  }
+
+  /// The ring was full. An answer that could not be sent leaves the outcome of its cause.
+  @inline(never)
+  private mutating func refuse(_ index: Int) {
+    if state.batch.outcomes[index].isForwarded { state.batch.outcomes[index] = .transmitRingFull }
+    state.pool.give(state.batch.frames[index].address)
+  }
+
+  @inline(never)
+  private mutating func transmitExtras(_ used: inout UInt64) {
+    for index in 0..<state.batch.extraCount {
+      let port = transmitPorts[Int(state.batch.extraEgress[index])]
+      if ports[Int(port)].transmit(state.batch.extraFrames + index, count: 1, pool: &state.pool) == 1 {
+        used |= 1 << UInt64(port)
+      } else {
+        state.pool.give(state.batch.extraFrames[index].address)
+      }
+    }
+  }
+}

@@ -1,0 +1,85 @@
+import CShims
+import Kernel
+
+/// Everything a worker's stages work on, whatever kind of port it has: the batch, the clock, the tables, the counters.
+///
+/// The stages are extensions of this type, one file each (`Schedule`, `Rewrite`, `Reply`, `ConnectionExpiry`). No class, closure,
+/// array or existential is reachable from here: nothing in a turn allocates or counts references.
+struct WorkerState: ~Copyable {
+  var clock = Clock()
+  var batch = Batch()
+  var pool: FramePool
+  let counters: Counters
+  let shared: SharedState
+  var snapshot: UnsafePointer<SnapshotView>
+  let fragments: FragmentTable
+  let states = ConnectionState()
+  /// This worker among `workerCount`.
+  let worker: Int
+  let workerCount: Int
+
+  /// True when an earlier packet of this batch has opened a connection: a miss must look again.
+  var openedInBatch = false
+  /// Distinguishes lives of one slot (IPv6); odd upper bit so that it is never 0.
+  var generation: UInt64
+  /// Identification of packets that lbd originates; unpredictable start, then counted.
+  var identification: UInt32
+  var errorBudget = ErrorBudget()
+  var sweep = SweepState()
+
+  init(
+    pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
+    snapshot: UnsafePointer<SnapshotView>, seed: UInt64, worker: Int, workerCount: Int
+  ) {
+    self.pool = pool
+    self.counters = counters
+    self.shared = shared
+    self.snapshot = snapshot
+    self.worker = worker
+    self.workerCount = workerCount
+    let secret = HashSecret(seed: seed &+ UInt64(worker))
+    fragments = FragmentTable(secret: secret)
+    generation = 1 << 31 | UInt64(worker) << 24
+    identification = UInt32(truncatingIfNeeded: secret.mix(seed))
+  }
+
+  /// The next generation of a slot.
+  @inline(__always)
+  mutating func nextGeneration() -> UInt64 {
+    generation = generation & ~0xff_ffff | (generation &+ 1) & 0xff_ffff
+    return generation
+  }
+
+  @inline(__always)
+  func server(_ number: UInt16) -> UnsafePointer<ServerRecord> {
+    UnsafePointer(snapshot.pointee.servers + Int(number))
+  }
+
+  @inline(__always)
+  func service(_ number: UInt16) -> UnsafePointer<ServiceRecord> {
+    UnsafePointer(snapshot.pointee.services + Int(number))
+  }
+
+  @inline(__always)
+  func nextHop(_ number: UInt32) -> UnsafePointer<NextHop> {
+    UnsafePointer(snapshot.pointee.nextHops + Int(number))
+  }
+}
+
+/// How many ICMP errors may still be originated in this second (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4).
+struct ErrorBudget {
+  private var second: UInt64 = 0
+  private var left = Limits.icmpErrorsPerSecond
+
+  /// Takes one, if there is one.
+  mutating func take(now nanoseconds: UInt64) -> Bool {
+    let current = nanoseconds / 1_000_000_000
+    if current != second {
+      second = current
+      left = Limits.icmpErrorsPerSecond
+    }
+    guard left > 0 else { return false }
+    left -= 1
+    return true
+  }
+}
