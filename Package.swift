@@ -54,7 +54,8 @@ let package = Package(
     .plugin(name: "EmbedBPF", capability: .buildTool(), dependencies: ["bpfembed"]),
 
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
-    .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"], swiftSettings: strict),
+    .testTarget(
+      name: "SchedulerTests", dependencies: ["Scheduler"], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Wire", "CShims"], swiftSettings: strict),
     .testTarget(name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], swiftSettings: strict),
   ]

@@ -37,7 +37,7 @@ public enum WeightedRoundRobin {
         }
         position &+= 1
       }
-      if end < servers.count {
+      if isFinalPass && hasRestarted {
         state.currentWeight = UInt32(truncatingIfNeeded: weight)
         state.moveCursor(to: last, in: servers)
         return -1
@@ -54,7 +54,7 @@ public enum WeightedRoundRobin {
       }
       weight = skippingEmptyPasses(weight, step: step, servers: servers)
       isFinalPass = weight <= step
-      if isFinalPass && hasRestarted && last >= 0 { end = last &+ 1 }
+      if isFinalPass && hasRestarted { end = last &+ 1 }
       position = 0
     }
   }

@@ -149,18 +149,19 @@ extension IPAddress: LosslessStringConvertible {
       guard let all = groupList(characters[...]), all.count == 8 else { return nil }
       return all
     }
-    guard let head = groupList(characters[..<gap]), let tail = groupList(characters[(gap + 2)...]),
+    guard let head = groupList(characters[..<gap], mayEndDotted: false), let tail = groupList(characters[(gap + 2)...]),
       head.count + tail.count <= 7
     else { return nil }
     return head + Array(repeating: 0, count: 8 - head.count - tail.count) + tail
   }
 
-  private static func groupList(_ characters: ArraySlice<UInt8>) -> [UInt16]? {
+  /// Dotted decimal may stand for the last two groups of an address, so not before `::`.
+  private static func groupList(_ characters: ArraySlice<UInt8>, mayEndDotted: Bool = true) -> [UInt16]? {
     if characters.isEmpty { return [] }
     let parts = characters.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false)
     var groups: [UInt16] = []
     for (position, part) in parts.enumerated() {
-      if position == parts.count - 1, part.contains(UInt8(ascii: ".")) {
+      if mayEndDotted, position == parts.count - 1, part.contains(UInt8(ascii: ".")) {
         guard let number = dotted(part) else { return nil }
         groups.append(UInt16(number >> 16))
         groups.append(UInt16(number & 0xffff))

@@ -1,0 +1,39 @@
+import Testing
+
+@testable import Scheduler
+
+struct SchedulerTests {
+  @Test func namesGoBothWays() {
+    #expect(Scheduler.allCases.map(\.name) == ["rr", "wrr", "lc", "wlc", "sh"])
+    for scheduler in Scheduler.allCases { #expect(Scheduler(name: scheduler.name) == scheduler) }
+    for name in ["", "RR", "wrr ", "none"] { #expect(Scheduler(name: name) == nil) }
+  }
+
+  @Test func onlyHashingHasATable() {
+    for scheduler in Scheduler.allCases {
+      #expect((scheduler.makeTable(weights: [1]) != nil) == (scheduler == .sourceHashing))
+    }
+  }
+
+  @Test(arguments: Scheduler.allCases) func hostileWordsAndFlowsPickInsideTheList(scheduler: Scheduler) {
+    var generator = SplitMix(state: 7)
+    for _ in 0..<300 {
+      var service = ServiceModel(scheduler, flags: SchedulerFlags(rawValue: .random(in: 0...7, using: &generator)))
+      for index in 0..<Int.random(in: 0...6, using: &generator) {
+        let weight: Int32 = [0, 1, 5, .max, -3][Int.random(in: 0..<5, using: &generator)]
+        service.add(String(index), weight: weight)
+        service.overload(String(index), Int.random(in: 0..<4, using: &generator) == 0)
+      }
+      for _ in 0..<10 {
+        var state = SchedulerState(word: generator.next())
+        let flow = ScheduledFlow(
+          clientFold: .random(in: 0...UInt32.max, using: &generator), destinationFold: 0, clientPort: 9)
+        let position = service.withServers {
+          scheduler.pick(from: $0, state: &state, flow: flow, flags: service.flags)
+        }
+        #expect((-1..<service.servers.count).contains(position))
+        if position >= 0 { #expect(service.withServers { $0.isEligible(at: position) }) }
+      }
+    }
+  }
+}
