@@ -51,7 +51,6 @@ public struct TunDevice: ~Copyable, Sendable {
 
   /// Hands one IP packet (no Ethernet header) to the host's stack.
   /// - Returns: whether the kernel took it; false also when its queue is full.
-  @inline(__always)
   public func write(_ packet: UnsafeRawPointer, byteCount: Int) -> Bool {
     Glibc.write(file.number, packet, byteCount) == byteCount
   }
