@@ -57,6 +57,9 @@ let package = Package(
     .testTarget(
       name: "SchedulerTests", dependencies: ["Scheduler"], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Wire", "CShims"], swiftSettings: strict),
+    .testTarget(
+      name: "DataplaneTests", dependencies: ["Dataplane", "Kernel", "Wire", "Scheduler", "CShims"],
+      swiftSettings: strict),
     .testTarget(name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], swiftSettings: strict),
   ]
 )

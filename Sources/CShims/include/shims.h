@@ -5,4 +5,10 @@
 #include "../../../bpf/lb_shared.h"
 #include "shim_errno.h"
 #include "shim_memory.h"
+#include "shim_packet.h"
+#include "shim_thread.h"
+#include "shim_tun.h"
+#include "shim_unix.h"
+#include "shim_wait.h"
+#include "shim_xdp.h"
 #endif

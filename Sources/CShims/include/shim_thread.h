@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pinned threads and memory calls whose declarations need _GNU_SOURCE (shims.c). */
+#ifndef LBD_SHIM_THREAD_H
+#define LBD_SHIM_THREAD_H
+#include <pthread.h>
+#include <stdint.h>
+#pragma clang assume_nonnull begin
+
+/* Starts a thread; core < 0: wherever its creator may run. 0, or the errno. */
+int lbd_thread_start(
+    pthread_t *thread, const char *name, int core, void *_Nullable (*_Nonnull body)(void *_Nullable),
+    void *_Nullable argument);
+/* 0, or the errno. */
+int lbd_thread_pin_current(int core);
+/* Fills `cores` with the numbers of the cores the calling thread may use; how many, or -errno. */
+int lbd_thread_available_cores(int *cores, int capacity);
+
+/* A descriptor, or -errno. */
+int lbd_memory_file(const char *name, int huge_pages);
+/* Gives every page its memory now; 0, or the errno (EINVAL before Linux 5.14). */
+int lbd_memory_populate(void *address, uint64_t count);
+
+#pragma clang assume_nonnull end
+#endif
