@@ -96,7 +96,7 @@ enum Classify {
       // when destination options follow it; in both cases parse has walked over it.
       key.identification = identificationV6(index, of: batch)
     } else {
-      key.identification = UInt32(be16(UnsafeRawPointer(batch.network(index)), 4))
+      key.identification = UInt32(UnsafeRawPointer(batch.network(index)).loadBigEndian16(at: 4))
     }
     if batch.flags[index].contains(.laterFragment) {
       guard let ports = fragments.ports(of: key, now: now) else {
@@ -119,7 +119,7 @@ enum Classify {
     var next = header.load(fromByteOffset: 6, as: UInt8.self)
     var position = 40
     for _ in 0..<Limits.extensionHeaders {
-      if next == 44 { return be32(header, position + 4) }
+      if next == 44 { return header.loadBigEndian32(at: position + 4) }
       next = header.load(fromByteOffset: position, as: UInt8.self)
       position += (Int(header.load(fromByteOffset: position + 1, as: UInt8.self)) + 1) * 8
     }

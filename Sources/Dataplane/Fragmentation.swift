@@ -1,4 +1,5 @@
 import Kernel
+import Wire
 
 /// Cutting a packet that does not fit the next hop's MTU: IPv4 as RFC 791 section 3.2 says, an IPv6 tunnel packet (which
 /// lbd is the source of) as RFC 8200 section 4.5.
@@ -9,34 +10,34 @@ extension WorkerState {
   mutating func splitIPv4(_ index: Int, networkOffset: Int, limit: Int, over hop: UnsafePointer<NextHop>) {
     let header = batch.packets[index] + networkOffset
     let headerByteCount = Int(header.load(as: UInt8.self) & 0xf) * 4
-    let payload = Int(be16(header, 2)) - headerByteCount
+    let payload = Int(header.loadBigEndian16(at: 2)) - headerByteCount
     let piece = (limit - headerByteCount) & ~7
-    let field = be16(header, 6)
+    let field = header.loadBigEndian16(at: 6)
     guard piece >= 8, reserve(index, pieces: (payload + piece - 1) / max(piece, 1) - 1) else { return }
     var offset = piece
     while offset < payload {
       let count = min(piece, payload - offset)
-      let copy = addExtra(index, headerByteCount: headerByteCount, payload: count, over: hop, type: EtherTypes.ipv4)
+      let copy = addExtra(index, headerByteCount: headerByteCount, payload: count, over: hop, type: EtherType.ipv4)
       copy.copyMemory(from: header, byteCount: headerByteCount)
       (copy + headerByteCount).copyMemory(from: header + headerByteCount + offset, byteCount: count)
       // The last piece keeps the packet's own "more fragments".
       let more: UInt16 = offset + count < payload ? 0x2000 : field & 0x2000
-      put16(copy, 2, UInt16(truncatingIfNeeded: headerByteCount + count))
-      put16(copy, 6, more | (field & 0x1fff &+ UInt16(truncatingIfNeeded: offset / 8)))
+      copy.storeBigEndian16(UInt16(truncatingIfNeeded: headerByteCount + count), at: 2)
+      copy.storeBigEndian16(more | (field & 0x1fff &+ UInt16(truncatingIfNeeded: offset / 8)), at: 6)
       WorkerState.finishIPv4Header(copy, byteCount: headerByteCount)
       offset += count
     }
-    put16(header, 2, UInt16(truncatingIfNeeded: headerByteCount + piece))
-    put16(header, 6, field | 0x2000)
+    header.storeBigEndian16(UInt16(truncatingIfNeeded: headerByteCount + piece), at: 2)
+    header.storeBigEndian16(field | 0x2000, at: 6)
     WorkerState.finishIPv4Header(header, byteCount: headerByteCount)
     cut(index, networkOffset: networkOffset, byteCount: headerByteCount + piece)
-    send(index, networkOffset: networkOffset, over: hop, type: EtherTypes.ipv4)
+    send(index, networkOffset: networkOffset, over: hop, type: EtherType.ipv4)
   }
 
   /// Cuts the IPv6 packet at `networkOffset` that lbd has just made (fixed header, then payload).
   mutating func splitIPv6(_ index: Int, networkOffset: Int, limit: Int, over hop: UnsafePointer<NextHop>) {
     let header = batch.packets[index] + networkOffset
-    let payload = Int(be16(header, 4))
+    let payload = Int(header.loadBigEndian16(at: 4))
     let piece = (limit - 48) & ~7
     guard piece >= 8, reserve(index, pieces: (payload + piece - 1) / max(piece, 1) - 1) else { return }
     let next = header.load(fromByteOffset: 6, as: UInt8.self)
@@ -44,7 +45,7 @@ extension WorkerState {
     var offset = piece
     while offset < payload {
       let count = min(piece, payload - offset)
-      let copy = addExtra(index, headerByteCount: 48, payload: count, over: hop, type: EtherTypes.ipv6)
+      let copy = addExtra(index, headerByteCount: 48, payload: count, over: hop, type: EtherType.ipv6)
       copy.copyMemory(from: header, byteCount: 40)
       (copy + 48).copyMemory(from: header + 40 + offset, byteCount: count)
       writeFragmentHeader(copy, next: next, payload: count, offset: offset, more: offset + count < payload)
@@ -55,17 +56,17 @@ extension WorkerState {
     moved.copyMemory(from: header, byteCount: 40)
     writeFragmentHeader(moved, next: next, payload: piece, offset: 0, more: true)
     cut(index, networkOffset: networkOffset, byteCount: 40 + piece)
-    send(index, networkOffset: networkOffset - 8, over: hop, type: EtherTypes.ipv6)
+    send(index, networkOffset: networkOffset - 8, over: hop, type: EtherType.ipv6)
   }
 
   private func writeFragmentHeader(
     _ header: UnsafeMutableRawPointer, next: UInt8, payload: Int, offset: Int, more: Bool
   ) {
-    put16(header, 4, UInt16(truncatingIfNeeded: payload + 8))
+    header.storeBigEndian16(UInt16(truncatingIfNeeded: payload + 8), at: 4)
     header.storeBytes(of: 44, toByteOffset: 6, as: UInt8.self)
-    put16(header, 40, UInt16(next) << 8)
-    put16(header, 42, UInt16(truncatingIfNeeded: offset) | (more ? 1 : 0))
-    put32(header, 44, identification)
+    header.storeBigEndian16(UInt16(next) << 8, at: 40)
+    header.storeBigEndian16(UInt16(truncatingIfNeeded: offset) | (more ? 1 : 0), at: 42)
+    header.storeBigEndian32(identification, at: 44)
   }
 
   /// Makes sure that the pieces have frames and places in the batch; otherwise the packet's journey ends.

@@ -69,7 +69,7 @@ extension WorkerState {
     guard let locals = service.pointee.localAddresses, connection.localAddress < service.pointee.localAddressCount
     else { return }
     let local = locals + connection.localAddress
-    var delta: UInt64 = 0
+    var delta = ChecksumDelta()
     replaceAddress(
       index, at: .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, delta: &delta)
     replaceAddress(index, at: .source, high: local.pointee.high, low: local.pointee.low, delta: &delta)
@@ -83,7 +83,7 @@ extension WorkerState {
   mutating func translate(reply index: Int, server: UnsafePointer<ServerRecord>) {
     guard let slot = batch.slots[index] else { return }
     let service = service(server.pointee.service)
-    var delta: UInt64 = 0
+    var delta = ChecksumDelta()
     if batch.flags[index].contains(.ipv6) {
       let client = KeyV6(slot + KeyV6.wordsPerSlot)
       replaceAddress(index, at: .destination, high: client.high, low: client.low, delta: &delta)

@@ -4,7 +4,7 @@ import Kernel
 ///
 /// With AF_XDP a frame that was redirected to a socket cannot be passed on any more by the XDP program, so it is given
 /// back through a TUN device; in replay it is collected.
-public protocol HostStack: ~Copyable {
+public protocol HostStack: ~Copyable, SendableMetatype {
   /// Gives an IP packet to the host.
   /// - Parameters:
   ///   - packet: the frame, its network header at `networkOffset`.

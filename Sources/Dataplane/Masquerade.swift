@@ -9,7 +9,7 @@ import Wire
 extension WorkerState {
   @inline(__always)
   mutating func masquerade(request index: Int, server: UnsafePointer<ServerRecord>) {
-    var delta: UInt64 = 0
+    var delta = ChecksumDelta()
     replaceAddress(
       index, at: .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, delta: &delta)
     replacePort(index, at: .destination, with: server.pointee.port, delta: &delta)
@@ -19,7 +19,7 @@ extension WorkerState {
   @inline(__always)
   mutating func masquerade(reply index: Int, server: UnsafePointer<ServerRecord>) {
     let service = service(server.pointee.service)
-    var delta: UInt64 = 0
+    var delta = ChecksumDelta()
     replaceAddress(
       index, at: .source, high: service.pointee.addressHigh, low: service.pointee.addressLow, delta: &delta)
     replacePort(index, at: .source, with: service.pointee.port, delta: &delta)
@@ -30,25 +30,25 @@ extension WorkerState {
   /// delta.
   @inline(__always)
   func replaceAddress(
-    _ index: Int, at side: EndpointTable.Side, high: UInt64, low: UInt64, delta: inout UInt64
+    _ index: Int, at side: EndpointTable.Side, high: UInt64, low: UInt64, delta: inout ChecksumDelta
   ) {
     let header = batch.network(index)
     let isSource = side == .source
-    let change: UInt64
     if batch.flags[index].contains(.ipv6) {
-      let oldHigh = isSource ? batch.sourceHigh[index] : batch.destinationHigh[index]
-      let oldLow = isSource ? batch.sourceLow[index] : batch.destinationLow[index]
-      change = replaced(oldHigh, high) &+ replaced(oldLow, low)
-      put64(header, isSource ? 8 : 24, high)
-      put64(header, isSource ? 16 : 32, low)
+      let old = isSource ? (batch.sourceHigh[index], batch.sourceLow[index]) : destination(index)
+      delta.replace((old.0.bigEndian, old.1.bigEndian), with: (high.bigEndian, low.bigEndian))
+      header.storeBigEndian64(high, at: isSource ? IPv6.sourceOffset : IPv6.destinationOffset)
+      header.storeBigEndian64(low, at: (isSource ? IPv6.sourceOffset : IPv6.destinationOffset) + 8)
     } else {
       let old = UInt32(truncatingIfNeeded: isSource ? batch.sourceLow[index] : batch.destinationLow[index])
       let new = UInt32(truncatingIfNeeded: low)
-      change = UInt64(~old) &+ UInt64(new)
-      put32(header, isSource ? 12 : 16, new)
-      put16(header, 10, updated(be16(header, 10), change))
+      var change = ChecksumDelta()
+      change.replace(old.bigEndian, with: new.bigEndian)
+      delta.replace(old.bigEndian, with: new.bigEndian)
+      header.storeBigEndian32(new, at: isSource ? IPv4.sourceOffset : IPv4.destinationOffset)
+      let checksum = header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)
+      header.storeBytes(of: change.apply(to: checksum), toByteOffset: IPv4.checksumOffset, as: UInt16.self)
     }
-    delta &+= change
     if isSource {
       batch.sourceHigh[index] = high
       batch.sourceLow[index] = low
@@ -60,30 +60,30 @@ extension WorkerState {
 
   /// Replaces one port, unless this is a later fragment.
   @inline(__always)
-  func replacePort(_ index: Int, at side: EndpointTable.Side, with port: UInt16, delta: inout UInt64) {
+  func replacePort(_ index: Int, at side: EndpointTable.Side, with port: UInt16, delta: inout ChecksumDelta) {
     if batch.flags[index].contains(.laterFragment) { return }
     let header = batch.transport(index)
     let offset = side == .source ? 0 : 2
-    delta &+= UInt64(~be16(header, offset)) &+ UInt64(port)
-    put16(header, offset, port)
+    delta.replace16(header.loadUnaligned(fromByteOffset: offset, as: UInt16.self), with: port.bigEndian)
+    header.storeBigEndian16(port, at: offset)
   }
 
   /// Applies the delta to the TCP or UDP checksum.
   @inline(__always)
-  func fixTransport(_ index: Int, delta: UInt64) {
+  func fixTransport(_ index: Int, delta: ChecksumDelta) {
     if batch.flags[index].contains(.laterFragment) { return }
     let header = batch.transport(index)
     if batch.protocols[index] == TransportProtocol.tcp.rawValue {
-      put16(header, 16, updated(be16(header, 16), delta))
+      let old = header.loadUnaligned(fromByteOffset: TCP.checksumOffset, as: UInt16.self)
+      header.storeBytes(of: delta.apply(to: old), toByteOffset: TCP.checksumOffset, as: UInt16.self)
       return
     }
-    let old = be16(header, 6)
-    if old == 0 {
-      if !batch.flags[index].contains(.fragment) { completeUDP(index) }
-      return
+    let old = header.loadUnaligned(fromByteOffset: UDP.checksumOffset, as: UInt16.self)
+    if old != 0 {
+      header.storeBytes(of: delta.applyUDP(to: old), toByteOffset: UDP.checksumOffset, as: UInt16.self)
+    } else if !batch.flags[index].contains(.fragment) {
+      completeUDP(index)
     }
-    let new = updated(old, delta)
-    put16(header, 6, new == 0 ? 0xffff : new)
   }
 
   /// Computes a UDP checksum over the whole datagram (RFC 768, RFC 8200 section 8.1).
@@ -91,41 +91,21 @@ extension WorkerState {
     let header = batch.transport(index)
     let end = Int(batch.networkOffsets[index]) + Int(batch.networkByteCounts[index])
     let byteCount = end - Int(batch.transportOffsets[index])
-    var sum = Checksum.sum(UnsafeRawBufferPointer(start: header, count: byteCount))
-    sum &+= pseudoHeader(index, protocolNumber: TransportProtocol.udp.rawValue, byteCount: byteCount)
-    let checksum = ~folded(sum)
-    put16(header, 6, checksum == 0 ? 0xffff : checksum)
+    var sum = Checksum()
+    sum.add(UnsafeRawBufferPointer(start: header, count: byteCount))
+    let number = TransportProtocol.udp.rawValue
+    if batch.flags[index].contains(.ipv6) {
+      sum.addPseudoHeader6(
+        addresses: batch.network(index) + IPv6.sourceOffset, protocolNumber: number, byteCount: byteCount)
+    } else {
+      sum.addPseudoHeader4(
+        addresses: batch.network(index) + IPv4.sourceOffset, protocolNumber: number, byteCount: byteCount)
+    }
+    header.storeBytes(of: sum.udpValue, toByteOffset: UDP.checksumOffset, as: UInt16.self)
   }
 
-  /// Sum of the pseudo-header as 16-bit big-endian words.
-  func pseudoHeader(_ index: Int, protocolNumber: UInt8, byteCount: Int) -> UInt64 {
-    UInt64(protocolNumber) &+ UInt64(byteCount) &+ halves(batch.sourceHigh[index]) &+ halves(batch.sourceLow[index])
-      &+ halves(batch.destinationHigh[index]) &+ halves(batch.destinationLow[index])
+  @inline(__always)
+  private func destination(_ index: Int) -> (UInt64, UInt64) {
+    (batch.destinationHigh[index], batch.destinationLow[index])
   }
-}
-
-/// ~m + m' of RFC 1624 for a 64-bit field, in 32-bit halves so that the sums of many fit 64 bits.
-@inline(__always)
-func replaced(_ old: UInt64, _ new: UInt64) -> UInt64 {
-  halves(~old) &+ halves(new)
-}
-
-/// The two 32-bit halves added up: the same sum modulo 0xffff.
-@inline(__always)
-func halves(_ word: UInt64) -> UInt64 { (word >> 32) &+ (word & 0xffff_ffff) }
-
-/// A sum folded to 16 bits with end-around carry.
-@inline(__always)
-func folded(_ sum: UInt64) -> UInt16 {
-  var sum = (sum & 0xffff_ffff) &+ (sum >> 32)
-  sum = (sum & 0xffff_ffff) &+ (sum >> 32)
-  sum = (sum & 0xffff) &+ (sum >> 16)
-  sum = (sum & 0xffff) &+ (sum >> 16)
-  return UInt16(truncatingIfNeeded: sum)
-}
-
-/// HC' = ~(~HC + ~m + m') (RFC 1624, equation 3), which is what Linux computes too, down to the choice of zero.
-@inline(__always)
-func updated(_ checksum: UInt16, _ delta: UInt64) -> UInt16 {
-  ~folded(UInt64(~checksum) &+ delta)
 }

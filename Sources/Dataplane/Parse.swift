@@ -28,20 +28,20 @@ enum Parse {
       return batch.finish(index, .otherHost)
     }
     var offset = 14
-    var type = be16(bytes, 12)
-    if type == EtherTypes.vlan || type == EtherTypes.serviceVLAN {
+    var type = bytes.loadBigEndian16(at: 12)
+    if type == EtherType.vlan || type == EtherType.serviceVLAN {
       // The guard above leaves room for two tags and their types: 14 + 4 + 4 <= 34.
-      type = be16(bytes, 16)
+      type = bytes.loadBigEndian16(at: 16)
       offset = 18
-      if type == EtherTypes.vlan || type == EtherTypes.serviceVLAN {
-        type = be16(bytes, 20)
+      if type == EtherType.vlan || type == EtherType.serviceVLAN {
+        type = bytes.loadBigEndian16(at: 20)
         offset = 22
       }
     }
     batch.networkOffsets[index] = UInt16(truncatingIfNeeded: offset)
     switch type {
-    case EtherTypes.ipv4: ipv4(index, of: batch, bytes, offset: offset, byteCount: byteCount)
-    case EtherTypes.ipv6: ipv6(index, of: batch, bytes, offset: offset, byteCount: byteCount)
+    case EtherType.ipv4: ipv4(index, of: batch, bytes, offset: offset, byteCount: byteCount)
+    case EtherType.ipv6: ipv6(index, of: batch, bytes, offset: offset, byteCount: byteCount)
     default: batch.finish(index, .notOurs)
     }
   }
@@ -54,7 +54,7 @@ enum Parse {
     let header = bytes + offset
     let first = header.load(as: UInt8.self)
     let headerByteCount = Int(first & 0xf) * 4
-    let total = Int(be16(header, 2))
+    let total = Int(header.loadBigEndian16(at: 2))
     guard first >> 4 == 4, headerByteCount >= 20, total >= headerByteCount, offset + total <= byteCount else {
       return batch.finish(index, .malformed)
     }
@@ -67,10 +67,10 @@ enum Parse {
     let protocolNumber = header.load(fromByteOffset: 9, as: UInt8.self)
     batch.protocols[index] = protocolNumber
     batch.sourceHigh[index] = 0
-    batch.sourceLow[index] = UInt64(be32(header, 12))
+    batch.sourceLow[index] = UInt64(header.loadBigEndian32(at: 12))
     batch.destinationHigh[index] = 0
-    batch.destinationLow[index] = UInt64(be32(header, 16))
-    let fragment = be16(header, 6)
+    batch.destinationLow[index] = UInt64(header.loadBigEndian32(at: 16))
+    let fragment = header.loadBigEndian16(at: 6)
     var flags: PacketFlags = fragment & 0x4000 != 0 ? .dontFragment : []
     if fragment & 0x3fff != 0 {
       flags.insert(.fragment)
@@ -86,16 +86,16 @@ enum Parse {
   ) {
     guard byteCount >= offset + 40 else { return batch.finish(index, .malformed) }
     let header = bytes + offset
-    let total = 40 + Int(be16(header, 4))
+    let total = 40 + Int(header.loadBigEndian16(at: 4))
     guard header.load(as: UInt8.self) >> 4 == 6, offset + total <= byteCount else {
       return batch.finish(index, .malformed)
     }
     batch.frames[index].byteCount = UInt32(truncatingIfNeeded: offset + total)
     batch.networkByteCounts[index] = UInt16(truncatingIfNeeded: total)
-    batch.sourceHigh[index] = be64(header, 8)
-    batch.sourceLow[index] = be64(header, 16)
-    batch.destinationHigh[index] = be64(header, 24)
-    batch.destinationLow[index] = be64(header, 32)
+    batch.sourceHigh[index] = header.loadBigEndian64(at: 8)
+    batch.sourceLow[index] = header.loadBigEndian64(at: 16)
+    batch.destinationHigh[index] = header.loadBigEndian64(at: 24)
+    batch.destinationLow[index] = header.loadBigEndian64(at: 32)
     var next = header.load(fromByteOffset: 6, as: UInt8.self)
     var position = offset + 40
     var flags: PacketFlags = [.ipv6, .dontFragment]
@@ -123,7 +123,7 @@ enum Parse {
       guard position + 8 <= end else { return false }
       let header = bytes + position
       if next == 44 {
-        let field = be16(header, 2)
+        let field = header.loadBigEndian16(at: 2)
         // RFC 8200 section 4.5: offset 0 without "more fragments" is a whole datagram all the same (RFC 6946).
         if field & 0xfff9 != 0 { flags.insert(.fragment) }
         next = header.load(as: UInt8.self)
@@ -163,8 +163,8 @@ enum Parse {
     default:
       return batch.finish(index, .notOurs)
     }
-    batch.sourcePorts[index] = be16(bytes, offset)
-    batch.destinationPorts[index] = be16(bytes, offset + 2)
+    batch.sourcePorts[index] = bytes.loadBigEndian16(at: offset)
+    batch.destinationPorts[index] = bytes.loadBigEndian16(at: offset + 2)
   }
 
   /// One's complement sum of an IPv4 header; 0xffff when its checksum is right (RFC 1071).
@@ -182,42 +182,4 @@ enum Parse {
     sum = (sum & 0xffff) &+ (sum >> 16)
     return UInt16(truncatingIfNeeded: sum)
   }
-}
-
-/// EtherType values (IEEE 802).
-enum EtherTypes {
-  static var ipv4: UInt16 { 0x0800 }
-  static var ipv6: UInt16 { 0x86dd }
-  static var vlan: UInt16 { 0x8100 }
-  static var serviceVLAN: UInt16 { 0x88a8 }
-}
-
-@inline(__always)
-func be16(_ pointer: UnsafeRawPointer, _ offset: Int) -> UInt16 {
-  UInt16(bigEndian: pointer.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
-}
-
-@inline(__always)
-func be32(_ pointer: UnsafeRawPointer, _ offset: Int) -> UInt32 {
-  UInt32(bigEndian: pointer.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-}
-
-@inline(__always)
-func be64(_ pointer: UnsafeRawPointer, _ offset: Int) -> UInt64 {
-  UInt64(bigEndian: pointer.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-}
-
-@inline(__always)
-func put16(_ pointer: UnsafeMutableRawPointer, _ offset: Int, _ value: UInt16) {
-  pointer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt16.self)
-}
-
-@inline(__always)
-func put32(_ pointer: UnsafeMutableRawPointer, _ offset: Int, _ value: UInt32) {
-  pointer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
-}
-
-@inline(__always)
-func put64(_ pointer: UnsafeMutableRawPointer, _ offset: Int, _ value: UInt64) {
-  pointer.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt64.self)
 }

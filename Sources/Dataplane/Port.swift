@@ -8,9 +8,12 @@ import Kernel
 ///
 /// Ownership: `receive` hands frames to the caller; the caller gives each of them either to some port's `transmit` or
 /// back to the pool. `reclaim` returns to the pool what the device has sent.
-public protocol Port: ~Copyable {
+public protocol Port: ~Copyable, SendableMetatype {
   /// The descriptor that becomes readable when frames wait, or -1 when there is nothing to wait for.
   var pollDescriptor: Int32 { get }
+
+  /// True while frames wait that the kernel would not take yet: whoever sleeps now must not sleep for long.
+  var hasUnsent: Bool { get }
 
   /// Takes frames that have arrived.
   /// - Parameters:

@@ -40,10 +40,10 @@ extension WorkerState {
     let isRequest = batch.directions[index] == .request
     if isIPv6 {
       writeICMPv6(index, message, interface: interface, isRequest: isRequest)
-      send(index, networkOffset: Int(batch.networkOffsets[index]) - 48, over: hop, type: EtherTypes.ipv6)
+      send(index, networkOffset: Int(batch.networkOffsets[index]) - 48, over: hop, type: EtherType.ipv6)
     } else {
       writeICMPv4(index, message, interface: interface, isRequest: isRequest)
-      send(index, networkOffset: Int(batch.networkOffsets[index]) - 28, over: hop, type: EtherTypes.ipv4)
+      send(index, networkOffset: Int(batch.networkOffsets[index]) - 28, over: hop, type: EtherType.ipv4)
     }
   }
 
@@ -64,19 +64,20 @@ extension WorkerState {
     let header = batch.packets[index] + (networkOffset - 28)
     let icmp = header + 20
     switch message {
-    case .portUnreachable: put64(icmp, 0, 0x0303_0000_0000_0000)
-    case .timeExceeded: put64(icmp, 0, 0x0b00_0000_0000_0000)
-    case .tooBig(let limit): put64(icmp, 0, 0x0304_0000_0000_0000 | UInt64(limit & 0xffff))
+    case .portUnreachable: icmp.storeBigEndian64(0x0303_0000_0000_0000, at: 0)
+    case .timeExceeded: icmp.storeBigEndian64(0x0b00_0000_0000_0000, at: 0)
+    case .tooBig(let limit): icmp.storeBigEndian64(0x0304_0000_0000_0000 | UInt64(limit & 0xffff), at: 0)
     }
-    let sum = Checksum.sum(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
-    put16(icmp, 2, ~folded(sum))
+    var sum = Checksum()
+    sum.add(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
+    icmp.storeBytes(of: sum.value, toByteOffset: 2, as: UInt16.self)
     identification &+= 1
     let source = isRequest ? UInt32(truncatingIfNeeded: batch.destinationLow[index]) : interface.pointee.ipv4
-    put32(header, 0, 0x45c0_0000 | UInt32(28 + quoted))
-    put32(header, 4, identification << 16)
-    put32(header, 8, 64 << 24 | 1 << 16)
-    put32(header, 12, source)
-    put32(header, 16, UInt32(truncatingIfNeeded: batch.sourceLow[index]))
+    header.storeBigEndian32(0x45c0_0000 | UInt32(28 + quoted), at: 0)
+    header.storeBigEndian32(identification << 16, at: 4)
+    header.storeBigEndian32(64 << 24 | 1 << 16, at: 8)
+    header.storeBigEndian32(source, at: 12)
+    header.storeBigEndian32(UInt32(truncatingIfNeeded: batch.sourceLow[index]), at: 16)
     WorkerState.finishIPv4Header(header, byteCount: 20)
     batch.frames[index].byteCount = UInt32(networkOffset + quoted)
   }
@@ -90,22 +91,22 @@ extension WorkerState {
     let header = batch.packets[index] + (networkOffset - 48)
     let icmp = header + 40
     switch message {
-    case .portUnreachable: put64(icmp, 0, 0x0104_0000_0000_0000)
-    case .timeExceeded: put64(icmp, 0, 0x0300_0000_0000_0000)
-    case .tooBig(let limit): put64(icmp, 0, 0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)))
+    case .portUnreachable: icmp.storeBigEndian64(0x0104_0000_0000_0000, at: 0)
+    case .timeExceeded: icmp.storeBigEndian64(0x0300_0000_0000_0000, at: 0)
+    case .tooBig(let limit): icmp.storeBigEndian64(0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)), at: 0)
     }
     let sourceHigh = isRequest ? batch.destinationHigh[index] : interface.pointee.ipv6High
     let sourceLow = isRequest ? batch.destinationLow[index] : interface.pointee.ipv6Low
-    put32(header, 0, 0x6000_0000)
-    put32(header, 4, UInt32(8 + quoted) << 16 | 58 << 8 | 64)
-    put64(header, 8, sourceHigh)
-    put64(header, 16, sourceLow)
-    put64(header, 24, batch.sourceHigh[index])
-    put64(header, 32, batch.sourceLow[index])
-    var sum = Checksum.sum(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
-    sum &+= 58 &+ UInt64(8 + quoted) &+ halves(sourceHigh) &+ halves(sourceLow)
-    sum &+= halves(batch.sourceHigh[index]) &+ halves(batch.sourceLow[index])
-    put16(icmp, 2, ~folded(sum))
+    header.storeBigEndian32(0x6000_0000, at: 0)
+    header.storeBigEndian32(UInt32(8 + quoted) << 16 | 58 << 8 | 64, at: 4)
+    header.storeBigEndian64(sourceHigh, at: 8)
+    header.storeBigEndian64(sourceLow, at: 16)
+    header.storeBigEndian64(batch.sourceHigh[index], at: 24)
+    header.storeBigEndian64(batch.sourceLow[index], at: 32)
+    var sum = Checksum()
+    sum.addPseudoHeader6(addresses: header + IPv6.sourceOffset, protocolNumber: 58, byteCount: 8 + quoted)
+    sum.add(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
+    icmp.storeBytes(of: sum.value, toByteOffset: 2, as: UInt16.self)
     batch.frames[index].byteCount = UInt32(networkOffset + quoted)
   }
 }

@@ -92,8 +92,8 @@ extension WorkerState {
     guard limit > 1 else { return false }
     header.storeBytes(of: limit &- 1, toByteOffset: 8, as: UInt8.self)
     // One less in the high byte of a word is 0x0100 more in the checksum, with end-around carry.
-    let sum = UInt32(be16(header, 10)) &+ 0x0100
-    put16(header, 10, UInt16(truncatingIfNeeded: sum >= 0xffff ? sum &+ 1 : sum))
+    let sum = UInt32(header.loadBigEndian16(at: 10)) &+ 0x0100
+    header.storeBigEndian16(UInt16(truncatingIfNeeded: sum >= 0xffff ? sum &+ 1 : sum), at: 10)
     return true
   }
 
@@ -114,7 +114,7 @@ extension WorkerState {
     let headerByteCount = hop.pointee.headerByteCount
     let start = networkOffset - headerByteCount
     let frame = batch.packets[index] + start
-    let own = batch.flags[index].contains(.ipv6) ? EtherTypes.ipv6 : EtherTypes.ipv4
+    let own = batch.flags[index].contains(.ipv6) ? EtherType.ipv6 : EtherType.ipv4
     WorkerState.writeEthernet(frame, hop: hop, type: type ?? own)
     batch.packets[index] = frame
     batch.frames[index].address = UInt64(Int64(batch.frames[index].address) &+ Int64(start))
@@ -128,13 +128,13 @@ extension WorkerState {
   static func writeEthernet(_ frame: UnsafeMutableRawPointer, hop: UnsafePointer<NextHop>, type: UInt16) {
     let destination = hop.pointee.destination
     let source = hop.pointee.source
-    put64(frame, 0, destination << 16 | source >> 32)
-    put32(frame, 8, UInt32(truncatingIfNeeded: source))
+    frame.storeBigEndian64(destination << 16 | source >> 32, at: 0)
+    frame.storeBigEndian32(UInt32(truncatingIfNeeded: source), at: 8)
     if hop.pointee.vlan == 0 {
-      put16(frame, 12, type)
+      frame.storeBigEndian16(type, at: 12)
     } else {
-      put32(frame, 12, UInt32(EtherTypes.vlan) << 16 | UInt32(hop.pointee.vlan))
-      put16(frame, 16, type)
+      frame.storeBigEndian32(UInt32(EtherType.vlan) << 16 | UInt32(hop.pointee.vlan), at: 12)
+      frame.storeBigEndian16(type, at: 16)
     }
   }
 }

@@ -20,19 +20,19 @@ extension WorkerState {
     let innerIPv6 = batch.flags[index].contains(.ipv6)
     let trafficClass =
       innerIPv6
-      ? UInt8(truncatingIfNeeded: be16(inner, 0) >> 4) : inner.load(fromByteOffset: 1, as: UInt8.self)
+      ? UInt8(truncatingIfNeeded: inner.loadBigEndian16(at: 0) >> 4) : inner.load(fromByteOffset: 1, as: UInt8.self)
     let hops = inner.load(fromByteOffset: innerIPv6 ? 7 : 8, as: UInt8.self)
     let number: UInt8 = innerIPv6 ? 41 : 4
     let outerClass = trafficClass & 3 == 3 ? trafficClass & 0xfc | 2 : trafficClass
     batch.outcomes[index] = .tunnel
     if outerIPv6 {
-      put32(outer, 0, 0x6000_0000 | UInt32(outerClass) << 20)
-      put16(outer, 4, UInt16(truncatingIfNeeded: total))
-      put16(outer, 6, UInt16(number) << 8 | UInt16(hops))
-      put64(outer, 8, server.pointee.tunnelSourceHigh)
-      put64(outer, 16, server.pointee.tunnelSourceLow)
-      put64(outer, 24, server.pointee.addressHigh)
-      put64(outer, 32, server.pointee.addressLow)
+      outer.storeBigEndian32(0x6000_0000 | UInt32(outerClass) << 20, at: 0)
+      outer.storeBigEndian16(UInt16(truncatingIfNeeded: total), at: 4)
+      outer.storeBigEndian16(UInt16(number) << 8 | UInt16(hops), at: 6)
+      outer.storeBigEndian64(server.pointee.tunnelSourceHigh, at: 8)
+      outer.storeBigEndian64(server.pointee.tunnelSourceLow, at: 16)
+      outer.storeBigEndian64(server.pointee.addressHigh, at: 24)
+      outer.storeBigEndian64(server.pointee.addressLow, at: 32)
     } else {
       // IPv6 inside cannot be fragmented by routers, but IPVS does not set the outer bit for it.
       let fragment: UInt16 = !innerIPv6 && dontFragment ? 0x4000 : 0
@@ -49,7 +49,7 @@ extension WorkerState {
       }
       return
     }
-    send(index, networkOffset: networkOffset - extra, over: hop, type: outerIPv6 ? EtherTypes.ipv6 : EtherTypes.ipv4)
+    send(index, networkOffset: networkOffset - extra, over: hop, type: outerIPv6 ? EtherType.ipv6 : EtherType.ipv4)
   }
 
   @inline(__always)
@@ -58,23 +58,19 @@ extension WorkerState {
     source: UInt32, destination: UInt32
   ) {
     identification &+= 1
-    put32(outer, 0, 0x4500_0000 | UInt32(trafficClass) << 16 | UInt32(truncatingIfNeeded: total))
-    put32(outer, 4, identification << 16 | UInt32(fragment))
-    put32(outer, 8, UInt32(hops) << 24 | UInt32(number) << 16)
-    put32(outer, 12, source)
-    put32(outer, 16, destination)
+    outer.storeBigEndian32(0x4500_0000 | UInt32(trafficClass) << 16 | UInt32(truncatingIfNeeded: total), at: 0)
+    outer.storeBigEndian32(identification << 16 | UInt32(fragment), at: 4)
+    outer.storeBigEndian32(UInt32(hops) << 24 | UInt32(number) << 16, at: 8)
+    outer.storeBigEndian32(source, at: 12)
+    outer.storeBigEndian32(destination, at: 16)
     WorkerState.finishIPv4Header(outer, byteCount: 20)
   }
 
   /// Computes the header checksum anew.
   static func finishIPv4Header(_ header: UnsafeMutableRawPointer, byteCount: Int) {
-    put16(header, 10, 0)
-    var sum: UInt64 = 0
-    var offset = 0
-    while offset < byteCount {
-      sum &+= UInt64(be32(header, offset))
-      offset &+= 4
-    }
-    put16(header, 10, ~folded(sum))
+    header.storeBigEndian16(0, at: IPv4.checksumOffset)
+    var sum = Checksum()
+    sum.add(UnsafeRawBufferPointer(start: header, count: byteCount))
+    header.storeBytes(of: sum.value, toByteOffset: IPv4.checksumOffset, as: UInt16.self)
   }
 }

@@ -66,3 +66,9 @@ extension UnsafeMutableRawPointer {
     storeBigEndian16(UInt16(truncatingIfNeeded: value.number), at: offset &+ 4)
   }
 }
+
+extension UnsafeMutableRawPointer {
+  /// The 16-bit number at `offset`.
+  @inlinable @inline(__always)
+  public func loadBigEndian16(at offset: Int) -> UInt16 { UnsafeRawPointer(self).loadBigEndian16(at: offset) }
+}

@@ -129,6 +129,9 @@ public struct PcapPort: Port, ~Copyable {
   /// Nothing can be waited for.
   public var pollDescriptor: Int32 { -1 }
 
+  /// Nothing is ever held back.
+  public var hasUnsent: Bool { false }
+
   /// Takes frames whose time has come.
   public mutating func receive(
     into frames: UnsafeMutablePointer<FrameDescriptor>, limit: Int, pool: inout FramePool

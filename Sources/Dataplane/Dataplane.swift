@@ -1,0 +1,176 @@
+import CShims
+import Kernel
+import Scheduler
+import Wire
+
+/// The dataplane as control sees it: publish what shall be, read what is.
+///
+/// Owns the shared memory, the snapshots and the workers. All functions are for the one control thread.
+public final class Dataplane {
+  let shared: SharedMemory
+  private(set) var workers: [Worker] = []
+  private var current: Snapshot
+  private var retired: [Snapshot] = []
+  private let seed: UInt64
+  private var tun: TunDevice?
+
+  /// - Parameters:
+  ///   - connections: room in the connection table (`Limits.connections`).
+  ///   - bothDirections: true when NAT or FULLNAT is (or may be) used, whose connections have two entries.
+  ///   - seed: of the table's hash and everything else that is drawn by lot; nil draws one.
+  public init(connections: Int, bothDirections: Bool, seed: UInt64? = nil) throws {
+    self.seed = seed ?? UInt64.random(in: .min ... .max)
+    shared = try SharedMemory(connectionCapacity: connections, bothDirections: bothDirections, seed: self.seed)
+    current = Snapshot(SnapshotDescription(), generation: 1, shared: shared.state)
+  }
+
+  deinit {
+    stop()
+  }
+
+  /// The latest snapshot.
+  var snapshot: UnsafePointer<SnapshotView> { UnsafePointer(current.view) }
+
+  // MARK: - Publishing
+
+  /// Makes the workers use a new snapshot from their next batch on.
+  public func publish(_ description: SnapshotDescription) {
+    let next = Snapshot(description, generation: current.generation + 1, shared: shared.state)
+    retired.append(current)
+    current = next
+    for worker in workers { worker.post(.snapshot(UnsafePointer(next.view))) }
+    reclaim()
+  }
+
+  /// Frees snapshots that no worker uses any more.
+  public func reclaim() {
+    let oldest = workers.map(\.mailbox.reportedGeneration).min() ?? current.generation
+    retired.removeAll { $0.generation < oldest }
+  }
+
+  /// True when every worker uses the latest snapshot.
+  public var isSettled: Bool { workers.allSatisfy { $0.mailbox.reportedGeneration == current.generation } }
+
+  /// Tells a service's scheduler what happened to its list; call it after publishing the list.
+  public func serversChanged(service number: UInt16, _ change: ServerListChange) {
+    let service = current.view.pointee.services[Int(number)]
+    let word = shared.state.schedulerStates + Int(number)
+    while true {
+      let old = lbd_load_relaxed(word)
+      let new = service.scheduler.serversChanged(
+        SchedulerState(word: old), servers: service.servers, change: change)
+      if new.word == old || lbd_compare_exchange(word, old, new.word) { return }
+    }
+  }
+
+  // MARK: - Reading
+
+  /// Active and inactive connections of a server.
+  public func connections(ofServer number: UInt16) -> (active: UInt32, inactive: UInt32) {
+    let word = lbd_load_relaxed(shared.state.connectionCounts + Int(number))
+    return (UInt32(truncatingIfNeeded: word >> 32), UInt32(truncatingIfNeeded: word))
+  }
+
+  /// What a server has been sent, over all workers.
+  public func counters(ofServer number: UInt16) -> ServerCounters {
+    var sum = ServerCounters()
+    for worker in workers { sum.add(worker.servers[Int(number)]) }
+    return sum
+  }
+
+  /// Sets a server's counters to zero, when its number is given to another server.
+  public func resetCounters(ofServer number: UInt16) {
+    for worker in workers { worker.servers[Int(number)] = ServerCounters() }
+    lbd_store_relaxed(shared.state.connectionCounts + Int(number), 0)
+    shared.state.overloaded[Int(number)] = 0
+  }
+
+  /// Frames by outcome, and the totals, over all workers.
+  public func statistics() -> Statistics {
+    var statistics = Statistics()
+    for worker in workers {
+      let totals = worker.counters
+      for outcome in Outcome.allCases where outcome != .pending {
+        statistics.outcomes[outcome, default: 0] += worker.outcomes[Int(outcome.rawValue)]
+      }
+      statistics.received += totals.totals[Counters.Total.received.rawValue]
+      statistics.originated += totals.totals[Counters.Total.originated.rawValue]
+      statistics.expired += totals.totals[Counters.Total.expired.rawValue]
+      statistics.missed += totals.totals[Counters.Total.missed.rawValue]
+    }
+    return statistics
+  }
+
+  /// Room in the connection table, in connections, and whether it lies on huge pages.
+  public var tableDescription: (connections: Int, usesHugePages: Bool) {
+    (shared.connectionCapacity, shared.usesHugePages)
+  }
+
+  // MARK: - Workers
+
+  /// Starts one worker per element; element i is what worker i's forwarder is made of.
+  func start<P: Port & ~Copyable>(
+    _ type: P.Type, number: Int, workerCount: Int, pool: consuming FramePool, ports: UnsafeMutablePointer<P>,
+    portInterfaces: [Int], interfaceAddresses: [UInt64], core: Int?
+  ) throws {
+    let worker = try Worker(number: number)
+    let forwarder = makeForwarder(
+      worker: worker, workerCount: workerCount, pool: pool, ports: ports, portInterfaces: portInterfaces,
+      interfaceAddresses: interfaceAddresses, host: TunHost(descriptor: tun?.descriptor ?? -1))
+    workers.append(worker)
+    try worker.start(forwarder, core: core)
+  }
+
+  /// A forwarder over ports, reporting to `worker`.
+  func makeForwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>(
+    worker: Worker, workerCount: Int, pool: consuming FramePool, ports: UnsafeMutablePointer<P>,
+    portInterfaces: [Int], interfaceAddresses: [UInt64], host: consuming H
+  ) -> Forwarder<P, H> {
+    let state = WorkerState(
+      pool: pool, counters: worker.counters, shared: shared.state, snapshot: UnsafePointer(current.view), seed: seed,
+      worker: worker.number, workerCount: workerCount)
+    worker.mailbox.report(generation: current.generation)
+    return Forwarder(
+      state: state, ports: ports, portInterfaces: portInterfaces, interfaceAddresses: interfaceAddresses, host: host,
+      mailbox: worker.mailbox)
+  }
+
+  /// A worker without a thread, for replay and benchmarks: whoever has the forwarder drives it.
+  func adopt(_ worker: Worker) { workers.append(worker) }
+
+  /// Opens the way back to the host's stack.
+  /// - Throws: when there is no TUN device to be had; frames for the host are then dropped by name.
+  public func openHostPath(deviceName: String) throws -> Bool {
+    let device = try TunDevice(name: deviceName)
+    let isFiltered = device.isFilteredByDefault
+    tun = consume device
+    return isFiltered
+  }
+
+  /// Ends all workers and waits for them.
+  public func stop() {
+    for worker in workers { worker.stop() }
+  }
+}
+
+/// What the workers have done.
+public struct Statistics: Sendable, Equatable {
+  /// Frames by outcome.
+  public var outcomes: [Outcome: UInt64] = [:]
+  /// Frames taken from the ports.
+  public var received: UInt64 = 0
+  /// Frames that lbd originated besides (fragments).
+  public var originated: UInt64 = 0
+  /// Connections that timed out.
+  public var expired: UInt64 = 0
+  /// Frames that the kernel or a device lost before lbd saw them.
+  public var missed: UInt64 = 0
+
+  /// Frames with the given fate.
+  public func sum(_ fate: Outcome.Fate) -> UInt64 {
+    outcomes.reduce(0) { $1.key.fate == fate ? $0 + $1.value : $0 }
+  }
+
+  /// received = forwarded + passed + dropped, to the frame.
+  public var isBalanced: Bool { received == sum(.forwarded) + sum(.passed) + sum(.dropped) }
+}

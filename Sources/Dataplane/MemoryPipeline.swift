@@ -1,0 +1,100 @@
+import Kernel
+import Wire
+
+/// The very pipeline of a worker over frames in memory, driven from outside: under `lbd replay`, tests and benchmarks.
+///
+/// The driver sets the clock, offers frames, and takes a turn; then it may look at every frame of the batch: its
+/// outcome, what left, and by which interface. No thread, no socket, no privilege.
+public final class MemoryPipeline {
+  /// A frame on its way out.
+  public struct Transmitted {
+    /// Which frame of the batch caused it.
+    public let input: Int
+    /// Index of the interface it leaves by.
+    public let interface: Int
+    /// The bytes, valid until the next turn.
+    public let bytes: UnsafeRawBufferPointer
+  }
+
+  private var forwarder: Forwarder<MemoryPort, OpenHost>
+  private let ports: UnsafeMutablePointer<MemoryPort>
+  private let memory: MappedMemory
+
+  /// The host takes everything: what it was given is seen by the outcome.
+  private struct OpenHost: HostStack, ~Copyable {
+    mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool { true }
+  }
+
+  /// - Parameters:
+  ///   - interfaces: MAC addresses; one port for each.
+  ///   - frameCount: frames of `chunkByteCount` bytes.
+  public init(
+    _ dataplane: Dataplane, interfaces: [EthernetAddress], frameCount: Int = 1024, chunkByteCount: Int = 4096
+  ) throws {
+    memory = try MappedMemory(byteCount: frameCount * chunkByteCount, hugePages: .preferred)
+    ports = .allocate(capacity: max(interfaces.count, 1))
+    for index in interfaces.indices { (ports + index).initialize(to: MemoryPort(capacity: frameCount)) }
+    let worker = try Worker(number: 0)
+    forwarder = dataplane.makeForwarder(
+      worker: worker, workerCount: 1,
+      pool: FramePool(base: memory.base, chunkByteCount: chunkByteCount, frameCount: frameCount), ports: ports,
+      portInterfaces: Array(interfaces.indices), interfaceAddresses: interfaces.map(\.number), host: OpenHost())
+    dataplane.adopt(worker)
+  }
+
+  /// Longest packet a frame holds.
+  public var packetByteCountLimit: Int { forwarder.state.pool.packetByteCountLimit }
+
+  /// Sets the time of the next turn.
+  public func setClock(nanoseconds: UInt64) { forwarder.state.clock.set(nanoseconds: nanoseconds) }
+
+  /// Lets the expiry hand go once around the whole table.
+  public func sweep() { forwarder.state.sweepAll() }
+
+  /// Queues a frame as arrived by `interface`; false when it is too long or no frame is free.
+  public func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
+    guard bytes.count <= packetByteCountLimit, let base = bytes.baseAddress,
+      let chunk = forwarder.state.pool.take()
+    else { return false }
+    let address = chunk + UInt64(FramePool.headroomByteCount)
+    (forwarder.state.pool.base + Int(address)).copyMemory(from: base, byteCount: bytes.count)
+    let frame = FrameDescriptor(address: address, byteCount: UInt32(bytes.count))
+    if ports[interface].offer(frame) { return true }
+    forwarder.state.pool.give(chunk)
+    return false
+  }
+
+  /// Takes up to 64 offered frames through the pipeline.
+  /// - Returns: how many there were.
+  @discardableResult
+  public func turn() -> Int { forwarder.turnAtClock() }
+
+  /// The outcome of a frame of the last batch.
+  public func outcome(of input: Int) -> Outcome { forwarder.state.batch.outcomes[input] }
+
+  /// The bytes of a frame of the last batch as it was left, for one that was passed.
+  public func bytes(of input: Int) -> UnsafeRawBufferPointer {
+    let frame = forwarder.state.batch.frames[input]
+    return UnsafeRawBufferPointer(
+      start: forwarder.state.pool.base + Int(frame.address), count: Int(frame.byteCount))
+  }
+
+  /// What the last batch sent, in order of the frames that caused it.
+  public func forEachTransmitted(_ body: (Transmitted) -> Void) {
+    for index in 0..<forwarder.state.batch.count {
+      let interface = forwarder.state.batch.egress[index]
+      if interface != Batch.noEgress {
+        body(Transmitted(input: index, interface: Int(interface), bytes: bytes(of: index)))
+      }
+      for extra in 0..<forwarder.state.batch.extraCount
+      where Int(forwarder.state.batch.extraParents[extra]) == index {
+        let frame = forwarder.state.batch.extraFrames[extra]
+        body(
+          Transmitted(
+            input: index, interface: Int(forwarder.state.batch.extraEgress[extra]),
+            bytes: UnsafeRawBufferPointer(
+              start: forwarder.state.pool.base + Int(frame.address), count: Int(frame.byteCount))))
+      }
+    }
+  }
+}

@@ -1,0 +1,107 @@
+import Glibc
+import Kernel
+
+/// One worker as control sees it: its thread, its mailbox, its counters.
+///
+/// The forwarder itself lives on the worker's thread; nothing here is touched per packet.
+final class Worker: @unchecked Sendable {
+  let mailbox = Mailbox()
+  let number: Int
+  /// By outcome, then the totals (`Counters`).
+  let outcomes: UnsafeMutablePointer<UInt64>
+  /// By server number.
+  let servers: UnsafeMutablePointer<ServerCounters>
+  private let memory: MappedMemory
+  private let wake: EventDescriptor
+  private var thread: PinnedThread?
+
+  init(number: Int) throws {
+    self.number = number
+    let outcomeBytes = 4096
+    let serverBytes = Limits.serverCapacity * MemoryLayout<ServerCounters>.stride
+    // Only the pages of servers in use are ever touched.
+    memory = try MappedMemory(byteCount: outcomeBytes + serverBytes, hugePages: .never)
+    outcomes = memory.base.bindMemory(to: UInt64.self, capacity: outcomeBytes / 8)
+    servers = (memory.base + outcomeBytes).bindMemory(to: ServerCounters.self, capacity: Limits.serverCapacity)
+    wake = try EventDescriptor()
+  }
+
+  var counters: Counters { Counters(outcomes: outcomes, servers: servers) }
+
+  /// Posts a message and wakes the thread. Waits if the mailbox is full, which takes 256 unread messages.
+  func post(_ message: Mailbox.Message) {
+    while !mailbox.post(message) {
+      wake.raise()
+      usleep(100)
+    }
+    wake.raise()
+  }
+
+  /// Runs a forwarder on a thread of its own until it is told to stop.
+  func start<P: Port & ~Copyable, H: HostStack & ~Copyable>(
+    _ forwarder: consuming Forwarder<P, H>, core: Int?
+  ) throws {
+    let heap = UnsafeMutablePointer<Forwarder<P, H>>.allocate(capacity: 1)
+    heap.initialize(to: forwarder)
+    nonisolated(unsafe) let loop = heap
+    let wakeDescriptor = wake.descriptor
+    thread = try PinnedThread.start(name: "lbd-worker-\(number)", core: core) {
+      loop.pointee.run(wakeDescriptor: wakeDescriptor)
+      loop.deinitialize(count: 1)
+      loop.deallocate()
+    }
+  }
+
+  /// Stops the thread and waits for it.
+  func stop() {
+    guard let running = thread.take() else { return }
+    post(.stop)
+    running.join()
+  }
+}
+
+extension Forwarder where P: ~Copyable, H: ~Copyable {
+  /// Turns that find nothing before the worker goes to sleep: a few microseconds of spinning save a wake-up.
+  private static var emptyTurnsBeforeSleep: Int { 32 }
+  /// How long a worker sleeps when nothing comes; the expiry hand moves on when it wakes.
+  private static var sleepMilliseconds: Int32 { 200 }
+
+  /// The worker's loop: spins while there is work, sleeps in poll() when the rings run dry.
+  mutating func run(wakeDescriptor: Int32) {
+    let descriptors = UnsafeMutablePointer<pollfd>.allocate(capacity: portCount + 1)
+    defer { descriptors.deallocate() }
+    descriptors[0] = pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0)
+    for port in 0..<portCount {
+      descriptors[port + 1] = pollfd(fd: ports[port].pollDescriptor, events: Int16(POLLIN), revents: 0)
+    }
+    var emptyTurns = 0
+    while !isStopped {
+      if turn() != 0 {
+        emptyTurns = 0
+        continue
+      }
+      emptyTurns += 1
+      if emptyTurns < Self.emptyTurnsBeforeSleep { continue }
+      emptyTurns = 0
+      sleep(descriptors)
+    }
+  }
+
+  @inline(never)
+  private mutating func sleep(_ descriptors: UnsafeMutablePointer<pollfd>) {
+    var timeout = Self.sleepMilliseconds
+    for port in 0..<portCount where ports[port].hasUnsent {
+      ports[port].flush()
+      timeout = 1
+    }
+    state.counters.add(.idleSleeps)
+    poll(descriptors, nfds_t(portCount + 1), timeout)
+    if descriptors[0].revents != 0 {
+      var count: UInt64 = 0
+      read(descriptors[0].fd, &count, 8)
+    }
+    var missed: UInt64 = 0
+    for port in 0..<portCount { missed &+= ports[port].missedFrameCount() }
+    state.counters.totals[Counters.Total.missed.rawValue] = missed
+  }
+}
