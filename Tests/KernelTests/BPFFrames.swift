@@ -54,12 +54,21 @@ enum BPFFrame {
     var bytes: [UInt8] = [UInt8(0x40 | headerByteCount / 4), 0]
     bytes += big(headerByteCount + payload.count) + [0x12, 0x34] + big(offset / 8 | (more ? 0x2000 : 0))
     bytes += [64, protocolNumber, 0, 0] + IPAddress(source)!.bytes + IPAddress(destination)!.bytes
-    return bytes + [UInt8](repeating: 1, count: optionWords * 4) + payload
+    bytes += [UInt8](repeating: 1, count: optionWords * 4)
+    var sum = stride(from: 0, to: bytes.count, by: 2).reduce(0) { $0 + Int(bytes[$1]) << 8 + Int(bytes[$1 + 1]) }
+    while sum > 0xffff { sum = sum & 0xffff + sum >> 16 }
+    bytes.replaceSubrange(10..<12, with: big(~sum & 0xffff))
+    return bytes + payload
   }
 
   static func ipv6(_ source: String, _ destination: String, _ next: UInt8, _ payload: [UInt8]) -> [UInt8] {
     let bytes: [UInt8] = [0x60, 0, 0, 0] + big(payload.count) + [next, 64]
     return bytes + IPAddress(source)!.bytes + IPAddress(destination)!.bytes + payload
+  }
+
+  /// UDP without a checksum.
+  static func datagram(_ source: Int, _ destination: Int, _ payload: [UInt8]) -> [UInt8] {
+    ports(source, destination) + big(8 + payload.count) + [0, 0] + payload
   }
 
   /// Hop-by-hop options, routing and destination options have one shape; `units` of eight bytes.
