@@ -5,4 +5,5 @@
 #include "../../../bpf/lb_shared.h"
 #include "shim_errno.h"
 #include "shim_memory.h"
+#include "shim_netlink.h"
 #endif
