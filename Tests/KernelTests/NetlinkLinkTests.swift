@@ -67,6 +67,10 @@ private func vlan(_ request: inout NetlinkRequest, kind: String = "vlan", protoc
     #expect(try link(message({ vlan(&$0, protocolNumber: nil) }, family: AF_BRIDGE)) == nil)
   }
 
+  @Test func wirelessEventIsNoLink() throws {
+    #expect(try link(message { $0.append(Int(IFLA_IFNAME), text: "wlan0") }) == nil)
+  }
+
   @Test func withoutNameOrOdd() {
     #expect(throws: MalformedNetlinkMessage.self) { try link(message { $0.append(Int(IFLA_MTU), value: 1 as UInt32) }) }
     #expect(throws: MalformedNetlinkMessage.self) {

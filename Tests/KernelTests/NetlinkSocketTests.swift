@@ -64,8 +64,11 @@ struct NetlinkSocketTests {
   @Test func lookups() {
     let failures = NetlinkSandbox.run { sandbox in
       sandbox.shell(
-        "ip route add 10.50.0.0/16 via 10.9.0.2; ip route add blackhole 10.51.0.0/16; ip -6 route add 2001:db8:5::/48 via 2001:db8::2"
-      )
+        """
+        ip route add 10.50.0.0/16 via 10.9.0.2
+        ip route add blackhole 10.51.0.0/16
+        ip -6 route add 2001:db8:5::/48 via 2001:db8::2
+        """)
       var socket = try NetlinkSocket()
       let far = try socket.route(to: IPAddress("10.50.1.1")!)
       sandbox.expect(
@@ -116,8 +119,10 @@ struct NetlinkSocketTests {
   @Test func longList() {
     let failures = NetlinkSandbox.run { sandbox in
       sandbox.shell(
-        "seq 1 3000 | awk '{print \"route add 10.\" 100 + int($1/250) \".\" $1%250 \".0/24 via 10.9.0.2\"}' | ip -batch -"
-      )
+        """
+        seq 1 3000 | awk '{print "route add 10." 100 + int($1/250) "." $1%250 ".0/24 via 10.9.0.2"}' \\
+          | ip -batch -
+        """)
       var socket = try NetlinkSocket()
       for _ in 0..<3 {
         let count = try socket.routes().count { $0.gateway == IPAddress("10.9.0.2") }

@@ -32,15 +32,14 @@ public struct InterfaceAddress: Sendable, Hashable {
   public let isDeprecated: Bool
 
   /// Reads an RTM_NEWADDR or RTM_DELADDR message.
-  /// - Returns: nil for families other than IPv4 and IPv6.
+  /// - Returns: nil for families other than IPv4 and IPv6, and for an address of all zeros, which the kernel
+  ///   leaves out.
   static func decode(_ message: NetlinkMessage) throws(MalformedNetlinkMessage) -> InterfaceAddress? {
     let header = try message.payload.load(ifaddrmsg.self)
     let attributes = try message.attributes(after: ifaddrmsg.self)
     guard let family = IPAddress.Family(socketFamily: header.ifa_family) else { return nil }
     // On a point-to-point link IFA_ADDRESS is the other end and IFA_LOCAL our own; elsewhere one or both are ours.
-    guard let bytes = attributes[Int(IFA_LOCAL)] ?? attributes[Int(IFA_ADDRESS)] else {
-      throw MalformedNetlinkMessage()
-    }
+    guard let bytes = attributes[Int(IFA_LOCAL)] ?? attributes[Int(IFA_ADDRESS)] else { return nil }
     let address = try IPAddress(attribute: bytes, family: family)
     guard let prefix = IPPrefix(address: address, length: Int(header.ifa_prefixlen)) else {
       throw MalformedNetlinkMessage()

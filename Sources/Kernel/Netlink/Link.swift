@@ -18,6 +18,25 @@ public struct Link: Sendable, Hashable {
     }
   }
 
+  /// Where an XDP program runs.
+  public enum XDPMode: UInt8, Sendable {
+    /// In the driver.
+    case native = 1
+    /// After the driver, on the kernel's own buffers.
+    case generic = 2
+    /// In the device.
+    case offloaded = 3
+
+    /// The flag that names this mode when a program is attached or detached.
+    var attachFlag: UInt32 {
+      switch self {
+      case .generic: 1 << 1
+      case .native: 1 << 2
+      case .offloaded: 1 << 3
+      }
+    }
+  }
+
   /// The interface's number in its namespace.
   public let index: Int32
   /// The interface's name.
@@ -44,16 +63,18 @@ public struct Link: Sendable, Hashable {
   public let transmitQueueCount: Int
   /// The kernel's number of the XDP program on the interface, if there is one.
   public let xdpProgramIdentifier: UInt32?
+  /// Where that program runs.
+  public let xdpMode: XDPMode?
   /// The loopback interface.
   public let isLoopback: Bool
 
   /// Reads an RTM_NEWLINK or RTM_DELLINK message.
-  /// - Returns: nil for a bridge's view of its port, which says nothing about the interface itself: its removal means
-  ///   that the port left the bridge.
+  /// - Returns: nil for messages that do not describe the interface: a bridge's view of its port (whose removal means
+  ///   that the port left the bridge), and wireless events, which hold nothing but a name.
   static func decode(_ message: NetlinkMessage) throws(MalformedNetlinkMessage) -> Link? {
     let header = try message.payload.load(ifinfomsg.self)
     let attributes = try message.attributes(after: ifinfomsg.self)
-    guard Int32(header.ifi_family) == AF_UNSPEC else { return nil }
+    guard Int32(header.ifi_family) == AF_UNSPEC, attributes[Int(IFLA_MTU)] != nil else { return nil }
     return try Link(header: header, attributes: attributes)
   }
 
@@ -75,8 +96,10 @@ public struct Link: Sendable, Hashable {
     let information = try attributes.nested(Int(IFLA_LINKINFO))
     kind = information?[Int(IFLA_INFO_KIND)]?.text
     vlan = kind == "vlan" ? try information.flatMap(Link.tag) : nil
-    let program = try attributes.nested(Int(IFLA_XDP))?[Int(IFLA_XDP_PROG_ID)]
-    let number = try program?.load(UInt32.self) ?? 0
+    let xdp = try attributes.nested(Int(IFLA_XDP))
+    let number = try xdp?[Int(IFLA_XDP_PROG_ID)]?.load(UInt32.self) ?? 0
+    let mode = try xdp?[Int(IFLA_XDP_ATTACHED)]?.load(UInt8.self)
+    xdpMode = mode.flatMap(XDPMode.init)
     xdpProgramIdentifier = number == 0 ? nil : number
   }
 

@@ -51,7 +51,7 @@ struct NetlinkMessage {
 
 /// The attributes of a message or of another attribute.
 struct NetlinkAttributes {
-  private let items: [(type: Int, value: ArraySlice<UInt8>)]
+  let items: [(type: Int, value: ArraySlice<UInt8>)]
 
   private static let headerByteCount = 4
   /// The two upper bits of the type say "nested" and "network byte order".

@@ -50,14 +50,7 @@ public struct NetlinkSocket: ~Copyable {
   public mutating func routes(
     inTables tables: Set<UInt32> = [Route.mainTable, Route.localTable]
   ) throws -> [Route] {
-    var routes: [Route] = []
-    for family in [IPAddress.Family.ipv4, .ipv6] {
-      var header = rtmsg()
-      header.rtm_family = family.socketFamily
-      let request = NetlinkRequest(type: RTM_GETROUTE, flags: NLM_F_DUMP, header: header)
-      routes += try list("list routes", request, of: RTM_NEWROUTE, Route.decode)
-    }
-    return routes.filter { tables.contains($0.table) }
+    try list("list routes", routeRequests(), of: RTM_NEWROUTE, Route.decode).filter { tables.contains($0.table) }
   }
 
   /// All ARP and neighbour discovery entries.
@@ -124,12 +117,25 @@ public struct NetlinkSocket: ~Copyable {
   }
 
   /// Takes the XDP program off an interface, whoever attached it.
-  public mutating func detachXDP(linkIndex: Int32) throws {
+  public mutating func detachXDP(from link: Link) throws {
     var header = ifinfomsg()
-    header.ifi_index = linkIndex
+    header.ifi_index = link.index
     var request = NetlinkRequest(type: RTM_SETLINK, flags: NLM_F_ACK, header: header)
-    request.nest(Int(IFLA_XDP)) { $0.append(Int(IFLA_XDP_FD), value: Int32(-1)) }
-    try command("detach the XDP program from link \(linkIndex)", request)
+    request.nest(Int(IFLA_XDP)) { nest in
+      nest.append(Int(IFLA_XDP_FD), value: Int32(-1))
+      // Without the mode the kernel looks in the driver's place only, if the driver has one.
+      if let mode = link.xdpMode { nest.append(Int(IFLA_XDP_FLAGS), value: mode.attachFlag) }
+    }
+    try command("detach the XDP program from \(link.name)", request)
+  }
+
+  /// One for each family: a request for all of them would bring multicast routing along.
+  func routeRequests() -> [NetlinkRequest] {
+    [IPAddress.Family.ipv4, .ipv6].map { family in
+      var header = rtmsg()
+      header.rtm_family = family.socketFamily
+      return NetlinkRequest(type: RTM_GETROUTE, flags: NLM_F_DUMP, header: header)
+    }
   }
 
   private func addressRequest(
@@ -152,6 +158,16 @@ extension NetlinkSocket {
   mutating func command(_ step: @autoclosure () -> String, _ request: NetlinkRequest) throws {
     let step = step()
     _ = try exchange(step, request) { _ in }
+  }
+
+  /// The answers to several requests, one after the other.
+  mutating func list<Element>(
+    _ step: String, _ requests: [NetlinkRequest], of type: Int,
+    _ decode: (NetlinkMessage) throws(MalformedNetlinkMessage) -> Element?
+  ) throws -> [Element] {
+    var elements: [Element] = []
+    for request in requests { elements += try list(step, request, of: type, decode) }
+    return elements
   }
 
   /// Sends a request and decodes the answers of one type, again if the kernel says that the list was disturbed.
