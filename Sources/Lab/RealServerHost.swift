@@ -88,7 +88,8 @@ public struct RealServerHost: Sendable {
 
   /// Makes the host a real server for the VIPs. Running it again adds to what is there; old values stay those of the
   /// first time.
-  /// - Parameter attachDecapsulation: attaches the program so that it outlives this process.
+  /// - Parameter attachDecapsulation: attaches the program so that it outlives this process, in place of an earlier
+  ///   one of its own but of no other.
   public func setup(
     _ request: Request, attachDecapsulation: (Decapsulation) throws -> Void
   ) throws {

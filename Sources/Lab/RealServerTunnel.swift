@@ -17,15 +17,15 @@ extension RealServerHost {
     let names = endpoints.map(\.description)
     let recorded = state.programs.firstIndex { $0.interface == link.name }
     if let current = link.xdpProgramIdentifier {
-      guard let recorded, state.programs[recorded].identifier == current else {
+      // Recorded without a number: an earlier setup ended between attaching and noting it, so it may well be ours.
+      guard let recorded, [nil, current].contains(state.programs[recorded].identifier) else {
         throw SystemError(
           "attach the tunnel program to \(link.name)", errno: EBUSY,
           remedy: "XDP program \(current) is there; take it off: ip link set \(link.name) xdp off")
       }
-      if state.programs[recorded].endpoints == names {
+      if state.programs[recorded] == .init(interface: link.name, identifier: current, endpoints: names) {
         return report("tunnel program \(current) is on \(link.name) already")
       }
-      try network.detachXDP(from: link)
     }
     state.programs.removeAll { $0.interface == link.name }
     state.programs.append(.init(interface: link.name, identifier: nil, endpoints: names))
