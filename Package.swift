@@ -60,6 +60,7 @@ let package = Package(
     .testTarget(
       name: "DataplaneTests", dependencies: ["Dataplane", "Kernel", "Wire", "Scheduler", "CShims"],
       swiftSettings: strict),
+    .testTarget(name: "LabTests", dependencies: ["Lab", "Kernel", "Wire"], swiftSettings: strict),
     .testTarget(name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], swiftSettings: strict),
   ]
 )

@@ -6,6 +6,7 @@
 #include "shim_bpf.h"
 #include "shim_errno.h"
 #include "shim_memory.h"
+#include "shim_netlink.h"
 #include "shim_packet.h"
 #include "shim_thread.h"
 #include "shim_tun.h"
