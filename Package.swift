@@ -56,6 +56,8 @@ let package = Package(
     .testTarget(name: "WireTests", dependencies: ["Wire"], swiftSettings: strict),
     .testTarget(name: "SchedulerTests", dependencies: ["Scheduler"], swiftSettings: strict),
     .testTarget(name: "KernelTests", dependencies: ["Kernel", "Wire", "CShims"], swiftSettings: strict),
-    .testTarget(name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], swiftSettings: strict),
+    .testTarget(
+      name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], exclude: ["Samples"],
+      swiftSettings: strict),
   ]
 )
