@@ -61,6 +61,11 @@ let package = Package(
       name: "DataplaneTests", dependencies: ["Dataplane", "Kernel", "Wire", "Scheduler", "CShims"],
       swiftSettings: strict),
     .testTarget(name: "LabTests", dependencies: ["Lab", "Kernel", "Wire"], swiftSettings: strict),
-    .testTarget(name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], swiftSettings: strict),
+    .testTarget(
+      name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], exclude: ["Samples"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "ControlTests", dependencies: ["Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel"],
+      swiftSettings: strict),
   ]
 )

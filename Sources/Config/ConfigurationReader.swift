@@ -1,0 +1,118 @@
+// keepalived.conf to the model.
+//
+// bytes -> physical lines -> logical lines -> tree -> review of keywords -> blocks -> services. Every step reports and
+// goes on, so that one reading finds all there is to find. The text may come from anywhere: nothing here reads files.
+
+import Wire
+
+/// Reads the text of a configuration file.
+///
+/// Nothing is thrown: the result holds what could be understood. It is not to be used when any finding is an error.
+/// - Parameter file: the file's name, for the findings.
+public func parseConfiguration(bytes: [UInt8], file: String) -> (Configuration, [Diagnostic]) {
+  var diagnostics = DiagnosticList()
+  let source = SourceText(bytes: bytes, file: file)
+  if let refusal = source.refusal { return (Configuration(), [refusal]) }
+
+  var lexer = Lexer()
+  for line in source.lines { lexer.read(line) }
+  lexer.finish()
+  for finding in lexer.diagnostics { diagnostics.add(finding) }
+
+  var parser = Parser(lines: lexer.lines)
+  let root = parser.parse()
+  for finding in parser.diagnostics.sorted() { diagnostics.add(finding) }
+  for finding in KeywordReview.findings(in: root) { diagnostics.add(finding) }
+
+  var reader = ConfigurationReader(diagnostics: diagnostics)
+  reader.read(root)
+  return (reader.configuration, reader.diagnostics.sorted())
+}
+
+/// Takes the top-level blocks of a tree into a configuration.
+struct ConfigurationReader {
+  private(set) var configuration = Configuration()
+  private(set) var diagnostics: DiagnosticList
+  private var groups: [String: VirtualServerGroup] = [:]
+  private var localFamilies: [String: Set<IPAddress.Family>] = [:]
+
+  init(diagnostics: DiagnosticList) { self.diagnostics = diagnostics }
+
+  /// Groups first, because services refer to them whatever the order of the text.
+  mutating func read(_ root: Block) {
+    let directives = root.directives.filter { !$0.words[0].isQuoted && $0.block != nil }
+    for directive in directives {
+      switch directive.keyword {
+      case "virtual_server_group": readServerGroup(directive)
+      case "local_address_group": readLocalGroup(directive)
+      case "global_defs": readGlobals(directive)
+      case "lbd":
+        for inner in directive.block?.directives ?? [] { configuration.settings.read(inner, &diagnostics) }
+      default: break
+      }
+    }
+    var rules = ServiceRules(groups: groups)
+    for directive in directives where directive.keyword == "virtual_server" {
+      guard let block = VirtualServerBlock(directive, &diagnostics) else { continue }
+      rules.add(block, &diagnostics)
+    }
+    configuration.services = rules.services
+    for service in configuration.services { checkLocalAddresses(of: service) }
+  }
+
+  private mutating func readGlobals(_ directive: Directive) {
+    for inner in directive.block?.directives ?? [] where inner.keyword == "lvs_timeouts" {
+      configuration.timeouts.read(inner, &diagnostics)
+    }
+  }
+
+  private mutating func readServerGroup(_ directive: Directive) {
+    guard let name = directive.argument(0, "a name", &diagnostics) else { return }
+    guard groups[name.text] == nil else {
+      diagnostics.error(
+        at: name.position, "there is a virtual_server_group \(quoted(name.text)) already", remedy: "rename one")
+      return
+    }
+    groups[name.text] = VirtualServerGroup(directive, &diagnostics)
+  }
+
+  private mutating func readLocalGroup(_ directive: Directive) {
+    guard let group = LocalAddressGroup(directive, &diagnostics) else { return }
+    guard localFamilies[group.name] == nil else {
+      diagnostics.error(
+        at: directive.position, "there is a local_address_group \(quoted(group.name)) already", remedy: "rename one")
+      return
+    }
+    localFamilies[group.name] = Set(group.addresses.map(\.family))
+    configuration.localAddressGroups.append(group)
+  }
+
+  /// FULLNAT needs local addresses of the servers' family; other methods have no use for them.
+  private mutating func checkLocalAddresses(of service: VirtualService) {
+    guard let position = service.position else { return }
+    let usesFullNAT = service.realServers.contains { service.forwardingMethod(to: $0) == .fullNAT }
+    guard let name = service.localAddressGroup else {
+      if usesFullNAT {
+        diagnostics.error(
+          at: position, "FNAT needs local addresses", remedy: "add 'laddr_group_name NAME' and a local_address_group")
+      }
+      return
+    }
+    guard let families = localFamilies[name] else {
+      diagnostics.error(
+        at: position, "there is no local_address_group \(quoted(name))",
+        remedy: "add 'local_address_group NAME { IP-N }'")
+      return
+    }
+    guard usesFullNAT else {
+      diagnostics.warning(
+        at: position, "'laddr_group_name' has no effect, no real server uses FNAT", remedy: "write 'lb_kind FNAT'")
+      return
+    }
+    if !families.contains(service.key.family) {
+      diagnostics.error(
+        at: position, "local_address_group \(quoted(name)) has no address of the family of \(service.key)",
+        remedy: "add some")
+    }
+  }
+}

@@ -1,0 +1,37 @@
+// Values that hold when the text does not say otherwise, and the bounds of those it does say.
+
+/// Defaults and limits of the configuration.
+public enum Defaults {
+  /// The scheduler of a service that names none.
+  public static let schedulerName = "wlc"
+  /// A real server's weight.
+  public static let weight: Int32 = 1
+  /// The method in configuration files; on the command line it is direct routing.
+  public static let forwardingMethod = ForwardingMethod.masquerading
+  /// Persistence that is asked for without a time.
+  public static let persistenceSeconds = 360
+  /// Established TCP connections.
+  public static let tcpTimeoutSeconds = 900
+  /// TCP connections after a FIN.
+  public static let tcpFinTimeoutSeconds = 120
+  /// UDP flows.
+  public static let udpTimeoutSeconds = 300
+  /// Entries of the connection table.
+  public static let connectionCapacity = 1 << 20
+  /// Source ports of FULLNAT connections.
+  public static let localPorts: ClosedRange<UInt16> = 1024...65535
+
+  /// The IPVS schedulers by name.
+  public static let schedulerNames = [
+    "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "fo", "ovf", "sed", "nq", "mh", "twos",
+  ]
+
+  /// 31 days, the longest time IPVS keeps a connection or a template.
+  static let timeoutSecondsMax = 31 * 24 * 60 * 60
+  static let connectionCapacityRange = 1024...(64 << 20)
+  static let workerCountMax = 1024
+  /// Services are numbered in 16 bits.
+  static let serviceCountMax = 65535
+  static let realServerCountMax = 1 << 20
+  static let addressesPerGroupMax = 65536
+}

@@ -1,0 +1,317 @@
+import Wire
+
+// ipvsadm's options to a command, in ipvsadm's own order, because that decides which of two mistakes is reported:
+// first each option by itself as it comes, then which options go with which command, then what does not fit together.
+// Messages and exit codes are ipvsadm 1.31's.
+
+/// Reads one command line.
+struct IpvsadmParser {
+  private var given: Set<Slot> = []
+  private var key: ServiceKey?
+  private var markFamily = IPAddress.Family.ipv4
+  private var schedulerName = Defaults.schedulerName
+  private var flagNames: [String] = []
+  private var persistenceSeconds: Int?
+  private var mask: PersistenceMask?
+  private var engine: String?
+  private var server: Endpoint?
+  private var method = IpvsadmOption.gatewaying
+  private var weight = Defaults.weight
+  private var upperThreshold: UInt32 = 0
+  private var lowerThreshold: UInt32 = 0
+  private var tunnelType = "ipip"
+  private var tunnelPort: UInt16?
+
+  /// Options that exclude each other share a slot; the names are those of messages, the order that of the checks.
+  private enum Slot: String, CaseIterable {
+    case numeric, connection
+    case service = "service-address"
+    case scheduler, persistent, netmask
+    case realServer = "real-server"
+    case method = "forwarding-method"
+    case weight
+    case upperThreshold = "u-threshold"
+    case lowerThreshold = "l-threshold"
+    case listing = "list"
+    case daemon = "mcast-interface"
+    case onePacket = "ops"
+    case engine = "pe"
+    case flags = "sched-flags"
+    case tunnelType = "tun-type"
+    case tunnelPort = "tun-port"
+    case tunnelNoChecksum = "tun-nocsum"
+    case tunnelChecksum = "tun-csum"
+    case tunnelRemoteChecksum = "tun-remcsum"
+  }
+
+  private static let hint = IpvsadmError("Try `ipvsadm -h' or 'ipvsadm --help' for more information.", exitCode: 255)
+
+  /// The command in these words, the program's name not among them.
+  static func command(_ arguments: [String]) throws(IpvsadmError) -> IpvsadmCommand {
+    guard !arguments.isEmpty else { throw notInThisVersion(.list) }
+    var scanner = IpvsadmScanner(arguments)
+    var first: IpvsadmScanner.Found?
+    do throws(IpvsadmError) { first = try scanner.next() } catch { throw hint }
+    guard let first, first.option.isCommand else { throw hint }
+
+    var parser = IpvsadmParser()
+    while let found = try scanner.next() {
+      guard !found.option.isCommand else { throw usage("invalid option `\(found.word)'") }
+      try parser.take(found.option, found.value ?? "", hasValue: found.value != nil)
+    }
+    if first.option == .set { try checkTimeouts(scanner.leftOver) }
+    if let daemon = first.value, daemon != "master", daemon != "backup" {
+      throw usage("illegal \(first.option.syntax.long) parameter specified")
+    }
+    if let word = scanner.leftOver.first, first.option != .set { throw usage("unexpected argument \(word)") }
+    return try parser.finish(first.option)
+  }
+
+  // MARK: One option at a time
+
+  private mutating func take(_ option: IpvsadmOption, _ value: String, hasValue: Bool) throws(IpvsadmError) {
+    if let slot = IpvsadmParser.slot(of: option) {
+      guard given.insert(slot).inserted else { throw usage("multiple '\(slot.rawValue)' options specified") }
+    }
+    switch option {
+    case .tcpService: key = try serviceKey(.tcp, value)
+    case .udpService: key = try serviceKey(.udp, value)
+    case .sctpService: key = try serviceKey(.sctp, value)
+    case .markService:
+      guard let mark = decimal(value), mark > 0, mark <= Int(UInt32.max) else {
+        throw usage("invalid fwmark value `\(value)' specified")
+      }
+      key = .mark(UInt32(mark), .ipv4)
+    case .ipv6:
+      guard case .mark(let mark, _) = key else { throw usage("-6 used before -f") }
+      key = .mark(mark, .ipv6)
+    case .scheduler: schedulerName = String(decoding: value.utf8.prefix(15), as: UTF8.self)
+    case .persistent:
+      persistenceSeconds = hasValue ? try seconds(value, from: 1) : Defaults.persistenceSeconds
+    case .netmask: mask = try netmask(value)
+    case .engine: engine = String(decoding: value.utf8.prefix(15), as: UTF8.self)
+    case .schedulerFlags: flagNames = value.split(separator: ",").map(String.init)
+    case .realServer:
+      guard let endpoint = endpoint(value, defaultPort: key?.port ?? 0) else {
+        throw usage("illegal real server address[:port] specified")
+      }
+      server = endpoint
+    case .gatewaying, .ipip, .masquerading: method = option
+    case .weight: weight = Int32(try number(value, in: 0...Int(Int32.max), "weight"))
+    case .upperThreshold: upperThreshold = UInt32(try number(value, in: 0...Int(Int32.max), "u_threshold"))
+    case .lowerThreshold: lowerThreshold = UInt32(try number(value, in: 0...Int(Int32.max), "l_threshold"))
+    case .tunnelType:
+      guard ["ipip", "gue", "gre"].contains(value) else { throw usage("illegal tunnel type specified") }
+      tunnelType = value
+    case .tunnelPort: tunnelPort = UInt16(try number(value, in: 1...65535, "tunnel port"))
+    case .syncID: _ = try number(value, in: 0...255, "syncid")
+    default: break
+    }
+  }
+
+  private static func slot(of option: IpvsadmOption) -> Slot? {
+    switch option {
+    case .tcpService, .udpService, .sctpService, .markService: .service
+    case .scheduler: .scheduler
+    case .persistent: .persistent
+    case .netmask: .netmask
+    case .engine: .engine
+    case .onePacket: .onePacket
+    case .schedulerFlags: .flags
+    case .realServer: .realServer
+    case .gatewaying, .ipip, .masquerading: .method
+    case .weight: .weight
+    case .upperThreshold: .upperThreshold
+    case .lowerThreshold: .lowerThreshold
+    case .tunnelType: .tunnelType
+    case .tunnelPort: .tunnelPort
+    case .tunnelNoChecksum: .tunnelNoChecksum
+    case .tunnelChecksum: .tunnelChecksum
+    case .tunnelRemoteChecksum: .tunnelRemoteChecksum
+    case .numeric: .numeric
+    case .connection: .connection
+    case .multicastInterface: .daemon
+    default: nil
+    }
+  }
+
+  private func serviceKey(_ transport: TransportProtocol, _ text: String) throws(IpvsadmError) -> ServiceKey {
+    guard let endpoint = endpoint(text, defaultPort: 0) else {
+      throw usage("illegal virtual server address[:port] specified")
+    }
+    return .address(transport, endpoint)
+  }
+
+  /// `10.0.0.1`, `10.0.0.1:80`, `2001:db8::1` or `[2001:db8::1]:80`. Names are not looked up.
+  private func endpoint(_ text: String, defaultPort: UInt16) -> Endpoint? {
+    if let address = IPAddress(text) { return Endpoint(address: address, port: defaultPort) }
+    guard let colon = text.lastIndex(of: ":"), let port = decimal(String(text[text.index(after: colon)...])),
+      port <= 65535
+    else { return nil }
+    var host = text[..<colon]
+    let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
+    if isBracketed { host = host.dropFirst().dropLast() }
+    guard let address = IPAddress(String(host)), (address.family == .ipv6) == isBracketed else { return nil }
+    return Endpoint(address: address, port: UInt16(port))
+  }
+
+  private func netmask(_ text: String) throws(IpvsadmError) -> PersistenceMask {
+    let family = key?.family ?? .ipv4
+    if let mask = PersistenceMask(text, family: family) { return mask }
+    if family == .ipv4, let number = decimal(text), number <= Int(UInt32.max) { return .ipv4(UInt32(number)) }
+    throw usage("invalid netmask specified")
+  }
+
+  // MARK: All of them together
+
+  private func finish(_ command: IpvsadmOption) throws(IpvsadmError) -> IpvsadmCommand {
+    switch command {
+    case .addService, .editService:
+      try check(command, needs: [.service], allows: [.scheduler, .persistent, .netmask, .onePacket, .engine, .flags])
+      let spec = try serviceSpec()
+      return command == .addService ? .addService(spec) : .editService(spec)
+    case .deleteService:
+      try check(command, needs: [.service], allows: [])
+      return .deleteService(try mandatory(key))
+    case .addServer, .editServer:
+      try check(
+        command, needs: [.service, .realServer],
+        allows: [
+          .method, .weight, .upperThreshold, .lowerThreshold, .tunnelType, .tunnelPort, .tunnelNoChecksum,
+          .tunnelChecksum, .tunnelRemoteChecksum,
+        ])
+      let spec = try serverSpec()
+      return command == .addServer
+        ? .addServer(try mandatory(key), spec) : .editServer(try mandatory(key), spec)
+    case .deleteServer:
+      try check(command, needs: [.service, .realServer], allows: [])
+      return .deleteServer(try mandatory(key), try mandatory(server))
+    case .clear:
+      try check(command, needs: [], allows: [])
+      return .clear
+    default: throw IpvsadmParser.notInThisVersion(command)
+    }
+  }
+
+  private func check(_ command: IpvsadmOption, needs: [Slot], allows: [Slot]) throws(IpvsadmError) {
+    let name = command.syntax.long
+    for slot in Slot.allCases {
+      if given.contains(slot) {
+        guard needs.contains(slot) || allows.contains(slot) else {
+          throw usage("Illegal '\(slot.rawValue)' option with the '\(name)' command")
+        }
+      } else if needs.contains(slot) {
+        throw usage("You need to supply the '\(slot.rawValue)' option for the '\(name)' command")
+      }
+    }
+  }
+
+  private func serviceSpec() throws(IpvsadmError) -> ServiceSpec {
+    var spec = ServiceSpec(key: try mandatory(key))
+    if case .address(let transport, let endpoint) = spec.key {
+      guard endpoint.port != 0 || persistenceSeconds != nil else {
+        throw usage("Zero port specified for non-persistent service")
+      }
+      guard transport == .udp || !given.contains(.onePacket) else {
+        throw usage("One-Packet Scheduling is only for UDP virtual services")
+      }
+    }
+    spec.schedulerName = schedulerName
+    spec.persistenceSeconds = persistenceSeconds
+    spec.persistenceMask = mask ?? .full(spec.key.family)
+    spec.persistenceEngine = engine
+    spec.onePacket = given.contains(.onePacket)
+    for name in flagNames { spec.schedulerFlags.insert(try schedulerFlag(name)) }
+    return spec
+  }
+
+  private func schedulerFlag(_ name: String) throws(IpvsadmError) -> SchedulerFlags {
+    let flag: SchedulerFlags
+    switch name {
+    case "flag-1": return .flag1
+    case "flag-2": return .flag2
+    case "flag-3": return .flag3
+    case "sh-fallback", "mh-fallback": flag = .fallback
+    case "sh-port", "mh-port": flag = .port
+    default: throw usage("invalid scheduler flag `\(name)'")
+    }
+    guard name.hasPrefix(schedulerName + "-") else { throw usage("incompatible scheduler flag `\(name)'") }
+    return flag
+  }
+
+  private func serverSpec() throws(IpvsadmError) -> ServerSpec {
+    let service = try mandatory(key)
+    var endpoint = try mandatory(server)
+    let method = try forwardingMethod()
+    if case .address(_, let virtual) = service, !method.translatesPorts {
+      endpoint = Endpoint(address: endpoint.address, port: virtual.port)
+    }
+    guard endpoint.address.family == service.family || method.isTunnelling else {
+      throw usage("Different address family is allowed only for tunneling servers")
+    }
+    var spec = ServerSpec(endpoint: endpoint)
+    spec.method = method
+    spec.weight = weight
+    spec.upperThreshold = upperThreshold
+    spec.lowerThreshold = lowerThreshold
+    return spec
+  }
+
+  private func forwardingMethod() throws(IpvsadmError) -> ForwardingMethod {
+    let checksums: [Slot] = [.tunnelNoChecksum, .tunnelChecksum, .tunnelRemoteChecksum].filter(given.contains)
+    let isTunnelSaid = given.contains(.tunnelType) || given.contains(.tunnelPort) || !checksums.isEmpty
+    guard method == .ipip else {
+      if isTunnelSaid { throw usage("Tunnel options conflict with forward method") }
+      return method == .masquerading ? .masquerading : .directRouting
+    }
+    if checksums.count > 1 { throw usage("multiple 'tun-csum' options specified") }
+    if tunnelType == "gue", tunnelPort == nil {
+      throw usage("You need to supply the 'tun-port' option for the 'gue' tunnel type")
+    }
+    var illegal: Slot?
+    if tunnelType != "gue", tunnelPort != nil { illegal = .tunnelPort }
+    if let checksum = checksums.first {
+      if tunnelType == "ipip" || tunnelType == "gre" && checksum == .tunnelRemoteChecksum {
+        illegal = illegal ?? checksum
+      }
+    }
+    if let illegal { throw usage("Illegal '\(illegal.rawValue)' option with the '\(tunnelType)' tunnel type") }
+    let checksum: Tunnel.Checksum =
+      checksums.first == .tunnelChecksum ? .csum : checksums.first == .tunnelRemoteChecksum ? .remcsum : .none
+    switch (tunnelType, tunnelPort) {
+    case ("gue", let port?): return .tunnelling(Tunnel(kind: .gue(port: port), checksum: checksum))
+    case ("gre", _): return .tunnelling(Tunnel(kind: .gre, checksum: checksum))
+    default: return .tunnelling(.ipip)
+    }
+  }
+
+  /// What the check of mandatory options has already made sure of.
+  private func mandatory<Value>(_ value: Value?) throws(IpvsadmError) -> Value {
+    guard let value else { throw IpvsadmParser.hint }
+    return value
+  }
+
+  private static func notInThisVersion(_ command: IpvsadmOption) -> IpvsadmError {
+    usage("the command '\(command.syntax.long)' is not in this version")
+  }
+
+  private static func checkTimeouts(_ words: [String]) throws(IpvsadmError) {
+    guard words.count >= 3 else { throw usage("--set option requires 3 timeout values") }
+    for word in words.prefix(3) { _ = try seconds(word, from: 0) }
+    if words.count > 3 { throw usage("unexpected argument \(words[3])") }
+  }
+}
+
+private func usage(_ message: String) -> IpvsadmError { IpvsadmError(message, exitCode: 2) }
+
+private func number(_ text: String, in range: ClosedRange<Int>, _ name: String) throws(IpvsadmError) -> Int {
+  guard let value = decimal(text), range.contains(value) else { throw usage("illegal \(name) specified") }
+  return value
+}
+
+private func seconds(_ text: String, from least: Int) throws(IpvsadmError) -> Int {
+  guard let value = decimal(text), value >= least, value <= Defaults.timeoutSecondsMax else {
+    throw usage("invalid timeout value `\(text)' specified")
+  }
+  return value
+}

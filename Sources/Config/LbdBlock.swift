@@ -1,0 +1,79 @@
+// The `lbd` block, which keepalived does not have, and `lvs_timeouts` of `global_defs`.
+
+extension LbdSettings {
+  /// Takes one directive of the block.
+  mutating func read(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    switch directive.keyword {
+    case "connections":
+      let range = Defaults.connectionCapacityRange
+      connectionCapacity = directive.integer(in: range, "a table capacity", &diagnostics) ?? connectionCapacity
+    case "workers":
+      workerCount = directive.integer(in: 1...Defaults.workerCountMax, "a worker count", &diagnostics) ?? workerCount
+    case "interface":
+      guard directive.argument(0, "an interface's name", &diagnostics) != nil else { return }
+      for word in directive.arguments { readInterface(word, &diagnostics) }
+    case "port":
+      guard let word = directive.argument(0, "auto, xdp or packet", &diagnostics) else { return }
+      guard let kind = PortKind(rawValue: word.text) else {
+        diagnostics.error(
+          at: word.position, "\(quoted(word.text)) is not a kind of port", remedy: "write auto, xdp or packet")
+        return
+      }
+      portKind = kind
+    case "local_ports": readLocalPorts(directive, &diagnostics)
+    default: break
+    }
+  }
+
+  private mutating func readInterface(_ word: Word, _ diagnostics: inout DiagnosticList) {
+    guard isInterfaceName(word.text) else {
+      diagnostics.error(
+        at: word.position, "\(quoted(word.text)) is not an interface's name", remedy: "names have 1 to 15 bytes")
+      return
+    }
+    if !interfaceNames.contains(word.text) { interfaceNames.append(word.text) }
+  }
+
+  private mutating func readLocalPorts(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let word = directive.argument(0, "FIRST-LAST", &diagnostics) else { return }
+    let ends = word.text.split(separator: "-", omittingEmptySubsequences: false).map { decimal(String($0)) ?? 0 }
+    guard ends.count == 2, ends[0] >= 1, ends[0] <= ends[1], ends[1] <= 65535 else {
+      diagnostics.error(
+        at: word.position, "\(quoted(word.text)) is not a range of ports",
+        remedy: "write FIRST-LAST, such as 1024-65535")
+      return
+    }
+    localPorts = UInt16(ends[0])...UInt16(ends[1])
+  }
+}
+
+extension ConnectionTimeouts {
+  /// Takes `lvs_timeouts [tcp S] [tcpfin S] [udp S]`; 0 leaves a value as it is.
+  mutating func read(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard directive.argument(0, "'tcp S', 'tcpfin S' or 'udp S'", &diagnostics) != nil else { return }
+    var index = 0
+    while index + 1 < directive.words.count {
+      let word = directive.words[index + 1]
+      guard ["tcp", "tcpfin", "udp"].contains(word.text) else {
+        diagnostics.error(
+          at: word.position, "\(quoted(word.text)) is not a timeout's name", remedy: "write tcp, tcpfin or udp")
+        return
+      }
+      let range = 0...Defaults.timeoutSecondsMax
+      guard let seconds = directive.integer(index + 1, in: range, "a time in seconds", &diagnostics) else { return }
+      index += 2
+      guard seconds > 0 else { continue }
+      switch word.text {
+      case "tcp": tcpSeconds = seconds
+      case "tcpfin": tcpFinSeconds = seconds
+      default: udpSeconds = seconds
+      }
+    }
+  }
+}
+
+/// What the kernel takes as the name of an interface.
+func isInterfaceName(_ text: String) -> Bool {
+  (1...15).contains(text.utf8.count) && text != "." && text != ".."
+    && text.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: ":") }
+}

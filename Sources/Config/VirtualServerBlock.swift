@@ -1,0 +1,193 @@
+import Wire
+
+// One `virtual_server` block with its real servers, as written. Values are read here one by one; what they mean together
+// (defaults, forced ports, families, merging) is the business of ServiceRules, because a directive may stand behind the
+// one it governs.
+
+/// What a `virtual_server` block applies to.
+enum ServiceTarget {
+  case endpoint(Endpoint)
+  case mark(UInt32)
+  case group(Word)
+}
+
+/// A `real_server` block as written.
+struct RealServerBlock {
+  let position: Position
+  let address: IPAddress
+  /// 0 when the text has none.
+  let port: UInt16
+  var weight: Int32?
+  var method: ForwardingMethod?
+  var upperThreshold: UInt32 = 0
+  var lowerThreshold: UInt32 = 0
+  var vlan: UInt16?
+}
+
+/// A `virtual_server` block as written.
+struct VirtualServerBlock {
+  let position: Position
+  let target: ServiceTarget
+  var transport: TransportProtocol?
+  var schedulerName: String?
+  var schedulerFlags: SchedulerFlags = []
+  var method: ForwardingMethod?
+  var weight: Int32?
+  var vlan: UInt16?
+  var persistenceSeconds: Int?
+  var persistenceMask: Word?
+  var persistencePosition: Position?
+  var onePacket: Position?
+  var localAddressGroup: Word?
+  var sorryServer: Endpoint?
+  var markFamily: IPAddress.Family?
+  var realServers: [RealServerBlock] = []
+
+  /// - Returns: nil with an error when it does not say what it applies to; the whole block is then passed over.
+  init?(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let target = VirtualServerBlock.target(of: directive, &diagnostics) else { return nil }
+    self.target = target
+    position = directive.position
+    for inner in directive.block?.directives ?? [] where !inner.words[0].isQuoted {
+      readService(inner, &diagnostics)
+    }
+  }
+
+  private static func target(of directive: Directive, _ diagnostics: inout DiagnosticList) -> ServiceTarget? {
+    guard let first = directive.argument(0, "IP PORT, 'group NAME' or 'fwmark N'", &diagnostics) else { return nil }
+    switch first.text {
+    case "group":
+      return directive.argument(1, "a group's name", &diagnostics).map { .group($0) }
+    case "fwmark":
+      let mark = directive.integer(1, in: 1...Int(UInt32.max), "a firewall mark", &diagnostics)
+      return mark.map { .mark(UInt32($0)) }
+    default:
+      guard let address = directive.address(0, &diagnostics), let port = directive.port(1, &diagnostics) else {
+        return nil
+      }
+      return .endpoint(Endpoint(address: address, port: port))
+    }
+  }
+
+  private mutating func readService(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    switch directive.keyword {
+    case "protocol": readProtocol(directive, &diagnostics)
+    case "lb_algo", "lvs_sched": readScheduler(directive, &diagnostics)
+    case "lb_kind", "lvs_method": method = directive.forwardingMethod(&diagnostics) ?? method
+    case "weight":
+      weight = directive.integer(in: 1...Int(Int32.max), "a weight", &diagnostics).map { Int32($0) } ?? weight
+    case "vlan": vlan = directive.vlan(&diagnostics) ?? vlan
+    case "persistence_timeout": readPersistence(directive, &diagnostics)
+    case "persistence_granularity":
+      persistenceMask = directive.argument(0, "a netmask or prefix length", &diagnostics)
+      persistencePosition = persistencePosition ?? directive.position
+    case "ops": onePacket = directive.position
+    case "flag-1": schedulerFlags.insert(.flag1)
+    case "flag-2": schedulerFlags.insert(.flag2)
+    case "flag-3": schedulerFlags.insert(.flag3)
+    case "sh-port", "mh-port", "sh-fallback", "mh-fallback": readNamedFlag(directive, &diagnostics)
+    case "laddr_group_name": localAddressGroup = directive.argument(0, "a group's name", &diagnostics)
+    case "ip_family": readFamily(directive, &diagnostics)
+    case "sorry_server":
+      guard let address = directive.address(0, &diagnostics), let port = directive.port(1, &diagnostics) else { return }
+      sorryServer = Endpoint(address: address, port: port)
+      diagnostics.note(at: directive.position, "'sorry_server' is not used in this version, it has no health checks")
+    case "real_server":
+      if let server = RealServerBlock(directive, &diagnostics) { realServers.append(server) }
+    default: break
+    }
+  }
+
+  private mutating func readProtocol(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let word = directive.argument(0, "TCP, UDP or SCTP", &diagnostics) else { return }
+    guard let value = TransportProtocol.allCases.first(where: { $0.name == word.text.uppercased() }) else {
+      diagnostics.error(
+        at: word.position, "\(quoted(word.text)) is not a protocol", remedy: "write TCP, UDP or SCTP")
+      return
+    }
+    transport = value
+  }
+
+  private mutating func readScheduler(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let word = directive.argument(0, "a scheduler", &diagnostics) else { return }
+    guard Defaults.schedulerNames.contains(word.text) else {
+      diagnostics.error(
+        at: word.position, "\(quoted(word.text)) is not a scheduler",
+        remedy: "write one of " + Defaults.schedulerNames.joined(separator: ", "))
+      return
+    }
+    schedulerName = word.text
+  }
+
+  private mutating func readNamedFlag(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    let wanted = String(directive.keyword.prefix(2))
+    guard schedulerName == wanted else {
+      diagnostics.warning(
+        at: directive.position, "'\(directive.keyword)' is ignored, the scheduler is not \(wanted) here",
+        remedy: "write it behind 'lb_algo \(wanted)'")
+      return
+    }
+    schedulerFlags.insert(directive.keyword.hasSuffix("port") ? .port : .fallback)
+  }
+
+  /// 0 is off; keepalived calls it out of range, with the same effect.
+  private mutating func readPersistence(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard directive.words.count > 1 else {
+      persistenceSeconds = Defaults.persistenceSeconds
+      persistencePosition = directive.position
+      return
+    }
+    let range = 0...Defaults.timeoutSecondsMax
+    guard let seconds = directive.integer(in: range, "a time in seconds", &diagnostics) else { return }
+    persistenceSeconds = seconds == 0 ? nil : seconds
+    persistencePosition = seconds == 0 ? nil : directive.position
+  }
+
+  private mutating func readFamily(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let word = directive.argument(0, "inet or inet6", &diagnostics) else { return }
+    switch word.text {
+    case "inet": markFamily = .ipv4
+    case "inet6": markFamily = .ipv6
+    default: diagnostics.error(at: word.position, "\(quoted(word.text)) is not a family", remedy: "write inet or inet6")
+    }
+  }
+}
+
+extension RealServerBlock {
+  /// - Returns: nil with an error when its address is none; the whole block is then passed over.
+  init?(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let address = directive.address(0, &diagnostics), let port = directive.port(1, &diagnostics) else {
+      return nil
+    }
+    self.init(position: directive.position, address: address, port: port)
+    for inner in directive.block?.directives ?? [] where !inner.words[0].isQuoted {
+      read(inner, &diagnostics)
+    }
+    if lowerThreshold > upperThreshold {
+      diagnostics.error(
+        at: position, "lthreshold \(lowerThreshold) is above uthreshold \(upperThreshold)",
+        remedy: "set uthreshold to more, or lthreshold to less")
+    }
+  }
+
+  private mutating func read(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    let numbers = 0...Int(Int32.max)
+    switch directive.keyword {
+    case "weight": weight = directive.integer(in: numbers, "a weight", &diagnostics).map { Int32($0) } ?? weight
+    case "lvs_method": method = directive.forwardingMethod(&diagnostics) ?? method
+    case "vlan": vlan = directive.vlan(&diagnostics) ?? vlan
+    case "uthreshold":
+      upperThreshold = UInt32(directive.integer(in: numbers, "a threshold", &diagnostics) ?? 0)
+    case "lthreshold":
+      lowerThreshold = UInt32(directive.integer(in: numbers, "a threshold", &diagnostics) ?? 0)
+    default: break
+    }
+  }
+}
+
+extension Directive {
+  /// An 802.1Q tag, or nil with an error.
+  fileprivate func vlan(_ diagnostics: inout DiagnosticList) -> UInt16? {
+    integer(in: 1...4094, "a VLAN id", &diagnostics).map { UInt16($0) }
+  }
+}

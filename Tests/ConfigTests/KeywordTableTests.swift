@@ -1,0 +1,92 @@
+import Testing
+
+@testable import Config
+
+@Suite struct KeywordTableTests {
+  static let words: [(String, BlockKind, String?)] = [
+    ("lb_alg", .virtualServer, "lb_algo"),
+    ("lb_aglo", .virtualServer, "lb_algo"),
+    ("real_sever", .virtualServer, "real_server"),
+    ("virtual_sever", .root, "virtual_server"),
+    ("lvs_sync_daemon_inteface", .vrrpInstance, "lvs_sync_daemon_interface"),
+    ("conections", .lbd, "connections"),
+    ("xyzzy_frobnicate", .root, nil),
+    ("ab", .root, nil),
+  ]
+
+  @Test(arguments: words)
+  func suggests(word: String, kind: BlockKind, expected: String?) {
+    #expect(KeywordTable.suggestion(for: word, in: kind) == expected)
+  }
+
+  @Test func everyKeywordIsFoundInItsBlock() {
+    for entry in Vocabulary.entries {
+      for name in entry.names.split(whereSeparator: \.isWhitespace) {
+        #expect(KeywordTable.keyword(String(name), in: entry.kind) != nil)
+      }
+    }
+  }
+
+  @Test func noKeywordStandsTwiceInABlock() {
+    var seen: Set<String> = []
+    for entry in Vocabulary.entries {
+      for name in entry.names.split(whereSeparator: \.isWhitespace) {
+        #expect(seen.insert("\(entry.kind.name) \(name)").inserted, "\(name) twice in \(entry.kind.name)")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("kitten", "sitting", 3), ("", "abc", 3), ("abc", "", 3), ("ab", "ba", 1), ("same", "same", 0),
+  ])
+  func editDistances(left: String, right: String, expected: Int) {
+    #expect(editDistance(Array(left.utf8), Array(right.utf8)) == expected)
+  }
+
+  struct Row: CustomTestStringConvertible {
+    let text: String
+    let expected: [String]
+
+    var testDescription: String { text }
+  }
+
+  @Test(arguments: [
+    Row(
+      text: "virtual_server 10.0.0.1 80 {\n    lb_alg rr\n}",
+      expected: ["t.conf:2:5: error: unknown keyword 'lb_alg' (did you mean 'lb_algo'?)"]),
+    Row(
+      text: "vrrp_instance V {\n  intreface eth0\n}",
+      expected: ["t.conf:2:3: warning: unknown keyword 'intreface' (did you mean 'interface'?)"]),
+    Row(
+      text: "foo 1\n",
+      expected: ["t.conf:1:1: error: unknown keyword 'foo' (remove the line or correct the word)"]),
+    Row(
+      text: "include /etc/x/*.conf\n",
+      expected: ["t.conf:1:1: error: 'include' is not in this version (put the included text into this file)"]),
+    Row(
+      text: "vrrp_instance V {\n TCP_CHECK { x 1 }\n}",
+      expected: [
+        """
+        t.conf:2:2: warning: 'TCP_CHECK' is not known in vrrp_instance, it is ignored, its block is skipped \
+        (it belongs in real_server)
+        """
+      ]),
+    Row(
+      text: "global_defs {\n router_id a\n smtp_alert\n}\nglobal_defs {\n router_id b\n}",
+      expected: [
+        "t.conf:2:2: note: 'router_id' is accepted and has no effect in this version (2 places)",
+        "t.conf:3:2: note: 'smtp_alert' is accepted and has no effect in this version",
+      ]),
+  ])
+  func reports(row: Row) {
+    let found = read(row.text).diagnostics.map(\.description)
+    for expected in row.expected { #expect(found.contains(expected), "\(found)") }
+  }
+
+  @Test func findingsAreBounded() {
+    let (_, diagnostics) = read(String(repeating: "foo\n", count: 5000))
+    #expect(diagnostics.count == DiagnosticList.capacity + 1)
+    #expect(diagnostics.last?.message.contains("4000 findings beyond") == true)
+    #expect(diagnostics.last?.severity == .error)
+  }
+}
