@@ -6,7 +6,7 @@ import Wire
 @testable import Kernel
 
 /// Bytes from hexadecimal text.
-func bytes(_ hexadecimal: String) -> [UInt8] {
+func hexadecimalBytes(_ hexadecimal: String) -> [UInt8] {
   let digits = Array(hexadecimal.utf8)
   return stride(from: 0, to: digits.count - 1, by: 2).compactMap {
     UInt8(String(decoding: digits[$0...($0 + 1)], as: UTF8.self), radix: 16)
@@ -20,7 +20,7 @@ struct RecordedMessage: Sendable, CustomTestStringConvertible {
   /// What the decoded value prints like, by its parts.
   let event: NetlinkEvent
   var testDescription: String { name }
-  var bytes: [UInt8] { KernelTests.bytes(hexadecimal) }
+  var bytes: [UInt8] { hexadecimalBytes(hexadecimal) }
 }
 
 private func route(
@@ -169,7 +169,7 @@ let recordedMessages: [RecordedMessage] = [
     var request = NetlinkRequest(type: RTM_SETLINK, flags: NLM_F_ACK, header: ndmsg())
     request.nest(Int(IFLA_XDP)) { $0.append(Int(IFLA_XDP_FD), value: Int32(-1)) }
     request.append(3, text: "lo")
-    let expected = bytes(
+    let expected = hexadecimalBytes(
       "30000000130005002a00000000000000" + "000000000000000000000000" + "0c002b00" + "08000100ffffffff"
         + "070003006c6f0000")
     #expect(request.sealed(sequence: 42) == expected)
@@ -186,14 +186,14 @@ let recordedMessages: [RecordedMessage] = [
   ])
   func failure(_ row: (name: String, payload: String, flags: Int32, text: String?)) throws {
     let message = NetlinkMessage(
-      type: Int(NLMSG_ERROR), flags: row.flags, sequence: 1, payload: bytes(row.payload)[...])
+      type: Int(NLMSG_ERROR), flags: row.flags, sequence: 1, payload: hexadecimalBytes(row.payload)[...])
     let failure = try NetlinkSocket.failure("list routes", message)
     #expect((failure == nil) == (row.text == nil))
     if let failure, let text = row.text { #expect(failure.description.hasPrefix("cannot list routes: \(text)")) }
   }
 
   @Test func failureTruncated() {
-    let whole = bytes("eaffffff180000000000000000000000000000000800010062616400")
+    let whole = hexadecimalBytes("eaffffff180000000000000000000000000000000800010062616400")
     for flags: Int32 in [0, 0x200, 0x300] {
       for count in 0..<whole.count {
         let message = NetlinkMessage(type: Int(NLMSG_ERROR), flags: flags, sequence: 1, payload: whole[..<count])

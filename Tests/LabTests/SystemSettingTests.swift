@@ -26,6 +26,16 @@ import Testing
     #expect(throws: SystemError.self) { try SystemSetting.ipv4("../..", "arp_ignore") }
   }
 
+  @Test(.enabled(if: geteuid() != 0, "root may do it"))
+  func withoutPrivilege() throws {
+    let setting = try SystemSetting.ipv4("all", "arp_ignore")
+    #expect {
+      try setting.write("1")
+    } throws: {
+      "\($0)" == "cannot set net.ipv4.conf.all.arp_ignore: EACCES (run as root)"
+    }
+  }
+
   @Test func reads() throws {
     let setting = try #require(SystemSetting(["kernel", "ostype"]))
     #expect(try setting.read() == "Linux")
