@@ -6,7 +6,7 @@ import Wire
 
 /// Reads one command line.
 struct IpvsadmParser {
-  private var given: Set<Slot> = []
+  private var given: Set<IpvsadmSlot> = []
   private var key: ServiceKey?
   private var markFamily = IPAddress.Family.ipv4
   private var schedulerName = Defaults.schedulerName
@@ -21,28 +21,6 @@ struct IpvsadmParser {
   private var lowerThreshold: UInt32 = 0
   private var tunnelType = "ipip"
   private var tunnelPort: UInt16?
-
-  /// Options that exclude each other share a slot; the names are those of messages, the order that of the checks.
-  private enum Slot: String, CaseIterable {
-    case numeric, connection
-    case service = "service-address"
-    case scheduler, persistent, netmask
-    case realServer = "real-server"
-    case method = "forwarding-method"
-    case weight
-    case upperThreshold = "u-threshold"
-    case lowerThreshold = "l-threshold"
-    case listing = "list"
-    case daemon = "mcast-interface"
-    case onePacket = "ops"
-    case engine = "pe"
-    case flags = "sched-flags"
-    case tunnelType = "tun-type"
-    case tunnelPort = "tun-port"
-    case tunnelNoChecksum = "tun-nocsum"
-    case tunnelChecksum = "tun-csum"
-    case tunnelRemoteChecksum = "tun-remcsum"
-  }
 
   private static let hint = IpvsadmError("Try `ipvsadm -h' or 'ipvsadm --help' for more information.", exitCode: 255)
 
@@ -70,7 +48,7 @@ struct IpvsadmParser {
   // MARK: One option at a time
 
   private mutating func take(_ option: IpvsadmOption, _ value: String, hasValue: Bool) throws(IpvsadmError) {
-    if let slot = IpvsadmParser.slot(of: option) {
+    if let slot = IpvsadmSlot(option) {
       guard given.insert(slot).inserted else { throw usage("multiple '\(slot.rawValue)' options specified") }
     }
     switch option {
@@ -109,32 +87,6 @@ struct IpvsadmParser {
     }
   }
 
-  private static func slot(of option: IpvsadmOption) -> Slot? {
-    switch option {
-    case .tcpService, .udpService, .sctpService, .markService: .service
-    case .scheduler: .scheduler
-    case .persistent: .persistent
-    case .netmask: .netmask
-    case .engine: .engine
-    case .onePacket: .onePacket
-    case .schedulerFlags: .flags
-    case .realServer: .realServer
-    case .gatewaying, .ipip, .masquerading: .method
-    case .weight: .weight
-    case .upperThreshold: .upperThreshold
-    case .lowerThreshold: .lowerThreshold
-    case .tunnelType: .tunnelType
-    case .tunnelPort: .tunnelPort
-    case .tunnelNoChecksum: .tunnelNoChecksum
-    case .tunnelChecksum: .tunnelChecksum
-    case .tunnelRemoteChecksum: .tunnelRemoteChecksum
-    case .numeric: .numeric
-    case .connection: .connection
-    case .multicastInterface: .daemon
-    default: nil
-    }
-  }
-
   private func serviceKey(_ transport: TransportProtocol, _ text: String) throws(IpvsadmError) -> ServiceKey {
     guard let endpoint = endpoint(text, defaultPort: 0) else {
       throw usage("illegal virtual server address[:port] specified")
@@ -165,44 +117,16 @@ struct IpvsadmParser {
   // MARK: All of them together
 
   private func finish(_ command: IpvsadmOption) throws(IpvsadmError) -> IpvsadmCommand {
+    try IpvsadmRules(of: command).check(given)
     switch command {
-    case .addService, .editService:
-      try check(command, needs: [.service], allows: [.scheduler, .persistent, .netmask, .onePacket, .engine, .flags])
-      let spec = try serviceSpec()
-      return command == .addService ? .addService(spec) : .editService(spec)
-    case .deleteService:
-      try check(command, needs: [.service], allows: [])
-      return .deleteService(try mandatory(key))
-    case .addServer, .editServer:
-      try check(
-        command, needs: [.service, .realServer],
-        allows: [
-          .method, .weight, .upperThreshold, .lowerThreshold, .tunnelType, .tunnelPort, .tunnelNoChecksum,
-          .tunnelChecksum, .tunnelRemoteChecksum,
-        ])
-      let spec = try serverSpec()
-      return command == .addServer
-        ? .addServer(try mandatory(key), spec) : .editServer(try mandatory(key), spec)
-    case .deleteServer:
-      try check(command, needs: [.service, .realServer], allows: [])
-      return .deleteServer(try mandatory(key), try mandatory(server))
-    case .clear:
-      try check(command, needs: [], allows: [])
-      return .clear
+    case .addService: return .addService(try serviceSpec())
+    case .editService: return .editService(try serviceSpec())
+    case .deleteService: return .deleteService(try mandatory(key))
+    case .addServer: return .addServer(try mandatory(key), try serverSpec())
+    case .editServer: return .editServer(try mandatory(key), try serverSpec())
+    case .deleteServer: return .deleteServer(try mandatory(key), try mandatory(server))
+    case .clear: return .clear
     default: throw IpvsadmParser.notInThisVersion(command)
-    }
-  }
-
-  private func check(_ command: IpvsadmOption, needs: [Slot], allows: [Slot]) throws(IpvsadmError) {
-    let name = command.syntax.long
-    for slot in Slot.allCases {
-      if given.contains(slot) {
-        guard needs.contains(slot) || allows.contains(slot) else {
-          throw usage("Illegal '\(slot.rawValue)' option with the '\(name)' command")
-        }
-      } else if needs.contains(slot) {
-        throw usage("You need to supply the '\(slot.rawValue)' option for the '\(name)' command")
-      }
     }
   }
 
@@ -258,7 +182,7 @@ struct IpvsadmParser {
   }
 
   private func forwardingMethod() throws(IpvsadmError) -> ForwardingMethod {
-    let checksums: [Slot] = [.tunnelNoChecksum, .tunnelChecksum, .tunnelRemoteChecksum].filter(given.contains)
+    let checksums: [IpvsadmSlot] = [.tunnelNoChecksum, .tunnelChecksum, .tunnelRemoteChecksum].filter(given.contains)
     let isTunnelSaid = given.contains(.tunnelType) || given.contains(.tunnelPort) || !checksums.isEmpty
     guard method == .ipip else {
       if isTunnelSaid { throw usage("Tunnel options conflict with forward method") }
@@ -268,7 +192,7 @@ struct IpvsadmParser {
     if tunnelType == "gue", tunnelPort == nil {
       throw usage("You need to supply the 'tun-port' option for the 'gue' tunnel type")
     }
-    var illegal: Slot?
+    var illegal: IpvsadmSlot?
     if tunnelType != "gue", tunnelPort != nil { illegal = .tunnelPort }
     if let checksum = checksums.first {
       if tunnelType == "ipip" || tunnelType == "gre" && checksum == .tunnelRemoteChecksum {
@@ -302,7 +226,8 @@ struct IpvsadmParser {
   }
 }
 
-private func usage(_ message: String) -> IpvsadmError { IpvsadmError(message, exitCode: 2) }
+/// A mistake in the command line.
+func usage(_ message: String) -> IpvsadmError { IpvsadmError(message, exitCode: 2) }
 
 private func number(_ text: String, in range: ClosedRange<Int>, _ name: String) throws(IpvsadmError) -> Int {
   guard let value = decimal(text), range.contains(value) else { throw usage("illegal \(name) specified") }
