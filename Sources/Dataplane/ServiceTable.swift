@@ -33,7 +33,7 @@ struct LocalAddress {
 }
 
 /// How packets reach a real server.
-public enum ForwardingMethod: UInt8, Sendable {
+public enum Forwarding: UInt8, Sendable {
   case directRouting
   case masquerading
   case tunnelling
@@ -52,7 +52,7 @@ struct ServerRecord {
   var service: UInt16
   /// Number of its address:port, the near end in keys of replies.
   var endpoint: UInt16
-  var method: ForwardingMethod
+  var method: Forwarding
   var isIPv6: Bool
   /// False when it has been removed and only its connections remain.
   var isAvailable: Bool

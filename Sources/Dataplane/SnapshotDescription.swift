@@ -52,7 +52,7 @@ public struct SnapshotDescription: Sendable {
     public var endpoint: UInt16
     public var address: IPAddress
     public var port: UInt16
-    public var method: ForwardingMethod
+    public var method: Forwarding
     public var weight: Int32
     public var isAvailable: Bool
     public var upperThreshold: UInt32
@@ -63,7 +63,7 @@ public struct SnapshotDescription: Sendable {
 
     /// A real server.
     public init(
-      number: UInt16, service: UInt16, endpoint: UInt16, address: IPAddress, port: UInt16, method: ForwardingMethod,
+      number: UInt16, service: UInt16, endpoint: UInt16, address: IPAddress, port: UInt16, method: Forwarding,
       weight: Int32, nextHop: NextHop, tunnelSource: IPAddress? = nil, isAvailable: Bool = true,
       upperThreshold: UInt32 = 0, lowerThreshold: UInt32 = 0
     ) {

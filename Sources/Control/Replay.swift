@@ -1,0 +1,175 @@
+import Config
+import Dataplane
+import Wire
+
+/// The director without a network: the very pipeline over frames from a capture, with the capture's clock.
+///
+/// Same input, same output: the clock is given, the seed is fixed, and frames are taken strictly in order. It needs
+/// no privileges. Who drives it feeds commands, time and frames; what comes out is told frame by frame.
+public final class Replay {
+  /// What became of one input frame.
+  public struct Result {
+    /// Number of the input frame.
+    public let input: Int
+    public let outcome: Outcome
+  }
+
+  public private(set) var topology = Topology()
+  public private(set) var services = VirtualServices()
+  public var timeouts = ConnectionTimeouts()
+  /// Called with each frame that leaves: the input that caused it, which of its outputs it is, the bytes.
+  public var onTransmit: (Int, Int, UnsafeRawBufferPointer) -> Void = { _, _, _ in }
+  /// Called with each input that is left to the host.
+  public var onResult: (Result) -> Void = { _ in }
+
+  private let dataplane: Dataplane
+  private var pipeline: MemoryPipeline?
+  private var ports = PortMap(links: [])
+  private var isStale = true
+  private var nanoseconds: UInt64 = 1_000_000_000
+  private var sweptTick: UInt64 = 0
+  private var pending: [Int] = []
+  private var pendingPort = 0
+
+  /// - Parameters:
+  ///   - connections: room in the connection table.
+  ///   - seed: of everything drawn by lot.
+  public init(connections: Int = 65_536, seed: UInt64 = 1) throws {
+    dataplane = try Dataplane(connections: connections, bothDirections: true, seed: seed)
+  }
+
+  /// Changes the network.
+  /// - Returns: nil, or why it cannot be done.
+  public func apply(_ edit: TopologyEdit) -> String? {
+    flush()
+    isStale = true
+    return topology.apply(edit)
+  }
+
+  /// Carries out an `ipvsadm` command.
+  public func apply(_ command: IpvsadmCommand) throws {
+    flush()
+    isStale = true
+    if let missing = command.missingInThisVersion { throw IpvsadmError(missing, exitCode: 1) }
+    try services.apply(command)
+    publish()
+  }
+
+  /// Loads a whole configuration.
+  public func apply(_ configuration: Configuration) throws {
+    flush()
+    isStale = true
+    timeouts = configuration.timeouts
+    try services.load(configuration)
+    publish()
+  }
+
+  /// Lets time pass.
+  public func advance(nanoseconds amount: UInt64) {
+    flush()
+    nanoseconds += amount
+    sweepIfDue()
+  }
+
+  /// Feeds a frame; its outcome is told before the next command, sleep or listing at the latest.
+  /// - Parameter elapsedNanoseconds: time since the frame before.
+  public func feed(
+    _ bytes: UnsafeRawBufferPointer, input: Int, elapsedNanoseconds: UInt64 = 1_000_000
+  ) throws {
+    nanoseconds += elapsedNanoseconds
+    if nanoseconds / 500_000_000 != sweptTick {
+      flush()
+      sweepIfDue()
+    }
+    try prepare()
+    guard let pipeline else { return }
+    let port = self.port(of: bytes)
+    if port != pendingPort || pending.count == Limits.batchCapacity { flush() }
+    pendingPort = port
+    guard pipeline.offer(bytes, interface: port) else {
+      throw ReplayError.tooLong(input: input, byteCount: bytes.count, limit: pipeline.packetByteCountLimit)
+    }
+    pending.append(input)
+  }
+
+  /// Takes what has been fed through the pipeline.
+  public func flush() {
+    guard let pipeline, !pending.isEmpty else { return }
+    pipeline.setClock(nanoseconds: nanoseconds)
+    while pipeline.turn() > 0, !pending.isEmpty {
+      var previous = -1
+      var position = 0
+      pipeline.forEachTransmitted { frame in
+        position = frame.input == previous ? position + 1 : 0
+        previous = frame.input
+        onTransmit(pending[frame.input], position, frame.bytes)
+      }
+      for (index, input) in pending.enumerated() {
+        onResult(Result(input: input, outcome: pipeline.outcome(of: index)))
+      }
+      pending.removeAll(keepingCapacity: true)
+    }
+  }
+
+  /// Listings of the present state.
+  public var listing: Listing {
+    flush()
+    sweepIfDue(always: true)
+    return Listing(services: services, dataplane: dataplane)
+  }
+
+  /// The account of all frames so far.
+  public var report: Report { Report(listing: listing, statistics: dataplane.statistics()) }
+
+  /// The replay's time.
+  public var clockNanoseconds: UInt64 { nanoseconds }
+
+  private func port(of bytes: UnsafeRawBufferPointer) -> Int {
+    guard bytes.count >= 6, let address = EthernetAddress(bytes: bytes[0..<6]) else { return 0 }
+    return ports.links.firstIndex { topology.links[$0]?.address == address } ?? 0
+  }
+
+  private func prepare() throws {
+    if pipeline == nil {
+      ports = PortMap(links: topology.links.values.filter { $0.vlan == nil }.map(\.index).sorted())
+      guard !ports.links.isEmpty else { throw ReplayError.noInterface }
+      pipeline = try MemoryPipeline(
+        dataplane, interfaces: ports.links.map { topology.links[$0]?.address ?? EthernetAddress(0) })
+      isStale = true
+    }
+    if isStale { publish() }
+  }
+
+  private func publish() {
+    guard pipeline != nil else { return }
+    isStale = false
+    let assembler = SnapshotAssembler(services: services, topology: topology, ports: ports, timeouts: timeouts)
+    dataplane.publish(assembler.assemble().description)
+    let (changes, renewed) = services.takeChanges()
+    for number in renewed { dataplane.resetCounters(ofServer: number) }
+    for change in changes { dataplane.serversChanged(service: change.service, change.change) }
+  }
+
+  private func sweepIfDue(always: Bool = false) {
+    let tick = nanoseconds / 500_000_000
+    guard let pipeline, always || tick != sweptTick else { return }
+    sweptTick = tick
+    pipeline.setClock(nanoseconds: nanoseconds)
+    pipeline.sweep()
+  }
+}
+
+/// Why a replay cannot go on.
+public enum ReplayError: Error, CustomStringConvertible {
+  case noInterface
+  case tooLong(input: Int, byteCount: Int, limit: Int)
+
+  /// The message.
+  public var description: String {
+    switch self {
+    case .noInterface: "the topology has no interface (write `ip link set eth0 address …`)"
+    case .tooLong(let input, let byteCount, let limit):
+      "frame \(input) of the capture has \(byteCount) bytes, a frame holds \(limit)"
+    }
+  }
+}

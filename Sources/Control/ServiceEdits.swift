@@ -1,0 +1,90 @@
+import Config
+import Wire
+
+/// The editors of the one model: `ipvsadm` commands, and a configuration that replaces what is there.
+extension VirtualServices {
+  /// Carries out a command.
+  mutating func apply(_ command: IpvsadmCommand) throws(EditError) {
+    switch command {
+    case .addService(let spec):
+      try add(VirtualServices.service(spec), localPorts: Defaults.localPorts)
+    case .editService(let spec):
+      try edit(VirtualServices.service(spec))
+    case .deleteService(let key):
+      try delete(key)
+    case .clear:
+      clear()
+    case .addServer(let key, let spec):
+      try add(VirtualServices.server(spec), method: spec.method, to: key)
+    case .editServer(let key, let spec):
+      try edit(VirtualServices.server(spec), method: spec.method, of: key)
+    case .deleteServer(let key, let endpoint):
+      try delete(endpoint, from: key)
+    }
+  }
+
+  private static func service(_ spec: ServiceSpec) -> VirtualService {
+    var service = VirtualService(key: spec.key)
+    service.schedulerName = spec.schedulerName
+    service.schedulerFlags = spec.schedulerFlags
+    service.onePacket = spec.onePacket
+    service.persistenceSeconds = spec.persistenceSeconds
+    service.persistenceMask = spec.persistenceMask
+    return service
+  }
+
+  private static func server(_ spec: ServerSpec) -> RealServer {
+    var server = RealServer(endpoint: spec.endpoint)
+    server.weight = spec.weight
+    server.upperThreshold = spec.upperThreshold
+    server.lowerThreshold = spec.lowerThreshold
+    return server
+  }
+
+  /// Makes the services those of a configuration, disturbing only what differs: what is in both keeps its connections,
+  /// its scheduler's state and its place in the list.
+  mutating func load(_ configuration: Configuration) throws(EditError) {
+    let groups = Dictionary(
+      configuration.localAddressGroups.map { ($0.name, $0.addresses) }, uniquingKeysWith: { first, _ in first })
+    let wanted = Set(configuration.services.map(\.key))
+    for service in listed where !wanted.contains(service.spec.key) { try delete(service.spec.key) }
+    for spec in configuration.services {
+      if let old = service(spec.key) {
+        if !VirtualServices.isSameService(old.spec, spec) { try edit(spec) }
+      } else {
+        try add(spec, localPorts: configuration.settings.localPorts)
+      }
+      if let group = spec.localAddressGroup {
+        let family = spec.key.family
+        setLocalAddresses((groups[group] ?? []).filter { $0.family == family }, of: spec.key)
+      }
+      try loadServers(of: spec)
+    }
+  }
+
+  private mutating func loadServers(of spec: VirtualService) throws(EditError) {
+    guard let service = service(spec.key) else { return }
+    let wanted = Set(spec.realServers.map(\.endpoint))
+    for number in service.servers {
+      guard let server = servers[number], !wanted.contains(server.spec.endpoint) else { continue }
+      try delete(server.spec.endpoint, from: spec.key)
+    }
+    for server in spec.realServers {
+      let method = spec.forwardingMethod(to: server)
+      let known = service.servers.compactMap { servers[$0] }.first { $0.spec.endpoint == server.endpoint }
+      guard let known else {
+        try add(server, method: method, to: spec.key)
+        continue
+      }
+      var old = known.spec
+      old.position = server.position
+      if old != server || known.method != method { try edit(server, method: method, of: spec.key) }
+    }
+  }
+
+  private static func isSameService(_ left: VirtualService, _ right: VirtualService) -> Bool {
+    left.schedulerName == right.schedulerName && left.schedulerFlags == right.schedulerFlags
+      && left.persistenceSeconds == right.persistenceSeconds && left.persistenceMask == right.persistenceMask
+      && left.onePacket == right.onePacket
+  }
+}

@@ -1,0 +1,299 @@
+import Config
+import Dataplane
+import Scheduler
+import Wire
+
+/// The one model of services and real servers, whoever edits it: configuration, commands, replay.
+///
+/// Its special care is numbers. Workers know services, servers and endpoints by number, and a connection refers to them
+/// for as long as it lives. So a number belongs to a thing (service key; server address within a service; address:port)
+/// until nothing refers to it any more: a deleted service keeps its number while it has connections, and the
+/// same service added again gets the same numbers, and its connections, back.
+public struct VirtualServices {
+  /// A real server of a service.
+  struct Server {
+    var number: UInt16
+    var service: UInt16
+    /// Number of its address:port; for NAT and FULLNAT.
+    var endpoint: UInt16
+    var spec: RealServer
+    var method: ForwardingMethod
+    var isAvailable: Bool
+  }
+
+  /// A service.
+  struct Service {
+    var number: UInt16
+    var endpoint: UInt16
+    var spec: VirtualService
+    var scheduler: Scheduler
+    /// Server numbers in list order, newest first.
+    var servers: [UInt16] = []
+    var isActive = true
+    /// Local addresses ever used, by index; those still in the group are active.
+    var localAddresses: [(address: IPAddress, isActive: Bool)] = []
+    var localPorts: ClosedRange<UInt16>
+  }
+
+  /// Something a scheduler has to hear once the new list is published.
+  struct Change {
+    var service: UInt16
+    var change: ServerListChange
+  }
+
+  private(set) var services: [UInt16: Service] = [:]
+  private(set) var servers: [UInt16: Server] = [:]
+  private var serviceNumbers: [ServiceKey: UInt16] = [:]
+  private var endpoints = NumberPool(range: 1...UInt16(Limits.endpointCapacity - 1))
+  private var freeServices = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
+  private var freeServers = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
+  /// Near ends of replies: several services may share a server.
+  private var serverEndpoints: [EndpointKey: (number: UInt16, users: Int)] = [:]
+  /// Changes since the last time they were taken.
+  private var changes: [Change] = []
+  /// Servers whose number has just been given to a new server: their counters start at zero.
+  private var renewed: [UInt16] = []
+
+  private struct EndpointKey: Hashable {
+    var transport: TransportProtocol
+    var endpoint: Endpoint
+  }
+
+  /// No services.
+  public init() {}
+
+  /// The active services, in a stable order: by protocol, address and port.
+  var listed: [Service] {
+    services.values.filter(\.isActive).sorted { left, right in
+      VirtualServices.order(left.spec.key) < VirtualServices.order(right.spec.key)
+    }
+  }
+
+  private static func order(_ key: ServiceKey) -> (UInt8, UInt64, UInt64, UInt16) {
+    switch key {
+    case .address(let transport, let endpoint):
+      (transport.rawValue, endpoint.address.high, endpoint.address.low, endpoint.port)
+    case .mark(let mark, let family): (255, 0, UInt64(mark), UInt16(family.rawValue))
+    }
+  }
+
+  /// The active service with that key.
+  func service(_ key: ServiceKey) -> Service? {
+    serviceNumbers[key].flatMap { services[$0] }.flatMap { $0.isActive ? $0 : nil }
+  }
+
+  /// Takes the changes that schedulers have to hear, and the servers that start anew.
+  mutating func takeChanges() -> (changes: [Change], renewed: [UInt16]) {
+    defer {
+      changes = []
+      renewed = []
+    }
+    return (changes, renewed)
+  }
+
+  // MARK: - Services
+
+  mutating func add(_ spec: VirtualService, localPorts: ClosedRange<UInt16>) throws(EditError) {
+    guard service(spec.key) == nil else { throw EditError.serviceExists }
+    let scheduler = try VirtualServices.scheduler(spec.schedulerName)
+    if let number = serviceNumbers[spec.key], var old = services[number] {
+      old.spec = spec
+      old.scheduler = scheduler
+      old.isActive = true
+      old.localPorts = localPorts
+      services[number] = old
+    } else {
+      guard let number = freeServices.take(), let endpoint = endpoints.take() else { throw EditError.tooMany }
+      serviceNumbers[spec.key] = number
+      services[number] = Service(
+        number: number, endpoint: endpoint, spec: spec, scheduler: scheduler, localPorts: localPorts)
+    }
+    if let number = serviceNumbers[spec.key] { changes.append(Change(service: number, change: .bound)) }
+  }
+
+  mutating func edit(_ spec: VirtualService) throws(EditError) {
+    guard var service = service(spec.key) else { throw EditError.noService }
+    let scheduler = try VirtualServices.scheduler(spec.schedulerName)
+    let isOther = scheduler != service.scheduler
+    let servers = service.spec.realServers
+    let method = service.spec.forwardingMethod
+    let group = service.spec.localAddressGroup
+    service.spec = spec
+    service.spec.realServers = servers
+    service.spec.forwardingMethod = method
+    service.spec.localAddressGroup = group
+    service.scheduler = scheduler
+    services[service.number] = service
+    if isOther { changes.append(Change(service: service.number, change: .bound)) }
+  }
+
+  mutating func delete(_ key: ServiceKey) throws(EditError) {
+    guard var service = service(key) else { throw EditError.noService }
+    for number in service.servers { servers[number]?.isAvailable = false }
+    service.servers = []
+    service.isActive = false
+    services[service.number] = service
+  }
+
+  mutating func clear() {
+    for service in services.values where service.isActive { try? delete(service.spec.key) }
+  }
+
+  /// Says which local addresses a FULLNAT service uses; indices of old ones are kept.
+  mutating func setLocalAddresses(_ addresses: [IPAddress], of key: ServiceKey) {
+    guard var service = service(key) else { return }
+    for index in service.localAddresses.indices {
+      service.localAddresses[index].isActive = addresses.contains(service.localAddresses[index].address)
+    }
+    for address in addresses where !service.localAddresses.contains(where: { $0.address == address }) {
+      guard service.localAddresses.count < Limits.localAddressCapacity else { break }
+      service.localAddresses.append((address, true))
+    }
+    services[service.number] = service
+  }
+
+  // MARK: - Real servers
+
+  mutating func add(_ spec: RealServer, method: ForwardingMethod, to key: ServiceKey) throws(EditError) {
+    guard var service = service(key) else { throw EditError.serviceNotDefined }
+    guard !service.servers.contains(where: { servers[$0]?.spec.endpoint == spec.endpoint }) else {
+      throw EditError.serverExists
+    }
+    let old = servers.values.first {
+      $0.service == service.number && !$0.isAvailable && $0.spec.endpoint == spec.endpoint
+    }
+    var server: Server
+    if let old {
+      server = old
+      server.spec = spec
+      server.method = method
+      server.isAvailable = true
+    } else {
+      guard let number = freeServers.take() else { throw EditError.tooMany }
+      server = Server(
+        number: number, service: service.number, endpoint: 0, spec: spec, method: method, isAvailable: true)
+      renewed.append(number)
+    }
+    try useEndpoint(of: &server, key: key)
+    servers[server.number] = server
+    service.servers.insert(server.number, at: 0)
+    services[service.number] = service
+    changes.append(Change(service: service.number, change: .added(identifier: server.number)))
+  }
+
+  mutating func edit(_ spec: RealServer, method: ForwardingMethod, of key: ServiceKey) throws(EditError) {
+    guard let service = service(key) else { throw EditError.serviceNotDefined }
+    guard let number = service.servers.first(where: { servers[$0]?.spec.endpoint == spec.endpoint }),
+      var server = servers[number]
+    else { throw EditError.noServer }
+    server.spec = spec
+    server.method = method
+    try useEndpoint(of: &server, key: key)
+    servers[number] = server
+    changes.append(Change(service: service.number, change: .edited))
+  }
+
+  mutating func delete(_ endpoint: Endpoint, from key: ServiceKey) throws(EditError) {
+    guard var service = service(key) else { throw EditError.serviceNotDefined }
+    guard let position = service.servers.firstIndex(where: { servers[$0]?.spec.endpoint == endpoint }) else {
+      throw EditError.noServer
+    }
+    let number = service.servers.remove(at: position)
+    servers[number]?.isAvailable = false
+    services[service.number] = service
+    let predecessor = position == 0 ? nil : service.servers[position - 1]
+    changes.append(
+      Change(service: service.number, change: .removed(identifier: number, predecessor: predecessor)))
+  }
+
+  /// Replies of NAT and FULLNAT servers are recognised by the server's address:port, which then needs a number.
+  private mutating func useEndpoint(of server: inout Server, key: ServiceKey) throws(EditError) {
+    guard server.endpoint == 0, server.method.translatesPorts, case .address(let transport, _) = key else { return }
+    let name = EndpointKey(transport: transport, endpoint: server.spec.endpoint)
+    if let known = serverEndpoints[name] {
+      serverEndpoints[name] = (known.number, known.users + 1)
+      server.endpoint = known.number
+      return
+    }
+    guard let number = endpoints.take() else { throw EditError.tooMany }
+    serverEndpoints[name] = (number, 1)
+    server.endpoint = number
+  }
+
+  private static func scheduler(_ name: String) throws(EditError) -> Scheduler {
+    guard let scheduler = Scheduler(name: name) else { throw EditError.noScheduler(name) }
+    return scheduler
+  }
+
+  // MARK: - Numbers
+
+  /// Frees the numbers of what has been deleted and has no connections any more.
+  /// - Parameter isUnused: true for a server number without connections.
+  mutating func reclaim(isUnused: (UInt16) -> Bool) {
+    for server in servers.values where !server.isAvailable && isUnused(server.number) {
+      servers[server.number] = nil
+      freeServers.give(server.number)
+      guard server.endpoint != 0, let key = services[server.service]?.spec.key, case .address(let transport, _) = key
+      else { continue }
+      let name = EndpointKey(transport: transport, endpoint: server.spec.endpoint)
+      guard let known = serverEndpoints[name] else { continue }
+      serverEndpoints[name] = known.users > 1 ? (known.number, known.users - 1) : nil
+      if known.users <= 1 { endpoints.give(known.number) }
+    }
+    for service in services.values where !service.isActive {
+      guard !servers.values.contains(where: { $0.service == service.number }) else { continue }
+      services[service.number] = nil
+      serviceNumbers[service.spec.key] = nil
+      freeServices.give(service.number)
+      endpoints.give(service.endpoint)
+    }
+  }
+}
+
+/// Why an edit was refused, in the words of `ipvsadm`.
+public enum EditError: Error, Equatable, CustomStringConvertible {
+  case serviceExists
+  case noService
+  case serviceNotDefined
+  case serverExists
+  case noServer
+  case noScheduler(String)
+  case tooMany
+
+  /// The message.
+  public var description: String {
+    switch self {
+    case .serviceExists: "Service already exists"
+    case .noService: "No such service"
+    case .serviceNotDefined: "Service not defined"
+    case .serverExists: "Destination already exists"
+    case .noServer: "No such destination"
+    case .noScheduler(let name):
+      "Scheduler or persistence engine not found: \(name) (this version has "
+        + Scheduler.allCases.map(\.name).joined(separator: ", ") + ")"
+    case .tooMany: "too many services and real servers (65535 at most, deleted ones with connections included)"
+    }
+  }
+}
+
+/// Hands out small numbers; a number that has come back is used last.
+struct NumberPool {
+  private var next: Int
+  private let last: Int
+  private var returned: [UInt16] = []
+
+  init(range: ClosedRange<UInt16>) {
+    next = Int(range.lowerBound)
+    last = Int(range.upperBound)
+  }
+
+  mutating func take() -> UInt16? {
+    if next <= last {
+      next += 1
+      return UInt16(next - 1)
+    }
+    return returned.isEmpty ? nil : returned.removeFirst()
+  }
+
+  mutating func give(_ number: UInt16) { returned.append(number) }
+}

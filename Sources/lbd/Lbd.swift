@@ -1,0 +1,10 @@
+import ArgumentParser
+
+/// `lbd`: the subcommands; each is a file of its own.
+@main
+struct Lbd: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lbd",
+    abstract: "An L4 load balancer and keepalived in one program, over XDP: LVS without ip_vs.",
+    subcommands: [CheckCommand.self, ReplayCommand.self])
+}
