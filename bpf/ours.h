@@ -7,9 +7,10 @@
  * socket buffer, where a VLAN tag may already have been taken out of the bytes. `kind` is a constant wherever
  * lb_load is inlined, so that only one of its two halves is left in a program.
  *
- * What is walked with unknown offsets, IPv6 extension headers and the packet quoted by an ICMP error, sits in global
- * functions: the verifier looks at each of them once, by itself, instead of once for every way that leads there,
- * which keeps the count of instructions it walks small on the oldest kernels too.
+ * The verifier follows every way through a program, with every value it knows on that way: VLAN tags times IP versions
+ * times extension headers, and all of it again for the packet that an ICMP error quotes. Where ways meet, lb_forget
+ * makes it forget how it came there, so that the second way is found equal to the first and not followed. That keeps
+ * the work small on old kernels, and needs none of the type information that kernels may be built without.
  *
  * Whatever cannot be decided (cut short, malformed, too many headers) is not ours: the kernel gets it.
  */
@@ -51,6 +52,15 @@ struct lb_packet {
   bool fragment;       /* any fragment */
   bool later_fragment; /* not the first: there are no ports */
 } __attribute__((aligned(8)));
+
+/* The same value, about which the verifier knows nothing any more: it went through a number that only the running
+ * program has. */
+static __always_inline __u64 lb_forget(void *context, const enum lb_kind kind, __u64 value) {
+  __u64 unknown =
+      kind == LB_KIND_XDP ? ((struct xdp_md *)context)->rx_queue_index : ((struct __sk_buff *)context)->ifindex;
+  asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(value) : "r"(unknown));
+  return value;
+}
 
 /* Copies `count` bytes at `offset`; false when the frame is shorter. */
 static __always_inline bool lb_load(void *context, const enum lb_kind kind, __u64 offset, void *to,
@@ -104,17 +114,19 @@ static __always_inline __u64 lb_walk(void *context, const enum lb_kind kind, __u
       offset += header == IPPROTO_AH ? (bytes[1] + 2) * 4 : (bytes[1] + 1) * 8;
       header = bytes[0];
     }
+    offset = lb_forget(context, kind, offset);
+    fragment = lb_forget(context, kind, fragment);
   }
   if (lb_is_extension(header))
     return 0;
   return offset | (__u64)header << LB_WALK_PROTOCOL_SHIFT | fragment;
 }
 
-__noinline __u64 lb_walk_xdp(struct xdp_md *context, __u32 offset, __u32 header) {
+static __noinline __u64 lb_walk_xdp(struct xdp_md *context, __u32 offset, __u32 header) {
   return lb_walk(context, LB_KIND_XDP, offset, header);
 }
 
-__noinline __u64 lb_walk_skb(struct __sk_buff *context, __u32 offset, __u32 header) {
+static __noinline __u64 lb_walk_skb(struct __sk_buff *context, __u32 offset, __u32 header) {
   return lb_walk(context, LB_KIND_SKB, offset, header);
 }
 
@@ -163,6 +175,7 @@ static __always_inline bool lb_parse_ipv6(void *context, const enum lb_kind kind
 
   __u64 walk = kind == LB_KIND_XDP ? lb_walk_xdp(context, packet->transport, header.nexthdr)
                                    : lb_walk_skb(context, packet->transport, header.nexthdr);
+  walk = lb_forget(context, kind, walk);
   if (walk == 0)
     return false;
   packet->transport = (__u32)walk;
@@ -245,11 +258,11 @@ static __always_inline bool lb_quoted_is_ours(void *context, const enum lb_kind 
   return lb_parse(context, kind, offset, type, true, &quoted) && lb_packet_is_ours(context, kind, true, &quoted);
 }
 
-__noinline int lb_quoted_xdp(struct xdp_md *context, __u32 offset, __u32 ipv6) {
+static __noinline int lb_quoted_xdp(struct xdp_md *context, __u32 offset, __u32 ipv6) {
   return lb_quoted_is_ours(context, LB_KIND_XDP, offset, ipv6);
 }
 
-__noinline int lb_quoted_skb(struct __sk_buff *context, __u32 offset, __u32 ipv6) {
+static __noinline int lb_quoted_skb(struct __sk_buff *context, __u32 offset, __u32 ipv6) {
   return lb_quoted_is_ours(context, LB_KIND_SKB, offset, ipv6);
 }
 
@@ -283,7 +296,8 @@ static __always_inline bool lb_is_ours(void *context, const enum lb_kind kind) {
       return false;
   }
 
-  if (!lb_parse(context, kind, offset + 2, type, false, &packet))
+  offset = lb_forget(context, kind, offset + 2);
+  if (!lb_parse(context, kind, offset, type, false, &packet))
     return false;
   bool ipv6 = type == bpf_htons(ETH_P_IPV6);
   if (packet.protocol == (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))

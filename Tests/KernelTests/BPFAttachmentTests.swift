@@ -5,7 +5,7 @@ import Wire
 
 @testable import Kernel
 
-@Suite(.enabled(if: BPFPrivilege.isGranted, "attaching BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN"))
+@Suite(.enabled(if: BPFNamespace.isGranted, "needs CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN and veth"))
 struct BPFXDPAttachmentTests {
   private static func attached(_ namespace: BPFNamespace) -> lbd_xdp_programs {
     var programs = lbd_xdp_programs()
@@ -136,7 +136,7 @@ struct BPFXDPAttachmentTests {
   }
 }
 
-@Suite(.enabled(if: BPFPrivilege.isGranted, "attaching BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN"))
+@Suite(.enabled(if: BPFNamespace.isGranted, "needs CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN and veth"))
 struct BPFTrafficControlTests {
   private static func attach(
     _ program: Int32, _ namespace: BPFNamespace, _ direction: TrafficControlAttachment.Direction = .ingress
@@ -200,6 +200,23 @@ struct BPFTrafficControlTests {
       predecessor.detach()
       #expect(Self.attached(namespace) == (try Self.id(program)))
       successor.detach()
+      #expect(Self.attached(namespace) == 0)
+    }
+  }
+
+  @Test("the guard of a dead predecessor is replaced")
+  func stale() throws {
+    try BPFNamespace.with { namespace in
+      do {
+        let stale = try BPFObject.director(.packet)
+        try Self.attach(stale.programDescriptor("lb_guard"), namespace).leaveAttached()
+      }
+      #expect(Self.attached(namespace) != 0)
+      let object = try BPFObject.director(.packet)
+      let program = try object.programDescriptor("lb_guard")
+      let attachment = try Self.attach(program, namespace)
+      #expect(Self.attached(namespace) == (try Self.id(program)))
+      attachment.detach()
       #expect(Self.attached(namespace) == 0)
     }
   }

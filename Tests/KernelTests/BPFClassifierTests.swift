@@ -4,6 +4,8 @@ import Wire
 
 @testable import Kernel
 
+private let tcp = BPFFrame.tcp
+private let udp = BPFFrame.udp
 private let vip = "10.200.0.1"
 private let anyPortVIP = "10.200.0.2"
 private let vip6 = "2001:db8::1"
@@ -30,12 +32,12 @@ private let ours: [OursEntry] = {
       address: IPAddress(address)!, side: .destination, flags: LB_OURS_LOCAL_PORTS, portFirst: 5000, portLast: 5999)
   }
   return [
-    endpoint(vip, 80, BPFFrame.tcp), endpoint(vip, 53, BPFFrame.udp), endpoint(vip, 2905, BPFFrame.sctp), address(vip),
-    endpoint(vip6, 80, BPFFrame.tcp), endpoint(vip6, 53, BPFFrame.udp), address(vip6),
+    endpoint(vip, 80, tcp), endpoint(vip, 53, udp), endpoint(vip, 2905, BPFFrame.sctp), address(vip),
+    endpoint(vip6, 80, tcp), endpoint(vip6, 53, udp), address(vip6),
     OursEntry(
-      address: IPAddress(anyPortVIP)!, protocolNumber: BPFFrame.tcp, side: .destination, flags: LB_OURS_ANY_PORT),
-    endpoint(server, 8080, BPFFrame.tcp, .source), address(server, .source),
-    endpoint(server6, 8080, BPFFrame.tcp, .source), address(server6, .source),
+      address: IPAddress(anyPortVIP)!, protocolNumber: tcp, side: .destination, flags: LB_OURS_ANY_PORT),
+    endpoint(server, 8080, tcp, .source), address(server, .source),
+    endpoint(server6, 8080, tcp, .source), address(server6, .source),
     localPorts(local), address(local), localPorts(local6), address(local6),
   ]
 }()
@@ -60,32 +62,32 @@ private func ports(_ source: Int, _ destination: Int) -> [UInt8] {
 }
 private func v4(tags: [Int] = [], _ packet: [UInt8]) -> [UInt8] { BPFFrame.ethernet(0x0800, tags: tags, packet) }
 private func v6(tags: [Int] = [], _ packet: [UInt8]) -> [UInt8] { BPFFrame.ethernet(0x86dd, tags: tags, packet) }
-private let request = BPFFrame.ipv4(client, vip, BPFFrame.tcp, ports(4000, 80))
-private let request6 = BPFFrame.ipv6(client6, vip6, BPFFrame.tcp, ports(4000, 80))
+private let request = BPFFrame.ipv4(client, vip, tcp, ports(4000, 80))
+private let request6 = BPFFrame.ipv6(client6, vip6, tcp, ports(4000, 80))
 
 private let plainRows: [FrameRow] = [
   FrameRow("TCP to the VIP", true, v4(request)),
-  FrameRow("UDP to the VIP", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.udp, ports(4000, 53)))),
+  FrameRow("UDP to the VIP", true, v4(BPFFrame.ipv4(client, vip, udp, ports(4000, 53)))),
   FrameRow("SCTP to the VIP", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.sctp, ports(4000, 2905)))),
   FrameRow("TCP to the IPv6 VIP", true, v6(request6)),
-  FrameRow("UDP to the IPv6 VIP", true, v6(BPFFrame.ipv6(client6, vip6, BPFFrame.udp, ports(4000, 53)))),
-  FrameRow("another port", false, v4(BPFFrame.ipv4(client, vip, BPFFrame.tcp, ports(4000, 81)))),
-  FrameRow("the port of another protocol", false, v4(BPFFrame.ipv4(client, vip, BPFFrame.udp, ports(4000, 80)))),
-  FrameRow("another address", false, v4(BPFFrame.ipv4(client, "10.200.0.9", BPFFrame.tcp, ports(4000, 80)))),
-  FrameRow("another IPv6 address", false, v6(BPFFrame.ipv6(client6, "2001:db8::9", BPFFrame.tcp, ports(4000, 80)))),
-  FrameRow("the VIP as source", false, v4(BPFFrame.ipv4(vip, client, BPFFrame.tcp, ports(80, 4000)))),
-  FrameRow("any port", true, v4(BPFFrame.ipv4(client, anyPortVIP, BPFFrame.tcp, ports(4000, 31337)))),
+  FrameRow("UDP to the IPv6 VIP", true, v6(BPFFrame.ipv6(client6, vip6, udp, ports(4000, 53)))),
+  FrameRow("another port", false, v4(BPFFrame.ipv4(client, vip, tcp, ports(4000, 81)))),
+  FrameRow("the port of another protocol", false, v4(BPFFrame.ipv4(client, vip, udp, ports(4000, 80)))),
+  FrameRow("another address", false, v4(BPFFrame.ipv4(client, "10.200.0.9", tcp, ports(4000, 80)))),
+  FrameRow("another IPv6 address", false, v6(BPFFrame.ipv6(client6, "2001:db8::9", tcp, ports(4000, 80)))),
+  FrameRow("the VIP as source", false, v4(BPFFrame.ipv4(vip, client, tcp, ports(80, 4000)))),
+  FrameRow("any port", true, v4(BPFFrame.ipv4(client, anyPortVIP, tcp, ports(4000, 31337)))),
   FrameRow(
-    "any port, another protocol", false, v4(BPFFrame.ipv4(client, anyPortVIP, BPFFrame.udp, ports(4000, 31337)))),
-  FrameRow("NAT reply", true, v4(BPFFrame.ipv4(server, client, BPFFrame.tcp, ports(8080, 4000)))),
-  FrameRow("NAT reply, IPv6", true, v6(BPFFrame.ipv6(server6, client6, BPFFrame.tcp, ports(8080, 4000)))),
-  FrameRow("other traffic of the server", false, v4(BPFFrame.ipv4(server, client, BPFFrame.tcp, ports(22, 4000)))),
-  FrameRow("to the server", false, v4(BPFFrame.ipv4(client, server, BPFFrame.tcp, ports(4000, 8080)))),
-  FrameRow("local ports, first", true, v4(BPFFrame.ipv4("10.0.1.99", local, BPFFrame.tcp, ports(1, 5000)))),
-  FrameRow("local ports, last", true, v4(BPFFrame.ipv4("10.0.1.99", local, BPFFrame.udp, ports(1, 5999)))),
-  FrameRow("local ports, IPv6", true, v6(BPFFrame.ipv6("2001:db8:1::99", local6, BPFFrame.tcp, ports(1, 5500)))),
-  FrameRow("below the local ports", false, v4(BPFFrame.ipv4("10.0.1.99", local, BPFFrame.tcp, ports(1, 4999)))),
-  FrameRow("above the local ports", false, v4(BPFFrame.ipv4("10.0.1.99", local, BPFFrame.tcp, ports(1, 6000)))),
+    "any port, another protocol", false, v4(BPFFrame.ipv4(client, anyPortVIP, udp, ports(4000, 31337)))),
+  FrameRow("NAT reply", true, v4(BPFFrame.ipv4(server, client, tcp, ports(8080, 4000)))),
+  FrameRow("NAT reply, IPv6", true, v6(BPFFrame.ipv6(server6, client6, tcp, ports(8080, 4000)))),
+  FrameRow("other traffic of the server", false, v4(BPFFrame.ipv4(server, client, tcp, ports(22, 4000)))),
+  FrameRow("to the server", false, v4(BPFFrame.ipv4(client, server, tcp, ports(4000, 8080)))),
+  FrameRow("local ports, first", true, v4(BPFFrame.ipv4("10.0.1.99", local, tcp, ports(1, 5000)))),
+  FrameRow("local ports, last", true, v4(BPFFrame.ipv4("10.0.1.99", local, udp, ports(1, 5999)))),
+  FrameRow("local ports, IPv6", true, v6(BPFFrame.ipv6("2001:db8:1::99", local6, tcp, ports(1, 5500)))),
+  FrameRow("below the local ports", false, v4(BPFFrame.ipv4("10.0.1.99", local, tcp, ports(1, 4999)))),
+  FrameRow("above the local ports", false, v4(BPFFrame.ipv4("10.0.1.99", local, tcp, ports(1, 6000)))),
   FrameRow("VLAN", true, v4(tags: [0x8100], request)),
   FrameRow("QinQ", true, v4(tags: [0x88a8, 0x8100], request)),
   FrameRow("QinQ, both 802.1Q, IPv6", true, v6(tags: [0x8100, 0x8100], request6)),
@@ -98,19 +100,19 @@ private let plainRows: [FrameRow] = [
 ]
 
 private let headerRows: [FrameRow] = [
-  FrameRow("IPv4 options", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.tcp, optionWords: 1, ports(4000, 80)))),
+  FrameRow("IPv4 options", true, v4(BPFFrame.ipv4(client, vip, tcp, optionWords: 1, ports(4000, 80)))),
   FrameRow(
-    "IPv4 options, the most", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.tcp, optionWords: 10, ports(4000, 80)))),
-  FrameRow("hop-by-hop", true, v6(BPFFrame.ipv6(client6, vip6, 0, BPFFrame.options(BPFFrame.tcp, ports(4000, 80))))),
+    "IPv4 options, the most", true, v4(BPFFrame.ipv4(client, vip, tcp, optionWords: 10, ports(4000, 80)))),
+  FrameRow("hop-by-hop", true, v6(BPFFrame.ipv6(client6, vip6, 0, BPFFrame.options(tcp, ports(4000, 80))))),
   FrameRow(
-    "long options", true, v6(BPFFrame.ipv6(client6, vip6, 60, BPFFrame.options(BPFFrame.tcp, units: 30, ports(4, 80))))),
+    "long options", true, v6(BPFFrame.ipv6(client6, vip6, 60, BPFFrame.options(tcp, units: 30, ports(4, 80))))),
   FrameRow(
     "hop-by-hop, routing, destination options", true,
     v6(
       BPFFrame.ipv6(
         client6, vip6, 0,
-        BPFFrame.options(43, BPFFrame.options(60, units: 3, BPFFrame.options(BPFFrame.udp, ports(4000, 53))))))),
-  FrameRow("AH", true, v6(BPFFrame.ipv6(client6, vip6, 51, BPFFrame.authentication(BPFFrame.tcp, ports(4000, 80))))),
+        BPFFrame.options(43, BPFFrame.options(60, units: 3, BPFFrame.options(udp, ports(4000, 53))))))),
+  FrameRow("AH", true, v6(BPFFrame.ipv6(client6, vip6, 51, BPFFrame.authentication(tcp, ports(4000, 80))))),
   FrameRow("six headers", true, v6(chain(6, ports(4000, 80)))),
   FrameRow("seven headers", false, v6(chain(7, ports(4000, 80)))),
   FrameRow("no next header", false, v6(BPFFrame.ipv6(client6, vip6, 59, ports(4000, 80)))),
@@ -124,32 +126,32 @@ private func chain(_ count: Int, _ payload: [UInt8]) -> [UInt8] {
 }
 
 private let fragmentRows: [FrameRow] = [
-  FrameRow("first fragment", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.udp, more: true, ports(4000, 53))), tail: 12),
+  FrameRow("first fragment", true, v4(BPFFrame.ipv4(client, vip, udp, more: true, ports(4000, 53))), tail: 12),
   FrameRow(
-    "first fragment, another port", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.udp, more: true, ports(1, 2))),
+    "first fragment, another port", true, v4(BPFFrame.ipv4(client, vip, udp, more: true, ports(1, 2))),
     tail: 12),
-  FrameRow("later fragment", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.udp, offset: 1480, ports(1, 2))), tail: 12),
+  FrameRow("later fragment", true, v4(BPFFrame.ipv4(client, vip, udp, offset: 1480, ports(1, 2))), tail: 12),
   FrameRow(
-    "later fragment of the server", true, v4(BPFFrame.ipv4(server, client, BPFFrame.tcp, offset: 8, ports(1, 2))),
+    "later fragment of the server", true, v4(BPFFrame.ipv4(server, client, tcp, offset: 8, ports(1, 2))),
     tail: 12),
   FrameRow(
-    "later fragment to FULLNAT", true, v4(BPFFrame.ipv4(server, local, BPFFrame.tcp, offset: 8, ports(1, 2))), tail: 12),
+    "later fragment to FULLNAT", true, v4(BPFFrame.ipv4(server, local, tcp, offset: 8, ports(1, 2))), tail: 12),
   FrameRow(
-    "later fragment, not ours", false, v4(BPFFrame.ipv4(client, "10.200.0.9", BPFFrame.udp, offset: 8, ports(4000, 53)))
+    "later fragment, not ours", false, v4(BPFFrame.ipv4(client, "10.200.0.9", udp, offset: 8, ports(4000, 53)))
   ),
   FrameRow(
     "later fragment, ports as payload", false,
-    v4(BPFFrame.ipv4(client, anyPortVIP, BPFFrame.tcp, offset: 8, ports(1, 80)))),
+    v4(BPFFrame.ipv4(client, anyPortVIP, tcp, offset: 8, ports(1, 80)))),
   FrameRow("fragment of a ping", false, v4(BPFFrame.ipv4(client, vip, BPFFrame.icmp, offset: 1480, ports(1, 2)))),
   FrameRow(
     "first fragment of a ping", false,
     v4(BPFFrame.ipv4(client, vip, BPFFrame.icmp, more: true, [8, 0, 0, 0, 0, 1, 0, 1]))),
   FrameRow(
     "IPv6 first fragment", true,
-    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(BPFFrame.udp, offset: 0, more: true, ports(1, 2)))), tail: 12),
+    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(udp, offset: 0, more: true, ports(1, 2)))), tail: 12),
   FrameRow(
     "IPv6 later fragment", true,
-    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(BPFFrame.udp, offset: 1448, more: false, ports(1, 2)))),
+    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(udp, offset: 1448, more: false, ports(1, 2)))),
     tail: 12),
   FrameRow(
     "IPv6 later fragment of options", true,
@@ -159,16 +161,16 @@ private let fragmentRows: [FrameRow] = [
     v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(BPFFrame.icmpv6, offset: 1448, more: false, ports(1, 2))))),
   FrameRow(
     "IPv6 atomic fragment", true,
-    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(BPFFrame.tcp, offset: 0, more: false, ports(1, 80))))),
+    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(tcp, offset: 0, more: false, ports(1, 80))))),
   FrameRow(
     "IPv6 atomic fragment, another port", false,
-    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(BPFFrame.tcp, offset: 0, more: false, ports(1, 81))))),
+    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(tcp, offset: 0, more: false, ports(1, 81))))),
   FrameRow(
     "options after the fragment header", true,
     v6(
       BPFFrame.ipv6(
         client6, vip6, 44,
-        BPFFrame.fragment(60, offset: 0, more: false, BPFFrame.options(BPFFrame.tcp, ports(1, 80)))))),
+        BPFFrame.fragment(60, offset: 0, more: false, BPFFrame.options(tcp, ports(1, 80)))))),
 ]
 
 private func error(_ type: UInt8, quoting packet: [UInt8]) -> [UInt8] {
@@ -177,8 +179,8 @@ private func error(_ type: UInt8, quoting packet: [UInt8]) -> [UInt8] {
 private func error6(_ type: UInt8, quoting packet: [UInt8]) -> [UInt8] {
   v6(BPFFrame.ipv6(router6, vip6, BPFFrame.icmpv6, BPFFrame.icmpMessage(type, packet)))
 }
-private let sent = BPFFrame.ipv4(vip, client, BPFFrame.tcp, ports(80, 4000))
-private let sent6 = BPFFrame.ipv6(vip6, client6, BPFFrame.tcp, ports(80, 4000))
+private let sent = BPFFrame.ipv4(vip, client, tcp, ports(80, 4000))
+private let sent6 = BPFFrame.ipv6(vip6, client6, tcp, ports(80, 4000))
 
 private let errorRows: [FrameRow] = [
   FrameRow("unreachable, quoting the VIP", true, error(3, quoting: sent)),
@@ -188,44 +190,44 @@ private let errorRows: [FrameRow] = [
   FrameRow("redirect", false, error(5, quoting: sent)),
   FrameRow("echo", false, error(8, quoting: sent)),
   FrameRow("echo reply", false, error(0, quoting: sent)),
-  FrameRow("quoting another port", false, error(3, quoting: BPFFrame.ipv4(vip, client, BPFFrame.tcp, ports(81, 4000)))),
+  FrameRow("quoting another port", false, error(3, quoting: BPFFrame.ipv4(vip, client, tcp, ports(81, 4000)))),
   FrameRow(
     "quoting the client's own packet", false,
-    error(3, quoting: BPFFrame.ipv4(client, vip, BPFFrame.tcp, ports(4000, 80)))),
+    error(3, quoting: BPFFrame.ipv4(client, vip, tcp, ports(4000, 80)))),
   FrameRow(
     "quoting what went to a server", true,
-    error(3, quoting: BPFFrame.ipv4(client, server, BPFFrame.tcp, ports(4000, 8080)))),
-  FrameRow("quoting FULLNAT", true, error(3, quoting: BPFFrame.ipv4(local, "10.0.1.99", BPFFrame.tcp, ports(5100, 1)))),
+    error(3, quoting: BPFFrame.ipv4(client, server, tcp, ports(4000, 8080)))),
+  FrameRow("quoting FULLNAT", true, error(3, quoting: BPFFrame.ipv4(local, "10.0.1.99", tcp, ports(5100, 1)))),
   FrameRow(
     "quoting out of FULLNAT's ports", false,
-    error(3, quoting: BPFFrame.ipv4(local, "10.0.1.99", BPFFrame.tcp, ports(80, 1)))),
+    error(3, quoting: BPFFrame.ipv4(local, "10.0.1.99", tcp, ports(80, 1)))),
   FrameRow(
-    "quoting options", true, error(3, quoting: BPFFrame.ipv4(vip, client, BPFFrame.tcp, optionWords: 3, ports(80, 1)))),
+    "quoting options", true, error(3, quoting: BPFFrame.ipv4(vip, client, tcp, optionWords: 3, ports(80, 1)))),
   FrameRow(
     "quoting a later fragment", true,
-    error(3, quoting: BPFFrame.ipv4(vip, client, BPFFrame.udp, offset: 8, ports(1, 2))),
+    error(3, quoting: BPFFrame.ipv4(vip, client, udp, offset: 8, ports(1, 2))),
     tail: 12),
   FrameRow(
     "quoting another's fragment", false,
-    error(3, quoting: BPFFrame.ipv4(client, vip, BPFFrame.udp, offset: 8, ports(1, 2)))),
+    error(3, quoting: BPFFrame.ipv4(client, vip, udp, offset: 8, ports(1, 2)))),
   FrameRow("error in a VLAN", true, v4(tags: [0x8100], Array(error(3, quoting: sent).dropFirst(14)))),
   FrameRow("ICMPv6 unreachable", true, error6(1, quoting: sent6)),
   FrameRow("packet too big", true, error6(2, quoting: sent6)),
   FrameRow("ICMPv6 echo", false, error6(128, quoting: sent6)),
   FrameRow("neighbour solicitation", false, error6(135, quoting: sent6)),
   FrameRow(
-    "ICMPv6 quoting another port", false, error6(1, quoting: BPFFrame.ipv6(vip6, client6, BPFFrame.tcp, ports(81, 1)))),
+    "ICMPv6 quoting another port", false, error6(1, quoting: BPFFrame.ipv6(vip6, client6, tcp, ports(81, 1)))),
   FrameRow(
     "ICMPv6 quoting what went to a server", true,
-    error6(3, quoting: BPFFrame.ipv6(client6, server6, BPFFrame.tcp, ports(4000, 8080)))),
+    error6(3, quoting: BPFFrame.ipv6(client6, server6, tcp, ports(4000, 8080)))),
   FrameRow(
     "ICMPv6 quoting extension headers", true,
     error6(
-      1, quoting: BPFFrame.ipv6(vip6, client6, 0, BPFFrame.options(60, BPFFrame.options(BPFFrame.tcp, ports(80, 1)))))),
+      1, quoting: BPFFrame.ipv6(vip6, client6, 0, BPFFrame.options(60, BPFFrame.options(tcp, ports(80, 1)))))),
   FrameRow(
     "ICMPv6 quoting a later fragment", true,
     error6(
-      1, quoting: BPFFrame.ipv6(vip6, client6, 44, BPFFrame.fragment(BPFFrame.udp, offset: 8, more: true, ports(1, 2)))),
+      1, quoting: BPFFrame.ipv6(vip6, client6, 44, BPFFrame.fragment(udp, offset: 8, more: true, ports(1, 2)))),
     tail: 12),
   FrameRow(
     "ICMPv6 error behind extension headers", true,

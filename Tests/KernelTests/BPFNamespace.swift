@@ -6,6 +6,12 @@ import Testing
 
 /// A network namespace of a thread of its own, with a veth pair `near` and `far`; it goes when the thread ends.
 struct BPFNamespace: Sendable {
+  /// Whether namespaces and veth pairs can be made and programs loaded; without, tests that attach are skipped.
+  static let isGranted: Bool = {
+    guard BPFPrivilege.isGranted else { return false }
+    return (try? BPFNamespace.with { _ in }) != nil
+  }()
+
   /// The interface index of one end.
   func index(_ name: String) -> UInt32 { if_nametoindex(name) }
 

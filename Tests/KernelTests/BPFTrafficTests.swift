@@ -13,7 +13,7 @@ private func datagram(to port: Int, address: String = host, _ payload: [UInt8]) 
 }
 
 /// Real frames over a veth pair: `near` sends them, `far` is the host whose stack has 10.99.0.2.
-@Suite(.enabled(if: BPFPrivilege.isGranted, "attaching BPF programs needs CAP_BPF, CAP_NET_ADMIN and CAP_SYS_ADMIN"))
+@Suite(.enabled(if: BPFNamespace.isGranted, "needs CAP_BPF, CAP_NET_ADMIN, CAP_SYS_ADMIN and veth"))
 struct BPFTrafficTests {
   private static func fillOurs(_ object: borrowing BPFObject) throws {
     try OursMap(object.map("lb_ours")).synchronize(to: [

@@ -6,7 +6,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/if_link.h>
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -91,17 +90,22 @@ static inline int lbd_xdp_query(int interface_index, struct lbd_xdp_programs *pr
   return 0;
 }
 
-/* The interface's MTU, or -1 and errno. */
+/* The interface's MTU, or -1 and errno. The request is struct ifreq, spelled out: <net/if.h> and <linux/if.h> exclude
+ * each other in one module. */
 static inline int lbd_interface_mtu(const char *interface_name) {
-  struct ifreq request;
+  struct {
+    char name[16];
+    int mtu;
+    char rest[20];
+  } request;
   memset(&request, 0, sizeof(request));
-  strncpy(request.ifr_name, interface_name, IFNAMSIZ - 1);
+  strncpy(request.name, interface_name, sizeof(request.name) - 1);
   int file = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (file < 0)
     return -1;
   int result = ioctl(file, SIOCGIFMTU, &request);
   close(file);
-  return result < 0 ? -1 : request.ifr_mtu;
+  return result < 0 ? -1 : request.mtu;
 }
 
 /* ---- Traffic control ----------------------------------------------------------------------------- */

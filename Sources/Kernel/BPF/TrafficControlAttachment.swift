@@ -24,6 +24,7 @@ public struct TrafficControlAttachment: ~Copyable {
   public let priority: UInt32
   private let programID: UInt32
   private let createdHook: Bool
+  private var isLeft = false
 
   private static let handle: UInt32 = 1
 
@@ -66,6 +67,7 @@ public struct TrafficControlAttachment: ~Copyable {
   }
 
   deinit {
+    guard !isLeft else { return }
     let index = Int32(interfaceIndex)
     // Whoever has replaced our filter since keeps it.
     guard TrafficControlAttachment.programID(index, direction, priority) == programID else { return }
@@ -80,6 +82,11 @@ public struct TrafficControlAttachment: ~Copyable {
 
   /// Removes the filter, and the clsact qdisc if this attachment had to create it.
   public consuming func detach() {}
+
+  /// Leaves the filter attached, for a successor that will replace it.
+  public consuming func leaveAttached() {
+    isLeft = true
+  }
 
   /// The id of the program in our place; 0 for none.
   private static func programID(_ index: Int32, _ direction: Direction, _ priority: UInt32) -> UInt32 {
