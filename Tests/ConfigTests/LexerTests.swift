@@ -85,7 +85,7 @@ import Testing
     let (_, diagnostics) = parseConfiguration(bytes: bytes, file: "t")
     #expect(diagnostics.count == 1)
     #expect(diagnostics[0].severity == .error)
-    #expect(diagnostics[0].message.contains("16 MiB"))
+    #expect(diagnostics[0].message.contains("8 MiB"))
   }
 
   @Test func messagesAreHarmless() {
