@@ -1,7 +1,7 @@
 import Wire
 
-// `virtual_server_group NAME { IP [PORT] … }` and `local_address_group NAME { IP … }`: lists of addresses by name, with
-// ranges.
+// `virtual_server_group NAME { IP [PORT] … }` and `local_address_group NAME { IP … }`: lists of addresses by name,
+// with ranges.
 
 /// The addresses and ports of a virtual server group.
 struct VirtualServerGroup {
