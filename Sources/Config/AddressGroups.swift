@@ -1,13 +1,13 @@
 import Wire
 
-// `virtual_server_group NAME { IP [PORT] … }` and `local_address_group NAME { IP … }`: lists of addresses by name, with
-// ranges.
+// `virtual_server_group NAME { IP [PORT] … }` and `local_address_group NAME { IP … }`: lists of addresses by name,
+// with ranges.
 
 /// The addresses and ports of a virtual server group.
 struct VirtualServerGroup {
   var endpoints: [Endpoint] = []
 
-  init(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+  init(_ directive: Directive, budget: inout Int, _ diagnostics: inout DiagnosticList) {
     var seen: Set<Endpoint> = []
     for line in directive.block?.directives ?? [] {
       guard line.keyword != "fwmark" else {
@@ -15,7 +15,7 @@ struct VirtualServerGroup {
           at: line.position, "services by firewall mark are not in this version", remedy: "use lines of IP PORT")
         continue
       }
-      guard let range = line.addressRange(alreadyIn: endpoints.count, &diagnostics),
+      guard let range = line.addressRange(budget: &budget, &diagnostics),
         let port = line.port(0, &diagnostics)
       else { continue }
       for address in range.addresses {
@@ -31,12 +31,12 @@ struct VirtualServerGroup {
 
 extension LocalAddressGroup {
   /// - Returns: nil with an error when it has no name or no addresses.
-  init?(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+  init?(_ directive: Directive, budget: inout Int, _ diagnostics: inout DiagnosticList) {
     guard let name = directive.argument(0, "a name", &diagnostics) else { return nil }
     var addresses: [IPAddress] = []
     var seen: Set<IPAddress> = []
     for line in directive.block?.directives ?? [] {
-      guard let range = line.addressRange(alreadyIn: addresses.count, &diagnostics) else { continue }
+      guard let range = line.addressRange(budget: &budget, &diagnostics) else { continue }
       for address in range.addresses where seen.insert(address).inserted { addresses.append(address) }
     }
     if addresses.isEmpty {
@@ -48,20 +48,22 @@ extension LocalAddressGroup {
 }
 
 extension Directive {
-  /// The range at the beginning of a line, or nil with an error.
-  fileprivate func addressRange(alreadyIn count: Int, _ diagnostics: inout DiagnosticList) -> AddressRange? {
+  /// The range at the beginning of a line, or nil with an error. The budget is shared by all groups of a file.
+  fileprivate func addressRange(budget: inout Int, _ diagnostics: inout DiagnosticList) -> AddressRange? {
     guard let range = AddressRange(keyword) else {
       diagnostics.error(
         at: position, "\(quoted(keyword)) is not an address or a range of addresses",
         remedy: "write IP, IP-N, IP-IP2 or NETWORK/LENGTH")
       return nil
     }
-    guard range.count <= UInt64(Defaults.addressesPerGroupMax - count) else {
+    guard range.count <= UInt64(budget) else {
       diagnostics.error(
-        at: position, "with \(quoted(keyword)) the group has more than \(Defaults.addressesPerGroupMax) addresses",
+        at: position,
+        "with \(quoted(keyword)) the groups have more than \(Defaults.addressesInGroupsMax) addresses in all",
         remedy: "use fewer")
       return nil
     }
+    budget -= Int(range.count)
     return range
   }
 }

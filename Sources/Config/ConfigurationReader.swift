@@ -33,6 +33,7 @@ public func parseConfiguration(bytes: [UInt8], file: String) -> (Configuration, 
 struct ConfigurationReader {
   private(set) var configuration = Configuration()
   private(set) var diagnostics: DiagnosticList
+  private var addressBudget = Defaults.addressesInGroupsMax
   private var groups: [String: VirtualServerGroup] = [:]
   private var localFamilies: [String: Set<IPAddress.Family>] = [:]
 
@@ -73,16 +74,17 @@ struct ConfigurationReader {
         at: name.position, "there is a virtual_server_group \(quoted(name.text)) already", remedy: "rename one")
       return
     }
-    groups[name.text] = VirtualServerGroup(directive, &diagnostics)
+    groups[name.text] = VirtualServerGroup(directive, budget: &addressBudget, &diagnostics)
   }
 
   private mutating func readLocalGroup(_ directive: Directive) {
-    guard let group = LocalAddressGroup(directive, &diagnostics) else { return }
-    guard localFamilies[group.name] == nil else {
+    if directive.words.count > 1, localFamilies[directive.words[1].text] != nil {
+      let name = directive.words[1]
       diagnostics.error(
-        at: directive.position, "there is a local_address_group \(quoted(group.name)) already", remedy: "rename one")
+        at: name.position, "there is a local_address_group \(quoted(name.text)) already", remedy: "rename one")
       return
     }
+    guard let group = LocalAddressGroup(directive, budget: &addressBudget, &diagnostics) else { return }
     localFamilies[group.name] = Set(group.addresses.map(\.family))
     configuration.localAddressGroups.append(group)
   }

@@ -33,5 +33,5 @@ public enum Defaults {
   /// Services are numbered in 16 bits.
   static let serviceCountMax = 65535
   static let realServerCountMax = 1 << 20
-  static let addressesPerGroupMax = 65536
+  static let addressesInGroupsMax = 1 << 18
 }

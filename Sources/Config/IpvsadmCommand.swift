@@ -99,7 +99,7 @@ public enum IpvsadmCommand: Hashable, Sendable {
     }
   }
 
-  /// Parses a line of a script: `ipvsadm` with its options; nil when the line is of another program, blank or a comment.
+  /// Parses a line of a script: `ipvsadm` with its options; nil for other programs, blanks and comments.
   public static func parse(line: String) -> Result<IpvsadmCommand, IpvsadmError>? {
     switch CommandWords.split(line) {
     case .failure(let failure):

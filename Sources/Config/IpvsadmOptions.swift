@@ -1,6 +1,6 @@
 // The words of an ipvsadm command line as options, by the rules of the popt library: short options bundle (`-At VIP`),
-// an argument is the rest of the bundle or the next word, long options take `--name value` or `--name=value`, words that
-// belong to no option are left over. An optional argument is not taken from a word that begins with a dash.
+// an argument is the rest of the bundle or the next word, long options take `--name value` or `--name=value`, words
+// that belong to no option are left over. An optional argument is not taken from a word that begins with a dash.
 
 /// Everything ipvsadm knows by `-x` or `--name`.
 enum IpvsadmOption: Hashable, CaseIterable {

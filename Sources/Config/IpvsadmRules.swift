@@ -1,7 +1,7 @@
 // Which options go with which command of ipvsadm.
 //
-// Options that exclude each other by themselves, such as the forwarding methods, share a slot and may be given once. The
-// slots' order is that of the checks, and decides which of two mistakes is reported.
+// Options that exclude each other by themselves, such as the forwarding methods, share a slot and may be given once.
+// The slots' order is that of the checks, and decides which of two mistakes is reported.
 
 /// A kind of option, named as in messages.
 enum IpvsadmSlot: String, CaseIterable {

@@ -1,10 +1,10 @@
 // From physical lines to logical lines: blanks, comments, quotes, braces.
 //
-// `#` and `!` start a comment anywhere, even inside a word, unless in double quotes or behind a backslash; the backslash
-// has no other meaning. Outside quotes a brace ends the logical line and is one of its own. A double quote inside a bare
-// word ends that word and starts a quoted one, which may be empty. Nothing else separates directives.
+// `#` and `!` start a comment anywhere, even inside a word, unless in double quotes or behind a backslash; that
+// has no other meaning. Outside quotes a brace ends the logical line and is one of its own. A double quote inside a
+// bare word ends that word and starts a quoted one, which may be empty. Nothing else separates directives.
 //
-// Pasted text is full of blanks that are none: a byte order mark, U+00A0 and U+3000 outside quotes count as blanks here,
+// Pasted text is full of blanks that are none: a byte order mark, U+00A0 and U+3000 outside quotes count as blanks,
 // with one warning per file, because keepalived takes them for part of a keyword.
 //
 // Directives that carry a command need single quotes and escapes; for them each logical line keeps its raw bytes.

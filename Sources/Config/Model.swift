@@ -152,6 +152,13 @@ public struct RealServer: Hashable, Sendable {
 
   /// A server with every default.
   public init(endpoint: Endpoint) { self.endpoint = endpoint }
+
+  /// The same wherever it stands: for comparing two readings.
+  public var withoutPosition: RealServer {
+    var copy = self
+    copy.position = nil
+    return copy
+  }
 }
 
 /// A virtual service and its real servers.
@@ -183,6 +190,14 @@ public struct VirtualService: Hashable, Sendable {
   public init(key: ServiceKey) {
     self.key = key
     persistenceMask = .full(key.family)
+  }
+
+  /// The same wherever it and its servers stand: for comparing two readings.
+  public var withoutPosition: VirtualService {
+    var copy = self
+    copy.position = nil
+    copy.realServers = realServers.map(\.withoutPosition)
+    return copy
   }
 
   /// The method that applies to one of its servers.
@@ -261,4 +276,12 @@ public struct Configuration: Hashable, Sendable {
 
   /// The empty configuration.
   public init() {}
+
+  /// The same wherever its parts stand: for comparing two readings.
+  public var withoutPositions: Configuration {
+    var copy = self
+    copy.services = services.map(\.withoutPosition)
+    for index in copy.localAddressGroups.indices { copy.localAddressGroups[index].position = nil }
+    return copy
+  }
 }

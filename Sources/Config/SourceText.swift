@@ -14,8 +14,8 @@ struct PhysicalLine {
 
 /// The bytes of one file.
 struct SourceText {
-  /// Larger files are refused. A real server takes about 100 bytes, so there is room for some hundred thousand.
-  static let byteCountMax = 16 << 20
+  /// Larger files are refused. A real server takes about 100 bytes, so there is room for eighty thousand.
+  static let byteCountMax = 8 << 20
 
   let file: String
   private let bytes: [UInt8]
@@ -30,7 +30,7 @@ struct SourceText {
     guard bytes.count > SourceText.byteCountMax else { return nil }
     return Diagnostic(
       .error, at: Position(file: file, line: 1, column: 1),
-      "the file has \(bytes.count) bytes, at most \(SourceText.byteCountMax) (16 MiB) are read",
+      "the file has \(bytes.count) bytes, at most \(SourceText.byteCountMax) (8 MiB) are read",
       remedy: "split it or remove what is not configuration")
   }
 

@@ -1,7 +1,7 @@
 import Wire
 
-// One `virtual_server` block with its real servers, as written. Values are read here one by one; what they mean together
-// (defaults, forced ports, families, merging) is the business of ServiceRules, because a directive may stand behind the
+// One `virtual_server` block with its real servers, as written. Values are read here one by one; what they mean
+// together (defaults, forced ports, families, merging) is the business of ServiceRules, because a directive may stand behind the
 // one it governs.
 
 /// What a `virtual_server` block applies to.

@@ -24,7 +24,8 @@ import Testing
     Row(name: "empty quoted word", text: "a \"\"", lines: ["1:1 a|\"\""]),
     Row(name: "glued brace", text: "vrrp_sync_group VG_1{", lines: ["1:1 vrrp_sync_group|VG_1", "1:21 {"]),
     Row(
-      name: "block on one line", text: "r 1 80 { weight 1 }", lines: ["1:1 r|1|80", "1:8 {", "1:10 weight|1", "1:19 }"]),
+      name: "block on one line", text: "r 1 80 { weight 1 }",
+      lines: ["1:1 r|1|80", "1:8 {", "1:10 weight|1", "1:19 }"]),
     Row(name: "CRLF", text: "a b\r\nc\r\n", lines: ["1:1 a|b", "2:1 c"]),
     Row(name: "byte order mark", text: "\u{feff}a", lines: ["1:4 a"]),
     Row(name: "no-break spaces", text: "\u{a0}\u{a0}a\u{3000}b", lines: ["1:5 a|b"]),
@@ -85,7 +86,7 @@ import Testing
     let (_, diagnostics) = parseConfiguration(bytes: bytes, file: "t")
     #expect(diagnostics.count == 1)
     #expect(diagnostics[0].severity == .error)
-    #expect(diagnostics[0].message.contains("16 MiB"))
+    #expect(diagnostics[0].message.contains("8 MiB"))
   }
 
   @Test func messagesAreHarmless() {

@@ -1,0 +1,55 @@
+import Testing
+
+@testable import Config
+
+@Suite struct KeywordReviewTests {
+  struct Row: CustomTestStringConvertible {
+    let text: String
+    let expected: [String]
+
+    var testDescription: String { text }
+  }
+
+  @Test(arguments: [
+    Row(
+      text: "virtual_server 10.0.0.1 80 {\n    lb_alg rr\n}",
+      expected: ["t.conf:2:5: error: unknown keyword 'lb_alg' (did you mean 'lb_algo'?)"]),
+    Row(
+      text: "vrrp_instance V {\n  intreface eth0\n}",
+      expected: ["t.conf:2:3: warning: unknown keyword 'intreface' (did you mean 'interface'?)"]),
+    Row(
+      text: "foo 1\n",
+      expected: ["t.conf:1:1: error: unknown keyword 'foo' (remove the line or correct the word)"]),
+    Row(
+      text: "include /etc/x/*.conf\n",
+      expected: ["t.conf:1:1: error: 'include' is not in this version (put the included text into this file)"]),
+    Row(
+      text: "vrrp_instance V {\n TCP_CHECK { x 1 }\n}",
+      expected: [
+        """
+        t.conf:2:2: warning: 'TCP_CHECK' is not known in vrrp_instance, it is ignored, its block is skipped \
+        (it belongs in real_server)
+        """
+      ]),
+    Row(
+      text: "global_defs {\n router_id a\n smtp_alert\n}\nglobal_defs {\n router_id b\n}",
+      expected: [
+        "t.conf:2:2: note: 'router_id' is accepted and has no effect in this version (2 places)",
+        "t.conf:3:2: note: 'smtp_alert' is accepted and has no effect in this version",
+      ]),
+    Row(
+      text: "$VIP=10.0.0.1\n",
+      expected: ["t.conf:1:1: error: variables (here '$VIP=10.0.0.1') are not in this version (write the lines out)"]),
+  ])
+  func reports(row: Row) {
+    let found = read(row.text).diagnostics.map(\.description)
+    for expected in row.expected { #expect(found.contains(expected), "\(found)") }
+  }
+
+  @Test func findingsAreBounded() {
+    let (_, diagnostics) = read(String(repeating: "foo\n", count: 5000))
+    #expect(diagnostics.count == DiagnosticList.capacity + 1)
+    #expect(diagnostics.last?.message.contains("4000 findings beyond") == true)
+    #expect(diagnostics.last?.severity == .error)
+  }
+}

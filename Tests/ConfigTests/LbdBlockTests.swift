@@ -1,0 +1,49 @@
+import Testing
+
+@testable import Config
+
+@Suite struct LbdBlockTests {
+  @Test func settings() {
+    let (configuration, diagnostics) = read(
+      """
+      lbd {
+        connections 4096
+        interface eth0 eth1
+        interface eth1
+        port packet
+        workers 3
+        local_ports 10000-20000
+      }
+      """)
+    #expect(diagnostics.isEmpty)
+    #expect(configuration.settings.connectionCapacity == 4096)
+    #expect(configuration.settings.interfaceNames == ["eth0", "eth1"])
+    #expect(configuration.settings.portKind == .packet)
+    #expect(configuration.settings.workerCount == 3)
+    #expect(configuration.settings.localPorts == 10000...20000)
+  }
+
+  @Test(arguments: [
+    "connections 1023", "connections 67108865", "connections", "interface", "interface a/b",
+    "interface abcdefghijklmnop", "port fast", "workers 0", "local_ports 5", "local_ports 0-5", "local_ports 9-5",
+    "local_ports 1-65536", "local_ports 1-2-3", "wrokers 2",
+  ])
+  func refusesSetting(line: String) {
+    let (configuration, diagnostics) = read("lbd {\n\(line)\n}")
+    #expect(diagnostics.map(\.severity) == [.error])
+    #expect(configuration.settings == LbdSettings())
+  }
+
+  @Test(arguments: [
+    ("tcp 7200 tcpfin 60 udp 30", 7200, 60, 30, 0), ("udp 5", 900, 120, 5, 0), ("tcp 0", 900, 120, 300, 0),
+    ("tcp 2678401", 900, 120, 300, 1), ("tcp", 900, 120, 300, 1), ("sctp 5", 900, 120, 300, 1),
+    ("", 900, 120, 300, 1),
+  ])
+  func timeouts(text: String, tcp: Int, tcpFin: Int, udp: Int, errorCount: Int) {
+    let (configuration, diagnostics) = read("global_defs {\nlvs_timeouts \(text)\n}")
+    #expect(configuration.timeouts.tcpSeconds == tcp)
+    #expect(configuration.timeouts.tcpFinSeconds == tcpFin)
+    #expect(configuration.timeouts.udpSeconds == udp)
+    #expect(diagnostics.filter { $0.severity == .error }.count == errorCount)
+  }
+}
