@@ -145,9 +145,7 @@ public final class Replay {
     isStale = false
     let assembler = SnapshotAssembler(services: services, topology: topology, ports: ports, timeouts: timeouts)
     dataplane.publish(assembler.assemble().description)
-    let (changes, renewed) = services.takeChanges()
-    for number in renewed { dataplane.resetCounters(ofServer: number) }
-    for change in changes { dataplane.serversChanged(service: change.service, change.change) }
+    dataplane.tell(services.takeChanges())
   }
 
   private func sweepIfDue(always: Bool = false) {

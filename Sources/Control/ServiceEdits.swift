@@ -1,4 +1,5 @@
 import Config
+import Dataplane
 import Wire
 
 /// The editors of the one model: `ipvsadm` commands, and a configuration that replaces what is there.
@@ -76,9 +77,7 @@ extension VirtualServices {
         try add(server, method: method, to: spec.key)
         continue
       }
-      var old = known.spec
-      old.position = server.position
-      if old != server || known.method != method { try edit(server, method: method, of: spec.key) }
+      if known.spec.withoutPosition != server.withoutPosition || known.method != method { try edit(server, method: method, of: spec.key) }
     }
   }
 
@@ -86,5 +85,17 @@ extension VirtualServices {
     left.schedulerName == right.schedulerName && left.schedulerFlags == right.schedulerFlags
       && left.persistenceSeconds == right.persistenceSeconds && left.persistenceMask == right.persistenceMask
       && left.onePacket == right.onePacket
+  }
+}
+
+extension Dataplane {
+  /// Passes on what the model's edits mean for schedulers and counters; call it after publishing.
+  func tell(_ news: (changes: [VirtualServices.Change], renewed: [UInt16])) {
+    for number in news.renewed { resetCounters(ofServer: number) }
+    for change in news.changes {
+      serversChanged(
+        service: change.service, scheduler: change.scheduler, identifiers: change.identifiers, weights: change.weights,
+        change.change)
+    }
   }
 }

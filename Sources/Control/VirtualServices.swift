@@ -35,9 +35,12 @@ public struct VirtualServices {
     var localPorts: ClosedRange<UInt16>
   }
 
-  /// Something a scheduler has to hear once the new list is published.
+  /// Something a scheduler has to hear once the new list is published, and the list right after it happened.
   struct Change {
     var service: UInt16
+    var scheduler: Scheduler
+    var identifiers: [UInt16]
+    var weights: [Int32]
     var change: ServerListChange
   }
 
@@ -82,6 +85,15 @@ public struct VirtualServices {
     serviceNumbers[key].flatMap { services[$0] }.flatMap { $0.isActive ? $0 : nil }
   }
 
+  /// Remembers what a scheduler has to hear, with the list as it is now.
+  private mutating func note(_ change: ServerListChange, of number: UInt16) {
+    guard let service = services[number] else { return }
+    changes.append(
+      Change(
+        service: number, scheduler: service.scheduler, identifiers: service.servers,
+        weights: service.servers.map { servers[$0]?.spec.weight ?? 0 }, change: change))
+  }
+
   /// Takes the changes that schedulers have to hear, and the servers that start anew.
   mutating func takeChanges() -> (changes: [Change], renewed: [UInt16]) {
     defer {
@@ -108,7 +120,7 @@ public struct VirtualServices {
       services[number] = Service(
         number: number, endpoint: endpoint, spec: spec, scheduler: scheduler, localPorts: localPorts)
     }
-    if let number = serviceNumbers[spec.key] { changes.append(Change(service: number, change: .bound)) }
+    if let number = serviceNumbers[spec.key] { note(.bound, of: number) }
   }
 
   mutating func edit(_ spec: VirtualService) throws(EditError) {
@@ -124,7 +136,7 @@ public struct VirtualServices {
     service.spec.localAddressGroup = group
     service.scheduler = scheduler
     services[service.number] = service
-    if isOther { changes.append(Change(service: service.number, change: .bound)) }
+    if isOther { note(.bound, of: service.number) }
   }
 
   mutating func delete(_ key: ServiceKey) throws(EditError) {
@@ -178,7 +190,7 @@ public struct VirtualServices {
     servers[server.number] = server
     service.servers.insert(server.number, at: 0)
     services[service.number] = service
-    changes.append(Change(service: service.number, change: .added(identifier: server.number)))
+    note(.added(identifier: server.number), of: service.number)
   }
 
   mutating func edit(_ spec: RealServer, method: ForwardingMethod, of key: ServiceKey) throws(EditError) {
@@ -190,7 +202,7 @@ public struct VirtualServices {
     server.method = method
     try useEndpoint(of: &server, key: key)
     servers[number] = server
-    changes.append(Change(service: service.number, change: .edited))
+    note(.edited, of: service.number)
   }
 
   mutating func delete(_ endpoint: Endpoint, from key: ServiceKey) throws(EditError) {
@@ -202,8 +214,7 @@ public struct VirtualServices {
     servers[number]?.isAvailable = false
     services[service.number] = service
     let predecessor = position == 0 ? nil : service.servers[position - 1]
-    changes.append(
-      Change(service: service.number, change: .removed(identifier: number, predecessor: predecessor)))
+    note(.removed(identifier: number, predecessor: predecessor), of: service.number)
   }
 
   /// Replies of NAT and FULLNAT servers are recognised by the server's address:port, which then needs a number.

@@ -17,12 +17,23 @@ extension WorkerState {
 
   mutating func answerTimeExceeded(_ index: Int) {
     answer(index, .timeExceeded)
+    countAnswer(index)
     batch.outcomes[index] = .timeExceeded
   }
 
   mutating func answerTooBig(_ index: Int, limit: Int) {
     answer(index, .tooBig(limit))
+    countAnswer(index)
     batch.outcomes[index] = .tooBig
+  }
+
+  /// An error about a connection's packet goes out for it: IPVS counts it as one from the server.
+  private func countAnswer(_ index: Int) {
+    guard batch.egress[index] != Batch.noEgress, batch.directions[index] == .request else { return }
+    let statistics = counters.servers + Int(batch.connections[index].server)
+    statistics.pointee.outPackets &+= 1
+    let bytes = Int(batch.frames[index].byteCount) - Int(batch.networkOffsets[index])
+    statistics.pointee.outBytes &+= UInt64(truncatingIfNeeded: bytes)
   }
 
   /// Turns the packet into an ICMP error to its sender, if one may be sent. The caller sets the outcome.
