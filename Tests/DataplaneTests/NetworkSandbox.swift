@@ -32,10 +32,10 @@ enum NetworkSandbox {
   }
 
   /// A veth pair `left`, `right`, both ends in this namespace, up, and silent by themselves.
-  static func makePair(_ options: String = "") throws {
+  static func makePair(mtu: Int = 1500) throws {
     try shell("sysctl -qw net.ipv6.conf.default.disable_ipv6=1")
-    try shell("ip link add left address 02:00:00:00:00:01 \(options) type veth peer name right address 02:00:00:00:00:02")
-    try shell("ip link set left up && ip link set right up")
+    try shell("ip link add left type veth peer name right")
+    try shell("ip link set left mtu \(mtu) up && ip link set right mtu \(mtu) up")
   }
 
   static func shell(_ command: String) throws {
