@@ -20,7 +20,9 @@ enum NetworkSandbox {
   /// test's own thread.
   static func run<Value>(_ body: @escaping @Sendable () throws -> Value) throws -> Value {
     let box = Box<Value>()
-    try PinnedThread.start(name: "sandbox", core: nil) {
+    // On one core: a veth pair delivers on the core that sends, and a thread that moves sees its frames overtake each
+    // other.
+    try PinnedThread.start(name: "sandbox", core: Thread.availableCores().randomElement()) {
       box.result = Result {
         let error = lbd_thread_unshare_network()
         guard error == 0 else { throw SystemError("make network namespace", errno: error) }

@@ -204,7 +204,8 @@ struct PacketPortTests {
 
   @Test func missingInterfaceSaysSo() {
     let error = #expect(throws: SystemError.self) { _ = try PacketPort(interface: "nosuch0") }
-    #expect(error?.description == "cannot open packet socket for sending on nosuch0: ENODEV (there is no such interface)")
+    #expect(
+      error?.description == "cannot open packet socket for sending on nosuch0: ENODEV (there is no such interface)")
   }
 }
 

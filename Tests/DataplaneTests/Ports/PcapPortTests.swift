@@ -5,7 +5,9 @@ import Testing
 @testable import Dataplane
 
 struct PcapPortTests {
-  static func frame(_ count: Int, _ seed: UInt8) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0) &+ seed } }
+  static func frame(_ count: Int, _ seed: UInt8) -> [UInt8] {
+    (0..<count).map { UInt8(truncatingIfNeeded: $0) &+ seed }
+  }
 
   private static func feed(_ port: inout PcapPort, _ bytes: [UInt8], at time: UInt64 = 0) {
     bytes.withUnsafeBytes { port.feed(bytes: $0, nanoseconds: time) }
