@@ -33,11 +33,19 @@ enum NetworkSandbox {
     return try result.get()
   }
 
-  /// A veth pair `left`, `right`, both ends in this namespace, up, and silent by themselves.
-  static func makePair(mtu: Int = 1500) throws {
+  /// A veth pair, both ends in this namespace, up, and silent by themselves.
+  static func makePair(_ left: String = "left", _ right: String = "right", mtu: Int = 1500) throws {
     try shell("sysctl -qw net.ipv6.conf.default.disable_ipv6=1")
-    try shell("ip link add left type veth peer name right")
-    try shell("ip link set left mtu \(mtu) up && ip link set right mtu \(mtu) up")
+    try shell("ip link add \(left) type veth peer name \(right)")
+    for name in [left, right] { try shell("ip link set \(name) mtu \(mtu) up") }
+    for name in [left, right] { try setUp(name) }
+  }
+
+  /// Sets an interface up and waits until it is. The kernel's link watch may take a second to give it its queue; what is
+  /// sent before that is lost unsaid.
+  static func setUp(_ name: String) throws {
+    try shell("ip link set \(name) up")
+    try shell("for n in $(seq 300); do ip link show \(name) | grep -q 'state UP' && exit; sleep 0.01; done; exit 1")
   }
 
   static func shell(_ command: String) throws {

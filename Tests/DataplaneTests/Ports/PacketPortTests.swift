@@ -194,7 +194,7 @@ struct PacketPortTests {
         _ = driver.receive(1, limit: 1)
         isQuiet = !Epoll.waitReadable(driver.port.pollDescriptor, timeoutMilliseconds: 0)
       }
-      try NetworkSandbox.shell("ip link set right up")
+      try NetworkSandbox.setUp("right")
       guard try RawSocket("left").send(frame) else { throw SystemError.current("send") }
       return (isQuiet, driver.receive(1))
     }

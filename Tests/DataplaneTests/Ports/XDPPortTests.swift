@@ -131,7 +131,7 @@ struct XDPPortTests {
       try NetworkSandbox.shell("ip link set right down")
       let accepted = driver.transmit(SampleFrame.series(10))
       let hasUnsent = driver.port.hasUnsent
-      try NetworkSandbox.shell("ip link set right up")
+      try NetworkSandbox.setUp("right")
       driver.port.flush()
       driver.port.reclaim(into: &driver.pool)
       return (accepted, hasUnsent, driver.port.hasUnsent)
@@ -146,7 +146,7 @@ struct XDPPortTests {
     let sent = SampleFrame.series(500)
     let (received, free) = try NetworkSandbox.run {
       try NetworkSandbox.makePair()
-      try NetworkSandbox.shell("ip link add far type veth peer name near && ip link set far up && ip link set near up")
+      try NetworkSandbox.makePair("far", "near")
       let redirector = try Redirector("right", flags: 1 << 2)
       let umem = try UMEM(frameCount: 1024)
       var pool = umem.makePool()
