@@ -34,9 +34,10 @@ enum NetworkSandbox {
   }
 
   /// A veth pair, both ends in this namespace, up, and silent by themselves.
-  static func makePair(_ left: String = "left", _ right: String = "right", mtu: Int = 1500) throws {
+  static func makePair(_ left: String = "left", _ right: String = "right", mtu: Int = 1500, options: String = "") throws
+  {
     try shell("sysctl -qw net.ipv6.conf.default.disable_ipv6=1")
-    try shell("ip link add \(left) type veth peer name \(right)")
+    try shell("ip link add \(left) \(options) type veth peer name \(right) \(options)")
     for name in [left, right] { try shell("ip link set \(name) mtu \(mtu) up") }
     for name in [left, right] { try setUp(name) }
   }

@@ -29,6 +29,9 @@ struct SuperFrameTests {
         options: [1, 1, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8], networkOptions: [1, 1, 1, 0], payload: payload(3000)),
       gso: VIRTIO_NET_HDR_GSO_TCPV4, size: 1400),
     Row(
+      name: "TCPv4 one tag", frame: SampleFrame(tags: [[0x81, 0, 0x60, 6]], payload: payload(333)),
+      gso: VIRTIO_NET_HDR_GSO_TCPV4),
+    Row(
       name: "TCPv4 two tags",
       frame: SampleFrame(tags: [[0x88, 0xa8, 0, 5], [0x81, 0, 0x20, 6]], payload: payload(333)),
       gso: VIRTIO_NET_HDR_GSO_TCPV4),
@@ -136,8 +139,8 @@ struct SuperFrameTests {
     },
     Refusal(name: "not IP") { bytes, _ in bytes[12] = 9 },
     Refusal(name: "only an Ethernet header") { bytes, _ in bytes.removeLast(bytes.count - 14) },
-    Refusal(name: "extension header beyond the frame", row: rows[8]) { bytes, _ in bytes[59] = 255 },
-    Refusal(name: "IPv6 jumbogram", row: rows[7]) { bytes, _ in
+    Refusal(name: "extension header beyond the frame", row: rows[9]) { bytes, _ in bytes[59] = 255 },
+    Refusal(name: "IPv6 jumbogram", row: rows[8]) { bytes, _ in
       bytes[18] = 0
       bytes[19] = 0
     },

@@ -176,6 +176,64 @@ struct XDPPortTests {
     #expect(free >= 512 && free < 512 + 32)
   }
 
+  private final class Holder: @unchecked Sendable {
+    var socket: XDPSocket?
+    init(_ socket: consuming XDPSocket) { self.socket = consume socket }
+  }
+
+  /// The former owner of a queue goes while we wait for it.
+  @Test func aQueueThatBecomesFreeIsTaken() throws {
+    let (waited, isBound) = try NetworkSandbox.run {
+      try NetworkSandbox.makePair()
+      let holder = Holder(try XDPSocket(umem: try UMEM(frameCount: 64), interface: "right", queue: 0))
+      let releaser = try PinnedThread.start(name: "releaser", core: nil) {
+        usleep(300_000)
+        holder.socket = nil
+      }
+      let start = MonotonicClock.nanoseconds()
+      let socket = try XDPSocket(umem: try UMEM(frameCount: 64), interface: "right", queue: 0)
+      let waited = MonotonicClock.nanoseconds() - start
+      releaser.join()
+      return (waited, socket.descriptor >= 0)
+    }
+    #expect(isBound)
+    #expect(waited >= 200_000_000)
+  }
+
+  /// Each queue of an interface has its socket; the stack spreads frames by flow, and each reaches one of them.
+  @Test func queuesShareAnInterface() throws {
+    let sent = (0..<64).map { index in
+      var bytes = SampleFrame(transport: .udp, payload: Array(1...100)).bytes()
+      bytes[35] = UInt8(index)
+      return bytes
+    }
+    let received = try NetworkSandbox.run {
+      try NetworkSandbox.makePair(options: "numrxqueues 2 numtxqueues 2")
+      let redirector = try Redirector("right", flags: 1 << 2)
+      let umem = try UMEM(frameCount: 1024)
+      var pool = umem.makePool()
+      var first = XDPPort(
+        socket: try XDPSocket(umem: umem, interface: "right", queue: 0), fillTarget: 256, pool: &pool)
+      var second = XDPPort(
+        socket: try XDPSocket(umem: umem, interface: "right", queue: 1), fillTarget: 256, pool: &pool)
+      try first.socket.insert(intoMap: redirector.map.number)
+      try second.socket.insert(intoMap: redirector.map.number)
+      let wire = try RawSocket("left")
+      for frame in sent where !wire.send(frame) { throw SystemError.current("send") }
+      usleep(100_000)
+      let slots = UnsafeMutablePointer<FrameDescriptor>.allocate(capacity: 128)
+      defer { slots.deallocate() }
+      var count = first.receive(into: slots, limit: 64, pool: &pool)
+      count += second.receive(into: slots + count, limit: 64, pool: &pool)
+      _ = consume redirector
+      return (0..<count).map { index in
+        Array(UnsafeRawBufferPointer(start: pool.base + Int(slots[index].address), count: Int(slots[index].byteCount)))
+      }
+    }
+    #expect(received.count == 64)
+    #expect(Set(received) == Set(sent))
+  }
+
   struct Failing: Sendable, CustomTestStringConvertible {
     let interface: String
     let queue: Int
