@@ -58,6 +58,8 @@ int lbd_thread_available_cores(int *numbers, int capacity) {
   return count;
 }
 
+int lbd_thread_unshare_network(void) { return unshare(CLONE_NEWNET) == 0 ? 0 : errno; }
+
 int lbd_memory_file(const char *name, int huge_pages) {
   int descriptor = memfd_create(name, MFD_CLOEXEC | (huge_pages ? MFD_HUGETLB | MFD_HUGE_2MB : 0));
   return descriptor < 0 ? -errno : descriptor;

@@ -90,7 +90,8 @@ public struct PacketRing: ~Copyable, @unchecked Sendable {
     request.tp_frame_nr = request.tp_block_nr * request.tp_block_size / request.tp_frame_size
     request.tp_retire_blk_tov = 1
     let size = Int(request.tp_block_nr) * PacketRing.blockByteCount
-    guard setsockopt(file.number, SOL_PACKET, PACKET_RX_RING, &request, UInt32(MemoryLayout.size(ofValue: request))) == 0
+    guard
+      setsockopt(file.number, SOL_PACKET, PACKET_RX_RING, &request, UInt32(MemoryLayout.size(ofValue: request))) == 0
     else { throw SystemError.current("make receive ring of \(size >> 10) KiB on \(interface)") }
     let base = try file.mapRing(size, step)
     do {
@@ -98,7 +99,8 @@ public struct PacketRing: ~Copyable, @unchecked Sendable {
       let error = lbd_packet_bind(file.number, Int32(index), 3)
       guard error == 0 else { throw SystemError("bind packet socket to \(interface)", errno: error) }
       if let fanout {
-        try file.set(PACKET_FANOUT, Int32(PACKET_FANOUT_HASH) << 16 | Int32(fanout.group), "join fanout group on \(interface)")
+        try file.set(
+          PACKET_FANOUT, Int32(PACKET_FANOUT_HASH) << 16 | Int32(fanout.group), "join fanout group on \(interface)")
       }
     } catch {
       munmap(base, size)

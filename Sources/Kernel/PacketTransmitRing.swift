@@ -45,7 +45,8 @@ public struct PacketTransmitRing: ~Copyable, @unchecked Sendable {
     request.tp_frame_size = UInt32(slotByteCount)
     request.tp_frame_nr = UInt32(slotCount)
     request.tp_block_nr = UInt32(size) / request.tp_block_size
-    guard setsockopt(file.number, SOL_PACKET, PACKET_TX_RING, &request, UInt32(MemoryLayout.size(ofValue: request))) == 0
+    guard
+      setsockopt(file.number, SOL_PACKET, PACKET_TX_RING, &request, UInt32(MemoryLayout.size(ofValue: request))) == 0
     else { throw SystemError.current("make transmit ring of \(size >> 10) KiB on \(interface)") }
     let base = try file.mapRing(size, step)
     let error = lbd_packet_bind(file.number, Int32(index), 0)

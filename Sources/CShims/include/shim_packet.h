@@ -13,10 +13,6 @@
 /* Newer than the oldest header this builds with. */
 #define LBD_VIRTIO_GSO_UDP_L4 5
 
-/* Where the bytes of a frame start in a transmit ring of version 2: behind the header, not behind the address. */
-#define LBD_PACKET_TX_OFFSET ((int)TPACKET_ALIGN(sizeof(struct tpacket2_hdr)))
-#define LBD_PACKET_FANOUT_ARGUMENT(id) ((int)(((PACKET_FANOUT_HASH) << 16) | (uint16_t)(id)))
-
 static inline __attribute__((always_inline)) uint32_t lbd_packet_block_status(const void *block) {
   return __atomic_load_n(&((const struct tpacket_block_desc *)block)->hdr.bh1.block_status, __ATOMIC_ACQUIRE);
 }

@@ -14,6 +14,8 @@ int lbd_thread_start(
 int lbd_thread_pin_current(int core);
 /* Fills `cores` with the numbers of the cores the calling thread may use; how many, or -errno. */
 int lbd_thread_available_cores(int *cores, int capacity);
+/* Gives the calling thread (only) a network namespace of its own; it goes with the thread. 0, or the errno. */
+int lbd_thread_unshare_network(void);
 
 /* A descriptor, or -errno. */
 int lbd_memory_file(const char *name, int huge_pages);

@@ -8,7 +8,7 @@ import Kernel
 /// with `transmitNanoseconds` and go to the output file, or, without one, to a buffer that `drainTransmitted` empties.
 ///
 /// This is not the fast path; it may allocate.
-public struct PcapPort: Port, ~Copyable {
+public struct PcapPort: Port, ~Copyable, @unchecked Sendable {
   /// Something is wrong with a capture file.
   public struct CaptureError: Error, CustomStringConvertible {
     /// The step, the file and the reason.
