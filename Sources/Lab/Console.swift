@@ -44,7 +44,7 @@ struct Console {
     return "\(tenths / 10).\(tenths % 10)"
   }
 
-  static func padded(_ text: String, to width: Int) -> String {
-    text + String(repeating: " ", count: max(0, width - text.count))
+  static func padded(_ text: String, to width: Int, with filler: Character = " ") -> String {
+    text + String(repeating: filler, count: max(0, width - text.count))
   }
 }

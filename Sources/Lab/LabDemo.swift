@@ -36,15 +36,16 @@ struct LabDemo {
   }
 
   private var picture: [String] {
-    let arms = options.isTwoArmed ? "two bridges" : "one bridge"
-    let vip = LabPlan.vip(family)
+    let client = Console.padded("client \(LabPlan.front(LabPlan.clientHost, family)) ", to: 22, with: "-")
+    let director = Console.padded("director \(LabPlan.front(LabPlan.directorHost, family)) ", to: 22, with: "-")
+    let gap = String(repeating: " ", count: 22)
     return [
-      "  client \(LabPlan.front("1", family)) ---+            +--- rs1  \"\(LabConfiguration.greeting(1))\"",
-      "                        |            |",
-      "                        +-- switch --+      VIP \(vip), round robin",
-      "                        |            |",
-      "  director \(LabPlan.front("2", family)) -+            +--- rs2  \"\(LabConfiguration.greeting(2))\"",
-      "  every name is a network namespace, \(arms) between them; all of it goes away at the end",
+      "  \(client)+            +-- rs1  \"\(LabConfiguration.greeting(1))\"",
+      "  \(gap)|            |",
+      "  \(gap)+-- switch --+",
+      "  \(gap)|            |",
+      "  \(director)+            +-- rs2  \"\(LabConfiguration.greeting(2))\"",
+      "  every name is a network namespace; the VIP is \(LabPlan.vip(family)), round robin over rs1 and rs2",
     ]
   }
 

@@ -64,7 +64,7 @@ struct Traffic {
     let copies = (1...plan.servers.count).map { "\(plan.folder)/rs\($0)/\(name)" }
     copies.forEach { unlink($0) }
     defer { copies.forEach { unlink($0) } }
-    try transfer(["-T", network.downloadPath, LabPlan.url(family, "/\(name)")])
+    try transfer(["-o", "/dev/null", "-T", network.downloadPath, LabPlan.url(family, "/\(name)")])
     guard let copy = copies.first(where: { access($0, F_OK) == 0 }) else {
       throw LabFailure("no server has the uploaded file")
     }
@@ -73,7 +73,7 @@ struct Traffic {
 
   private func transfer(_ arguments: [String]) throws {
     let seconds = 30 + plan.fileByteCount >> 22
-    let command = inClient(Traffic.curl + ["-o", "/dev/null", "--max-time", "\(seconds)"] + arguments)
+    let command = inClient(Traffic.curl + ["--max-time", "\(seconds)"] + arguments)
     let result = try Command.run(command, timeoutSeconds: Double(seconds) + 5)
     guard result.status == 0 else { throw LabFailure(Command.complaint(["curl"] + arguments.suffix(1), result)) }
   }
