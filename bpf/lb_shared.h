@@ -48,6 +48,23 @@ _Static_assert(sizeof(struct lb_ours_value) == 8, "lb_ours_value layout");
                                    stack does not reset connections while lbd is away */
 #define LB_COUNTER_COUNT 3
 
+/* ---- Addresses as keys of other maps; in packet order, IPv4-mapped ----------------------------- */
+struct lb_address {
+  __be32 words[4];
+};
+
+/* A key of a longest-prefix map: the kernel wants the length first, in host byte order. An IPv4 prefix of
+ * n bits has 96 + n here. */
+struct lb_prefix {
+  __u32 bit_count;
+  struct lb_address address;
+};
+
+#define LB_TUNNEL_MAX_ENDPOINTS 1024
+
+_Static_assert(sizeof(struct lb_address) == 16, "lb_address layout");
+_Static_assert(sizeof(struct lb_prefix) == 20, "lb_prefix layout");
+
 /* ---- Queues: `lb_sockets` is an XSKMAP indexed by the receive queue ------------------------- */
 #define LB_MAX_QUEUES 256
 

@@ -1,1 +1,4 @@
-print("placeholder")
+import Glibc
+
+// bpfembed CLANG SOURCE OUTPUT TYPE: see Embedding.swift.
+exit(Embedding.run(CommandLine.arguments))

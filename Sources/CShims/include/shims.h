@@ -3,6 +3,7 @@
 #ifndef LBD_SHIMS_H
 #define LBD_SHIMS_H
 #include "../../../bpf/lb_shared.h"
+#include "shim_bpf.h"
 #include "shim_errno.h"
 #include "shim_memory.h"
 #endif
