@@ -150,6 +150,17 @@ public enum LabCommands {
     }
   }
 
+  /// `lbd lab port ROLE`: programs on one veth, for a lab being built.
+  public static func preparePort(_ role: LabPort, interface: String) -> Int32 {
+    do {
+      try role.prepare(interface: interface)
+      return 0
+    } catch {
+      Console.complain("lbd lab: \(error)")
+      return 1
+    }
+  }
+
   /// Checks, signals, and one line for whatever goes wrong.
   private static func guarded(_ options: LabOptions, tools: [String], _ body: () throws -> Bool) -> Int32 {
     do {

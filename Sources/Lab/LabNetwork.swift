@@ -8,7 +8,6 @@ import Wire
 final class LabNetwork {
   let plan: LabPlan
   let executable: String
-  private var trunk: VLANTrunk?
 
   init(plan: LabPlan, executable: String) {
     self.plan = plan
@@ -23,7 +22,7 @@ final class LabNetwork {
     do {
       try makeFolder()
       for command in LabTopology(plan: plan).commands { try Command.check(command) }
-      if plan.mode == .fullnatVLAN { trunk = try VLANTrunk(plan: plan) }
+      try preparePorts()
       try startServers()
     } catch {
       LabNetwork.tearDown(prefix: plan.prefix, folder: plan.folder)
@@ -44,6 +43,17 @@ final class LabNetwork {
       "dd", "if=/dev/urandom", "of=\(path)", "bs=1M", "count=\(byteCount)", "iflag=count_bytes,fullblock",
       "status=none",
     ])
+  }
+
+  private func preparePorts() throws {
+    for port in plan.directorSwitchPorts {
+      try Command.check(
+        inside(plan.ethernetSwitch, [executable, "lab", "port", "pass", "--interface", port]))
+    }
+    guard plan.mode == .fullnatVLAN else { return }
+    let trunk = VLANTrunk(plan: plan)
+    try TextFile.write(trunk.filter, to: trunk.filterPath)
+    for command in trunk.commands(executable: executable) { try Command.check(command) }
   }
 
   private func startServers() throws {

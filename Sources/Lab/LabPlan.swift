@@ -71,6 +71,8 @@ public struct LabPlan: Sendable {
   var mtu: Int { mode == .tun ? 1600 : 1500 }
   /// Interfaces the director listens on.
   var directorPorts: [String] { isTwoArmed ? ["eth0", "eth1"] : ["eth0"] }
+  /// The switch's ends of the director's links.
+  var directorSwitchPorts: [String] { isTwoArmed ? ["director", "director2"] : ["director"] }
   /// Where the director's address on the servers' side lives.
   var directorBackPort: String { isTwoArmed ? "eth1" : "eth0" }
 

@@ -98,7 +98,7 @@ struct LabTopology {
   }
 
   private var offloads: [[String]] {
-    (plan.isTwoArmed ? ["director", "director2"] : ["director"]).map { port in
+    plan.directorSwitchPorts.map { port in
       let trunk = plan.mode == .fullnatVLAN ? ["txvlan", "off"] : []
       return inside(plan.ethernetSwitch, ["ethtool", "-K", port, "tx", "off", "gro", "on"] + trunk)
     }

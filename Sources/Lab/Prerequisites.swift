@@ -4,7 +4,7 @@ import Glibc
 enum Prerequisites {
   private static let packages = [
     "ip": "iproute2", "sysctl": "procps", "ethtool": "ethtool", "nginx": "nginx-light", "curl": "curl", "wrk": "wrk",
-    "tcpdump": "tcpdump",
+    "tcpdump": "tcpdump", "nft": "nftables",
   ]
 
   static let forNetwork = ["ip", "sysctl", "ethtool", "nginx"]
