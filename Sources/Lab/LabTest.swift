@@ -30,7 +30,13 @@ final class LabTest {
     let plan = options.plan(mode, fileByteCount: matrix.transferByteCount)
     let network = LabNetwork(plan: plan, executable: options.executable)
     defer { LabNetwork.tearDown(prefix: plan.prefix, folder: plan.folder) }
-    guard try check("\(mode.rawValue): the network comes up", { try network.setUp(); return "" }) else { return }
+    guard
+      try check(
+        "\(mode.rawValue): the network comes up",
+        {
+          try network.setUp(); return ""
+        })
+    else { return }
     for port in matrix.ports { try run(network, port) }
   }
 
