@@ -11,10 +11,11 @@ enum Interruption {
 
   static var isRequested: Bool { flag.load(ordering: .relaxed) }
 
-  /// Installs the handlers; the flag is touched first, so that the handler finds it initialised.
+  /// Installs the handlers (SIGPIPE too: `lbd lab demo | head` must clean up); the flag is touched first, so that the
+  /// handler finds it initialised.
   static func install() {
     flag.store(false, ordering: .relaxed)
-    for number in [SIGINT, SIGTERM, SIGHUP] {
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGPIPE] {
       signal(number) { _ in Interruption.flag.store(true, ordering: .relaxed) }
     }
   }

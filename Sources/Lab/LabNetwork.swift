@@ -59,7 +59,7 @@ final class LabNetwork {
   private func startServers() throws {
     for (index, server) in plan.servers.enumerated() {
       let home = "\(plan.folder)/rs\(index + 1)"
-      if plan.mode.serversHoldVIP { try holdVIP(server) }
+      if plan.mode.serversHoldVIP { try holdVIP(server, home: home) }
       try TextFile.write(LabConfiguration(plan: plan).server(index + 1), to: "\(home)/nginx.conf")
       let nginx = try BackgroundProcess(
         inside(server, ["nginx", "-p", home, "-e", "\(home)/error.log", "-c", "\(home)/nginx.conf"]),
@@ -77,16 +77,14 @@ final class LabNetwork {
     }
   }
 
-  private func holdVIP(_ server: String) throws {
-    for family in LabPlan.families {
-      try Command.check(
-        inside(
-          server,
-          [
-            executable, "realserver", "setup", "--vip", LabPlan.vip(family), "--mode", plan.mode.rawValue,
-            "--interface", "eth0",
-          ]))
-    }
+  /// The namespaces share /run, so each server keeps its record of what was changed in its own folder.
+  private func holdVIP(_ server: String, home: String) throws {
+    let vips = LabPlan.families.flatMap { ["--vip", LabPlan.vip($0)] }
+    try Command.check(
+      inside(
+        server,
+        [executable, "realserver", "setup"] + vips
+          + ["--mode", plan.mode.rawValue, "--interface", "eth0", "--state", "\(home)/realserver.json"]))
   }
 
   // MARK: Use
