@@ -6,4 +6,5 @@
 #include "shim_bpf.h"
 #include "shim_errno.h"
 #include "shim_memory.h"
+#include "shim_netlink.h"
 #endif
