@@ -2,14 +2,11 @@ import Glibc
 
 /// The director of a lab: `lbd run` in its namespace, from "ready" to the last report.
 final class DirectorProcess {
-  /// Which way frames enter and leave it.
-  let port: String
   private let reportPath: String
   private let process: BackgroundProcess
 
   /// Starts a director and waits until it forwards.
   init(network: LabNetwork, port: String) throws {
-    self.port = port
     reportPath = "\(network.plan.folder)/report"
     let ports = network.plan.directorPorts.flatMap { ["--interface", $0] }
     process = try BackgroundProcess(
@@ -18,7 +15,7 @@ final class DirectorProcess {
         [network.executable, "run", "--config", network.configurationPath, "--port", port] + ports
           + ["--report", reportPath]),
       logPath: "\(network.plan.folder)/director.log")
-    let isUp = try Interruption.wait(seconds: 15) { process.log.contains("ready") || !process.isRunning }
+    let isUp = try Interruption.wait(seconds: 15) { DirectorProcess.saysReady(process.log) || !process.isRunning }
     guard process.isRunning else { throw LabFailure("the director ended at once: \(process.lastLine)") }
     guard isUp else {
       process.stop()
@@ -26,8 +23,10 @@ final class DirectorProcess {
     }
   }
 
-  var pid: pid_t { process.pid }
-  var isRunning: Bool { process.isRunning }
+  /// The word, not the letters: "address already in use" is no good news.
+  static func saysReady(_ log: String) -> Bool {
+    log.split { !$0.isLetter }.contains("ready")
+  }
 
   /// Asks for a report and waits for it.
   func report() throws -> DirectorReport {
