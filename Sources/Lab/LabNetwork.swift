@@ -112,6 +112,8 @@ final class LabNetwork {
       for name in names { _ = try? Command.run(["ip", "netns", "delete", name], interruptible: false) }
     }
     if access(folder, F_OK) == 0 { _ = try? Command.run(["rm", "-r", "-f", "--", folder], interruptible: false) }
+    // Fails while another lab is up, as it should.
+    rmdir(LabPlan.folderOfFolders)
     return names
   }
 

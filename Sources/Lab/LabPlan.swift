@@ -34,7 +34,8 @@ public struct LabPlan: Sendable {
   }
 
   /// Root's own corner, so that nobody else can prepare a link there.
-  public static func defaultFolder(prefix: String) -> String { "/var/lib/lbd-lab/\(prefix)lab" }
+  public static func defaultFolder(prefix: String) -> String { "\(folderOfFolders)/\(prefix)lab" }
+  static let folderOfFolders = "/var/lib/lbd-lab"
 
   /// Prefixes become part of namespace and folder names.
   public static func isValid(prefix: String) -> Bool {
