@@ -1,0 +1,82 @@
+import Wire
+
+/// The files of a lab: what the director and the servers are told.
+struct LabConfiguration {
+  let plan: LabPlan
+
+  /// keepalived.conf for the director: HTTP and a UDP echo, round robin, both families.
+  var director: String {
+    var text = "! \(plan.mode.rawValue): \(plan.mode.summary)\n"
+    if plan.mode.usesLocalAddresses {
+      for family in LabPlan.families {
+        text += """
+
+          local_address_group \(groupName(family)) {
+            \(LabPlan.localRange(family))
+          }
+
+          """
+      }
+    }
+    for family in LabPlan.families {
+      text += service(family, port: LabPlan.httpPort, serverPort: plan.serverHTTPPort, protocolName: "TCP")
+      text += service(family, port: LabPlan.echoPort, serverPort: LabPlan.echoPort, protocolName: "UDP")
+    }
+    return text
+  }
+
+  private func groupName(_ family: IPAddress.Family) -> String { "local_v\(family.rawValue)" }
+
+  private func service(
+    _ family: IPAddress.Family, port: Int, serverPort: Int, protocolName: String
+  ) -> String {
+    var lines = [
+      "", "virtual_server \(LabPlan.vip(family)) \(port) {", "  lb_algo rr", "  lb_kind \(plan.mode.kind)",
+      "  protocol \(protocolName)",
+    ]
+    if plan.mode.usesLocalAddresses { lines.append("  laddr_group_name \(groupName(family))") }
+    for index in plan.servers.indices {
+      lines += ["", "  real_server \(plan.serverAddress(index, family)) \(serverPort) {", "    weight 1"]
+      if plan.mode == .fullnatVLAN { lines.append("    vlan \(LabPlan.vlan)") }
+      lines.append("  }")
+    }
+    return (lines + ["}"]).joined(separator: "\n") + "\n"
+  }
+
+  /// nginx.conf of one server; `number` is 1 or 2.
+  func server(_ number: Int) -> String {
+    let home = "\(plan.folder)/rs\(number)"
+    return """
+      user root;
+      daemon off;
+      worker_processes 1;
+      pid \(home)/nginx.pid;
+      error_log \(home)/error.log warn;
+      events { worker_connections 4096; }
+      http {
+        access_log off;
+        default_type text/plain;
+        sendfile on;
+        keepalive_requests 1000000;
+        client_body_temp_path \(home)/body;
+        client_max_body_size 0;
+        server {
+          listen 80 backlog=4096;
+          listen 8080 backlog=4096;
+          listen [::]:80 ipv6only=on backlog=4096;
+          listen [::]:8080 ipv6only=on backlog=4096;
+          location / { return 200 "\(LabConfiguration.greeting(number))\\n"; }
+          location = /download { alias \(plan.folder)/download; }
+          location /upload/ {
+            root \(home);
+            dav_methods PUT;
+          }
+        }
+      }
+
+      """
+  }
+
+  /// What a server answers.
+  static func greeting(_ number: Int) -> String { "this is RS0\(number)" }
+}

@@ -1,0 +1,49 @@
+/// What a lab shows: a forwarding method and, for full NAT, how the servers are reached.
+public enum LabMode: String, CaseIterable, Sendable {
+  /// Direct routing: the frame goes on with the server's MAC; the server answers the client itself.
+  case dr
+  /// Masquerading: the servers' default route is the director.
+  case nat
+  /// IP in IP to servers in another subnet; they answer the client themselves.
+  case tun
+  /// Both addresses are rewritten; the servers know no route to the client.
+  case fullnat
+  /// Full NAT with the servers in VLAN 100 behind the director's trunk.
+  case fullnatVLAN = "fullnat-vlan"
+  /// Full NAT with the servers behind a router.
+  case fullnatRouted = "fullnat-routed"
+
+  /// The four forwarding methods in their plain form.
+  public static let forwardingMethods: [LabMode] = [.dr, .nat, .tun, .fullnat]
+
+  /// The keyword after `lb_kind`.
+  public var kind: String {
+    switch self {
+    case .dr: "DR"
+    case .nat: "NAT"
+    case .tun: "TUN"
+    case .fullnat, .fullnatVLAN, .fullnatRouted: "FNAT"
+    }
+  }
+
+  /// True for the three forms of full NAT.
+  public var usesLocalAddresses: Bool { kind == "FNAT" }
+
+  /// True when the method can rewrite the port: the lab then maps 80 to 8080.
+  public var mapsPorts: Bool { self != .dr && self != .tun }
+
+  /// True when the servers hold the VIP themselves.
+  var serversHoldVIP: Bool { self == .dr || self == .tun }
+
+  /// One line of what happens to a packet.
+  public var summary: String {
+    switch self {
+    case .dr: "direct routing: new MAC, same packet; the server answers the client directly"
+    case .nat: "masquerading: server address in, VIP out; answers come back through the director"
+    case .tun: "tunnel: IP in IP to servers behind a router; they answer the client directly"
+    case .fullnat: "full NAT: both addresses change; the servers know no route to the client"
+    case .fullnatVLAN: "full NAT, servers in VLAN 100 behind the director's trunk"
+    case .fullnatRouted: "full NAT, servers behind a router"
+    }
+  }
+}

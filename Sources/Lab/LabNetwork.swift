@@ -1,0 +1,141 @@
+import Glibc
+import Wire
+
+/// A plan made real: namespaces, links, servers; and their removal.
+///
+/// Everything a lab makes lies in its namespaces or in its folder, so `tearDown` needs no memory of what was built:
+/// every process in a namespace of ours is ours, and the same call clears what an aborted run left behind.
+final class LabNetwork {
+  let plan: LabPlan
+  let executable: String
+
+  init(plan: LabPlan, executable: String) {
+    self.plan = plan
+    self.executable = executable
+  }
+
+  // MARK: Up
+
+  /// Builds the network and starts the real servers. On failure nothing is left.
+  func setUp() throws {
+    LabNetwork.tearDown(prefix: plan.prefix, folder: plan.folder)
+    do {
+      try makeFolder()
+      for command in LabTopology(plan: plan).commands { try Command.check(command) }
+      try preparePorts()
+      try startServers()
+    } catch {
+      LabNetwork.tearDown(prefix: plan.prefix, folder: plan.folder)
+      throw error
+    }
+  }
+
+  private func makeFolder() throws {
+    for number in 1...plan.servers.count {
+      try Command.check(["mkdir", "-p", "-m", "700", "\(plan.folder)/rs\(number)/upload"])
+    }
+    try TextFile.write(LabConfiguration(plan: plan).director, to: configurationPath)
+    try makeFile(downloadPath, byteCount: plan.fileByteCount)
+  }
+
+  private func makeFile(_ path: String, byteCount: Int) throws {
+    try Command.check([
+      "dd", "if=/dev/urandom", "of=\(path)", "bs=1M", "count=\(byteCount)", "iflag=count_bytes,fullblock",
+      "status=none",
+    ])
+  }
+
+  private func preparePorts() throws {
+    for port in plan.directorSwitchPorts {
+      try Command.check(
+        inside(plan.ethernetSwitch, [executable, "lab", "port", "pass", "--interface", port]))
+    }
+    guard plan.mode == .fullnatVLAN else { return }
+    let trunk = VLANTrunk(plan: plan)
+    try TextFile.write(trunk.filter, to: trunk.filterPath)
+    for command in trunk.commands(executable: executable) { try Command.check(command) }
+  }
+
+  private func startServers() throws {
+    for (index, server) in plan.servers.enumerated() {
+      let home = "\(plan.folder)/rs\(index + 1)"
+      if plan.mode.serversHoldVIP { try holdVIP(server, home: home) }
+      try TextFile.write(LabConfiguration(plan: plan).server(index + 1), to: "\(home)/nginx.conf")
+      let nginx = try BackgroundProcess(
+        inside(server, ["nginx", "-p", home, "-e", "\(home)/error.log", "-c", "\(home)/nginx.conf"]),
+        logPath: "\(home)/nginx.log")
+      _ = try BackgroundProcess(
+        inside(
+          server,
+          [executable, "lab", "udp-echo", "--address", "0.0.0.0", "--address", "::", "--port", "\(LabPlan.echoPort)"]),
+        logPath: "\(home)/echo.log")
+      // nginx writes its pid once it listens.
+      let isUp = try Interruption.wait(seconds: 10) {
+        access("\(home)/nginx.pid", F_OK) == 0 || !nginx.isRunning
+      }
+      guard isUp, nginx.isRunning else { throw LabFailure("nginx of \(server) does not start: \(nginx.lastLine)") }
+    }
+  }
+
+  /// The namespaces share /run, so each server keeps its record of what was changed in its own folder.
+  private func holdVIP(_ server: String, home: String) throws {
+    let vips = LabPlan.families.flatMap { ["--vip", LabPlan.vip($0)] }
+    try Command.check(
+      inside(
+        server,
+        [executable, "realserver", "setup"] + vips
+          + ["--mode", plan.mode.rawValue, "--interface", "eth0", "--state", "\(home)/realserver.json"]))
+  }
+
+  // MARK: Use
+
+  var configurationPath: String { "\(plan.folder)/keepalived.conf" }
+  var downloadPath: String { "\(plan.folder)/download" }
+
+  /// The command as run in a namespace.
+  func inside(_ namespace: String, _ command: [String]) -> [String] {
+    ["ip", "netns", "exec", namespace] + command
+  }
+
+  // MARK: Down
+
+  /// Ends what runs in the namespaces of this prefix, removes them and the folder. Safe to call when there is nothing.
+  /// - Returns: the names of the namespaces that were removed.
+  @discardableResult
+  static func tearDown(prefix: String, folder: String) -> [String] {
+    let names = existingNamespaces(prefix: prefix)
+    if !names.isEmpty {
+      endProcesses(in: names, with: SIGTERM)
+      let deadline = monotonicSeconds() + 2
+      while monotonicSeconds() < deadline, names.contains(where: { !processes(in: $0).isEmpty }) { usleep(20_000) }
+      endProcesses(in: names, with: SIGKILL)
+      for name in names { _ = try? Command.run(["ip", "netns", "delete", name], interruptible: false) }
+    }
+    if access(folder, F_OK) == 0 { _ = try? Command.run(["rm", "-r", "-f", "--", folder], interruptible: false) }
+    // Fails while another lab is up, as it should.
+    rmdir(LabPlan.folderOfFolders)
+    return names
+  }
+
+  /// The namespaces that a lab of this prefix would have made; nothing else that happens to begin alike.
+  static func existingNamespaces(prefix: String) -> [String] {
+    guard let listing = try? Command.run(["ip", "netns", "list"], interruptible: false) else { return [] }
+    let ours = LabPlan.roles.map { prefix + $0 }
+    let names = listing.output.split(separator: "\n").compactMap { $0.split(separator: " ").first.map(String.init) }
+    return names.filter(ours.contains)
+  }
+
+  private static func endProcesses(in names: [String], with number: Int32) {
+    for name in names {
+      for pid in processes(in: name) {
+        kill(pid, number)
+        waitpid(pid, nil, WNOHANG)
+      }
+    }
+  }
+
+  private static func processes(in namespace: String) -> [pid_t] {
+    guard let listing = try? Command.run(["ip", "netns", "pids", namespace], interruptible: false) else { return [] }
+    return listing.output.split(separator: "\n").compactMap { pid_t($0) }.filter { $0 > 1 && $0 != getpid() }
+  }
+}

@@ -1,0 +1,167 @@
+import Glibc
+import Wire
+
+/// What a client does to a lab: requests, transfers, load, datagrams. Each method throws a line when it went wrong.
+struct Traffic {
+  let network: LabNetwork
+  let family: IPAddress.Family
+
+  private var plan: LabPlan { network.plan }
+  private static let curl = ["curl", "-q", "-s", "-S", "-f", "--connect-timeout", "5"]
+
+  // MARK: Requests
+
+  /// `count` requests one after another, each on a connection of its own; the answers in order.
+  func requests(_ count: Int) throws -> [String] {
+    let url = LabPlan.url(family, count > 1 ? "/?[1-\(count)]" : "/")
+    let result = try Command.run(
+      inClient(Traffic.curl + ["--fail-early", "--max-time", "5", "-H", "Connection: close", url]),
+      timeoutSeconds: 15 + Double(count) / 20)
+    let answers = result.output.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("--_curl_--") }
+    guard result.status == 0 || !answers.isEmpty else {
+      throw LabFailure(Command.complaint(["curl", LabPlan.url(family)], result))
+    }
+    guard result.status == 0, answers.count == count else {
+      throw LabFailure("\(answers.count) of \(count) requests answered")
+    }
+    return answers
+  }
+
+  /// How many of the answers each server gave; throws unless all gave equally many.
+  func equalShares(of answers: [String]) throws -> [Int] {
+    let shares = (1...plan.servers.count).map { number in
+      answers.filter { $0 == LabConfiguration.greeting(number) }.count
+    }
+    let text = shares.map(String.init).joined(separator: " + ")
+    guard shares.reduce(0, +) == answers.count else {
+      throw LabFailure("\(text) answers of \(answers.count) are a server's")
+    }
+    guard shares.allSatisfy({ $0 == shares[0] }) else { throw LabFailure("not the same share: \(text)") }
+    return shares
+  }
+
+  /// One request that must find silence: neither an answer nor a refusal.
+  func silence() throws -> String {
+    let result = try Command.run(
+      inClient(["curl", "-q", "-s", "-S", "--connect-timeout", "1", LabPlan.url(family)]))
+    guard result.status == 28 else { throw LabFailure("curl ended with \(result.status) instead of a timeout") }
+    return "silent"
+  }
+
+  // MARK: Transfers
+
+  /// Fetches `/download` and compares digests.
+  func download() throws -> String {
+    let received = "\(plan.folder)/received"
+    defer { unlink(received) }
+    try transfer(["-o", received, LabPlan.url(family, "/download")])
+    return try compare(network.downloadPath, received)
+  }
+
+  /// Puts the same file under a fresh name and compares digests at the server that took it.
+  func upload() throws -> String {
+    let name = "upload/\(family)-\(plan.mode.rawValue)"
+    let copies = (1...plan.servers.count).map { "\(plan.folder)/rs\($0)/\(name)" }
+    copies.forEach { unlink($0) }
+    defer { copies.forEach { unlink($0) } }
+    try transfer(["-o", "/dev/null", "-T", network.downloadPath, LabPlan.url(family, "/\(name)")])
+    guard let copy = copies.first(where: { access($0, F_OK) == 0 }) else {
+      throw LabFailure("no server has the uploaded file")
+    }
+    return try compare(network.downloadPath, copy)
+  }
+
+  private func transfer(_ arguments: [String]) throws {
+    let seconds = 30 + plan.fileByteCount >> 22
+    let command = inClient(Traffic.curl + ["--max-time", "\(seconds)"] + arguments)
+    let result = try Command.run(command, timeoutSeconds: Double(seconds) + 5)
+    guard result.status == 0 else { throw LabFailure(Command.complaint(["curl"] + arguments.suffix(1), result)) }
+  }
+
+  private func compare(_ sent: String, _ received: String) throws -> String {
+    let digests = try Command.check(["sha256sum", sent, received], timeoutSeconds: 60)
+      .split(separator: "\n").compactMap { $0.split(separator: " ").first }
+    guard digests.count == 2, digests[0] == digests[1] else { throw LabFailure("the digests differ") }
+    return "sha256 \(digests[0].prefix(12))"
+  }
+
+  /// A download slow enough to be watched.
+  func slowDownload() throws -> BackgroundProcess {
+    try BackgroundProcess(
+      inClient(
+        Traffic.curl + ["--limit-rate", "1M", "-o", "/dev/null", LabPlan.url(family, "/download")]),
+      logPath: "\(plan.folder)/slow.log")
+  }
+
+  // MARK: Load
+
+  /// What wrk measured.
+  struct Load: Equatable {
+    let requestsPerSecond: Double
+    let errors: String?
+
+    /// Parses wrk's summary; nil when there is none.
+    init?(_ text: String) {
+      let lines = text.split(separator: "\n").map { $0.drop { $0 == " " } }
+      guard let rate = lines.first(where: { $0.hasPrefix("Requests/sec:") })?.split(separator: " ").last,
+        let number = Double(rate)
+      else { return nil }
+      requestsPerSecond = number
+      errors = lines.first { $0.hasPrefix("Socket errors:") || $0.hasPrefix("Non-2xx") }.map(String.init)
+    }
+  }
+
+  /// Parallel connections for a few seconds.
+  func load(connections: Int, seconds: Int, closing: Bool = false) throws -> Load {
+    // The blank after the colon matters: without it wrk drops the header silently.
+    let header = closing ? ["-H", "Connection: close"] : []
+    let command = inClient(
+      ["wrk", "-t", "1", "-c", "\(connections)", "-d", "\(seconds)s"] + header + [LabPlan.url(family)])
+    let result = try Command.run(command, timeoutSeconds: Double(seconds) + 15)
+    guard result.status == 0, let load = Load(result.output) else {
+      throw LabFailure(Command.complaint(["wrk", LabPlan.url(family)], result))
+    }
+    return load
+  }
+
+  // MARK: Datagrams
+
+  /// Datagrams that must come back unchanged.
+  func echo(byteCount: Int, count: Int) throws -> String {
+    let command = inClient([
+      network.executable, "lab", "udp-probe", "--address", LabPlan.vip(family), "--port", "\(LabPlan.echoPort)",
+      "--size", "\(byteCount)", "--count", "\(count)",
+    ])
+    let result = try Command.run(command, timeoutSeconds: 10 + 2 * Double(count))
+    let said = result.output.split(separator: "\n").last.map(String.init)
+    guard result.status == 0 else { throw LabFailure(said ?? Command.complaint(["udp-probe"], result)) }
+    return said ?? "came back"
+  }
+
+  // MARK: Who answers for the VIP
+
+  /// The VIP must resolve to the director: were it a server, the test would pass without a balancer.
+  func vipBelongsToDirector() throws -> String {
+    let entry = try Command.check(["ip", "-n", plan.client, "neighbour", "show", LabPlan.vip(family)])
+    let director = LabPlan.ethernet(side: 1, host: LabPlan.directorHost)
+    guard entry.contains(director) else {
+      throw LabFailure("the VIP resolves to `\(entry.split(separator: "\n").first ?? "nothing")`, not \(director)")
+    }
+    return director
+  }
+
+  /// A capture of the TCP resets that reach the client from the VIP.
+  func resetWatch() throws -> BackgroundProcess {
+    let resets = family == .ipv4 ? "tcp[tcpflags] & tcp-rst != 0" : "ip6[6] = 6 and ip6[53] & 4 != 0"
+    let watch = try BackgroundProcess(
+      inClient([
+        "tcpdump", "-i", "eth0", "-n", "-l", "--immediate-mode", "src host \(LabPlan.vip(family)) and \(resets)",
+      ]),
+      logPath: "\(plan.folder)/resets.log")
+    let isUp = try Interruption.wait(seconds: 5) { watch.log.contains("listening on") || !watch.isRunning }
+    guard isUp, watch.isRunning else { throw LabFailure("tcpdump does not start: \(watch.lastLine)") }
+    return watch
+  }
+
+  private func inClient(_ command: [String]) -> [String] { network.inside(plan.client, command) }
+}

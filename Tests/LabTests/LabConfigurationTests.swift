@@ -1,0 +1,59 @@
+import Testing
+import Wire
+
+@testable import Lab
+
+@Suite struct LabConfigurationTests {
+  private func director(_ mode: LabMode) -> String { LabConfiguration(plan: LabPlan(mode: mode)).director }
+
+  @Test func directRoutingKeepsPortsAndSubnet() {
+    let text = director(.dr)
+    #expect(
+      text.contains(
+        """
+        virtual_server 10.200.0.1 80 {
+          lb_algo rr
+          lb_kind DR
+          protocol TCP
+
+          real_server 10.0.1.11 80 {
+            weight 1
+          }
+
+          real_server 10.0.1.12 80 {
+            weight 1
+          }
+        }
+
+        """))
+    #expect(text.contains("virtual_server fd00:200::1 5353 {"))
+    #expect(text.contains("  protocol UDP"))
+  }
+
+  @Test func masqueradingMapsThePort() {
+    #expect(director(.nat).contains("real_server fd00:2::12 8080 {"))
+    #expect(director(.nat).contains("lb_kind NAT"))
+    #expect(director(.tun).contains("real_server 10.0.2.11 80 {"))
+  }
+
+  @Test func fullNATHasLocalAddresses() {
+    let text = director(.fullnatVLAN)
+    #expect(text.contains("local_address_group local_v4 {\n  10.2.0.1-8\n}\n"))
+    #expect(text.contains("local_address_group local_v6 {\n  fd00:a::1-8\n}\n"))
+    #expect(text.contains("  laddr_group_name local_v6\n"))
+    #expect(text.contains("    weight 1\n    vlan 100\n  }\n"))
+    #expect(!director(.fullnat).contains("vlan"))
+  }
+
+  @Test(arguments: LabMode.allCases) func bracesBalance(_ mode: LabMode) {
+    let text = director(mode)
+    #expect(text.count { $0 == "{" } == text.count { $0 == "}" })
+  }
+
+  @Test func serversSayWhoTheyAre() {
+    let text = LabConfiguration(plan: LabPlan(mode: .dr, folder: "/f")).server(2)
+    #expect(text.contains("return 200 \"this is RS02\\n\";"))
+    #expect(text.contains("alias /f/download;"))
+    #expect(text.contains("root /f/rs2;"))
+  }
+}
