@@ -23,97 +23,112 @@ enum Direction: UInt8 {
 /// Up to 64 packets on their way through the stages, held as struct-of-arrays: a stage that looks at one property walks
 /// one array. Columns are filled by the stage named beside them and read by later ones.
 ///
+/// All columns lie in one block of memory at fixed distances, so that a column is the block's address plus a constant:
+/// the batch is three words, and passing it on costs nothing.
+///
 /// Frames that lbd originates besides (fragments) are appended as extras: they have a port to leave by and nothing else.
 struct Batch: ~Copyable {
   /// Packets in the batch.
   var count = 0
   /// Frames originated.
   var extraCount = 0
-
-  // receive
-  let frames: UnsafeMutablePointer<FrameDescriptor>
-  let packets: UnsafeMutablePointer<UnsafeMutableRawPointer>
-  let ingress: UnsafeMutablePointer<UInt8>
-  // parse
-  let outcomes: UnsafeMutablePointer<Outcome>
-  let flags: UnsafeMutablePointer<PacketFlags>
-  let protocols: UnsafeMutablePointer<UInt8>
-  let tcpFlags: UnsafeMutablePointer<UInt8>
-  let networkOffsets: UnsafeMutablePointer<UInt16>
-  let transportOffsets: UnsafeMutablePointer<UInt16>
-  let networkByteCounts: UnsafeMutablePointer<UInt16>
-  let sourcePorts: UnsafeMutablePointer<UInt16>
-  let destinationPorts: UnsafeMutablePointer<UInt16>
-  let sourceHigh: UnsafeMutablePointer<UInt64>
-  let sourceLow: UnsafeMutablePointer<UInt64>
-  let destinationHigh: UnsafeMutablePointer<UInt64>
-  let destinationLow: UnsafeMutablePointer<UInt64>
-  // classify
-  let directions: UnsafeMutablePointer<Direction>
-  let endpoints: UnsafeMutablePointer<UInt16>
-  let hashes: UnsafeMutablePointer<UInt64>
-  let slots: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?>
-  // schedule
-  let connections: UnsafeMutablePointer<Connection>
-  // rewrite
-  let egress: UnsafeMutablePointer<UInt8>
-
-  // Extras.
-  let extraFrames: UnsafeMutablePointer<FrameDescriptor>
-  let extraEgress: UnsafeMutablePointer<UInt8>
-  let extraParents: UnsafeMutablePointer<UInt8>
-
-  /// `egress` of a frame that leaves by no interface.
-  static var noEgress: UInt8 { 0xff }
-
   private let memory: UnsafeMutableRawPointer
 
+  // receive
+  @inline(__always) var frames: UnsafeMutablePointer<FrameDescriptor> { column(0) }
+  @inline(__always) var packets: UnsafeMutablePointer<UnsafeMutableRawPointer> { column(16) }
+  @inline(__always) var ingress: UnsafeMutablePointer<UInt8> { column(24) }
+  // parse
+  @inline(__always) var outcomes: UnsafeMutablePointer<Outcome> { column(25) }
+  @inline(__always) var flags: UnsafeMutablePointer<PacketFlags> { column(26) }
+  @inline(__always) var protocols: UnsafeMutablePointer<UInt8> { column(27) }
+  @inline(__always) var tcpFlags: UnsafeMutablePointer<UInt8> { column(28) }
+  @inline(__always) var networkOffsets: UnsafeMutablePointer<UInt16> { column(29) }
+  @inline(__always) var transportOffsets: UnsafeMutablePointer<UInt16> { column(31) }
+  @inline(__always) var networkByteCounts: UnsafeMutablePointer<UInt16> { column(33) }
+  @inline(__always) var sourcePorts: UnsafeMutablePointer<UInt16> { column(35) }
+  @inline(__always) var destinationPorts: UnsafeMutablePointer<UInt16> { column(37) }
+  @inline(__always) var sourceHigh: UnsafeMutablePointer<UInt64> { column(39) }
+  @inline(__always) var sourceLow: UnsafeMutablePointer<UInt64> { column(47) }
+  @inline(__always) var destinationHigh: UnsafeMutablePointer<UInt64> { column(55) }
+  @inline(__always) var destinationLow: UnsafeMutablePointer<UInt64> { column(63) }
+  // classify
+  @inline(__always) var directions: UnsafeMutablePointer<Direction> { column(71) }
+  @inline(__always) var endpoints: UnsafeMutablePointer<UInt16> { column(72) }
+  @inline(__always) var hashes: UnsafeMutablePointer<UInt64> { column(74) }
+  @inline(__always) var slots: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?> { column(82) }
+  // schedule
+  @inline(__always) var connections: UnsafeMutablePointer<Connection> { column(90) }
+  // rewrite
+  @inline(__always) var egress: UnsafeMutablePointer<UInt8> { column(98) }
+  // Extras.
+  @inline(__always) var extraFrames: UnsafeMutablePointer<FrameDescriptor> { column(99) }
+  @inline(__always) var extraEgress: UnsafeMutablePointer<UInt8> { column(115) }
+  @inline(__always) var extraParents: UnsafeMutablePointer<UInt8> { column(116) }
+
+  /// A column that lies behind others which have `byteCount` bytes a packet together.
+  @inline(__always)
+  private func column<Element>(_ byteCount: Int) -> UnsafeMutablePointer<Element> {
+    (memory + byteCount &* Limits.batchCapacity).assumingMemoryBound(to: Element.self)
+  }
+
+  /// Bytes a packet, over all columns.
+  private static var byteCountPerPacket: Int { 117 }
+
+  /// `egress` of a frame that leaves by no interface.
+  @inline(__always)
+  static var noEgress: UInt8 { 0xff }
+
   init() {
-    let capacity = Limits.batchCapacity
-    memory = .allocate(byteCount: capacity * 256, alignment: 64)
-    var next = memory
-    func column<Element>(_ type: Element.Type) -> UnsafeMutablePointer<Element> {
-      let column = next.bindMemory(to: type, capacity: capacity)
-      next += (capacity * MemoryLayout<Element>.stride + 63) & ~63
-      return column
-    }
-    frames = column(FrameDescriptor.self)
-    packets = column(UnsafeMutableRawPointer.self)
-    ingress = column(UInt8.self)
-    outcomes = column(Outcome.self)
-    flags = column(PacketFlags.self)
-    protocols = column(UInt8.self)
-    tcpFlags = column(UInt8.self)
-    networkOffsets = column(UInt16.self)
-    transportOffsets = column(UInt16.self)
-    networkByteCounts = column(UInt16.self)
-    sourcePorts = column(UInt16.self)
-    destinationPorts = column(UInt16.self)
-    sourceHigh = column(UInt64.self)
-    sourceLow = column(UInt64.self)
-    destinationHigh = column(UInt64.self)
-    destinationLow = column(UInt64.self)
-    directions = column(Direction.self)
-    endpoints = column(UInt16.self)
-    hashes = column(UInt64.self)
-    slots = column(UnsafeMutablePointer<UInt64>?.self)
-    connections = column(Connection.self)
-    egress = column(UInt8.self)
-    extraFrames = column(FrameDescriptor.self)
-    extraEgress = column(UInt8.self)
-    extraParents = column(UInt8.self)
-    precondition(next - memory <= capacity * 256, "the columns outgrew the batch's memory")
-    precondition(Limits.extraCapacity <= capacity)
+    let byteCount = Batch.byteCountPerPacket * Limits.batchCapacity
+    memory = .allocate(byteCount: byteCount, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    precondition(Limits.extraCapacity <= Limits.batchCapacity)
+    verifyLayout()
+  }
+
+  /// Every column ends before the next one begins: the distances above are written by hand.
+  private func verifyLayout() {
+    precondition(end(frames) == UnsafeMutableRawPointer(packets))
+    precondition(end(packets) == UnsafeMutableRawPointer(ingress))
+    precondition(end(ingress) == UnsafeMutableRawPointer(outcomes))
+    precondition(end(outcomes) == UnsafeMutableRawPointer(flags))
+    precondition(end(flags) == UnsafeMutableRawPointer(protocols))
+    precondition(end(protocols) == UnsafeMutableRawPointer(tcpFlags))
+    precondition(end(tcpFlags) == UnsafeMutableRawPointer(networkOffsets))
+    precondition(end(networkOffsets) == UnsafeMutableRawPointer(transportOffsets))
+    precondition(end(transportOffsets) == UnsafeMutableRawPointer(networkByteCounts))
+    precondition(end(networkByteCounts) == UnsafeMutableRawPointer(sourcePorts))
+    precondition(end(sourcePorts) == UnsafeMutableRawPointer(destinationPorts))
+    precondition(end(destinationPorts) == UnsafeMutableRawPointer(sourceHigh))
+    precondition(end(sourceHigh) == UnsafeMutableRawPointer(sourceLow))
+    precondition(end(sourceLow) == UnsafeMutableRawPointer(destinationHigh))
+    precondition(end(destinationHigh) == UnsafeMutableRawPointer(destinationLow))
+    precondition(end(destinationLow) == UnsafeMutableRawPointer(directions))
+    precondition(end(directions) == UnsafeMutableRawPointer(endpoints))
+    precondition(end(endpoints) == UnsafeMutableRawPointer(hashes))
+    precondition(end(hashes) == UnsafeMutableRawPointer(slots))
+    precondition(end(slots) == UnsafeMutableRawPointer(connections))
+    precondition(end(connections) == UnsafeMutableRawPointer(egress))
+    precondition(end(egress) == UnsafeMutableRawPointer(extraFrames))
+    precondition(end(extraFrames) == UnsafeMutableRawPointer(extraEgress))
+    precondition(end(extraEgress) == UnsafeMutableRawPointer(extraParents))
+    precondition(end(extraParents) == memory + Batch.byteCountPerPacket * Limits.batchCapacity)
+  }
+
+  private func end<Element>(_ column: UnsafeMutablePointer<Element>) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(column + Limits.batchCapacity)
   }
 
   deinit {
     memory.deallocate()
   }
 
-  /// The packet's address of a side, as two words.
+  /// The packet's network header.
   @inline(__always)
   func network(_ index: Int) -> UnsafeMutableRawPointer { packets[index] + Int(networkOffsets[index]) }
 
+  /// The packet's transport header.
   @inline(__always)
   func transport(_ index: Int) -> UnsafeMutableRawPointer { packets[index] + Int(transportOffsets[index]) }
 

@@ -26,7 +26,7 @@ struct SweepState {
 extension WorkerState {
   /// True when the entry's own stamp is older than its state's timeout.
   @inline(__always)
-  func isIdleTooLong(_ connection: Connection, protocolNumber: UInt8) -> Bool {
+  mutating func isIdleTooLong(_ connection: Connection, protocolNumber: UInt8) -> Bool {
     let index = protocolNumber == TransportProtocol.tcp.rawValue ? Int(connection.state) : SnapshotView.udpTimeout
     return connection.idleTicks(clock) > UInt64(snapshot.pointee.timeouts[index])
   }
@@ -71,6 +71,7 @@ extension WorkerState {
 
   private mutating func sweepLine<Key>(_ index: UInt64, in table: ConnectionTable<Key>) {
     let first = table.line(index)
+    if table.isEmpty(first) { return }
     for position in 0..<ConnectionTable<Key>.slotsPerLine {
       let slot = first + position * Key.wordsPerSlot
       let head = lbd_load_acquire(slot)
@@ -120,7 +121,7 @@ extension WorkerState {
     return true
   }
 
-  private func removeMirror<Key>(
+  private mutating func removeMirror<Key>(
     _ reply: Key, of connection: Connection, server: UnsafePointer<ServerRecord>, in table: ConnectionTable<Key>
   ) {
     guard let slot = table.find(reply, hash: reply.hash(table.secret)), table.load(slot).server == connection.server
@@ -130,7 +131,7 @@ extension WorkerState {
   }
 
   /// The entry of replies goes with its connection; alone it goes at once.
-  private func expire<Key>(
+  private mutating func expire<Key>(
     reply slot: UnsafeMutablePointer<UInt64>, key: Key, _ connection: Connection, server: UnsafePointer<ServerRecord>,
     in table: ConnectionTable<Key>
   ) -> Bool {

@@ -64,6 +64,14 @@ struct ConnectionTable<Key: ConnectionKey> {
     return nil
   }
 
+  /// True for a line without keys and without a mark: most lines of a table that is not full.
+  @inline(__always)
+  func isEmpty(_ first: Slot) -> Bool {
+    var heads = lbd_load_relaxed(Self.value(first)) & Connection.overflowMask
+    for position in 0..<Self.slotsPerLine { heads |= lbd_load_relaxed(first + position * Key.wordsPerSlot) }
+    return heads == 0
+  }
+
   // MARK: - Inserting
 
   /// What an insert found.

@@ -59,7 +59,7 @@ extension WorkerState {
     send(index, networkOffset: networkOffset - 8, over: hop, type: EtherType.ipv6)
   }
 
-  private func writeFragmentHeader(
+  private mutating func writeFragmentHeader(
     _ header: UnsafeMutableRawPointer, next: UInt8, payload: Int, offset: Int, more: Bool
   ) {
     header.storeBigEndian16(UInt16(truncatingIfNeeded: payload + 8), at: 4)
@@ -77,7 +77,7 @@ extension WorkerState {
   }
 
   /// Ends the packet `byteCount` bytes after `networkOffset`.
-  private func cut(_ index: Int, networkOffset: Int, byteCount: Int) {
+  private mutating func cut(_ index: Int, networkOffset: Int, byteCount: Int) {
     batch.frames[index].byteCount = UInt32(truncatingIfNeeded: networkOffset + byteCount)
   }
 

@@ -29,7 +29,7 @@ extension WorkerState {
   /// Replaces one address in the header and the batch, fixes the IPv4 header checksum, and adds to the transport's
   /// delta.
   @inline(__always)
-  func replaceAddress(
+  mutating func replaceAddress(
     _ index: Int, at side: EndpointTable.Side, high: UInt64, low: UInt64, delta: inout ChecksumDelta
   ) {
     let header = batch.network(index)
@@ -60,7 +60,7 @@ extension WorkerState {
 
   /// Replaces one port, unless this is a later fragment.
   @inline(__always)
-  func replacePort(_ index: Int, at side: EndpointTable.Side, with port: UInt16, delta: inout ChecksumDelta) {
+  mutating func replacePort(_ index: Int, at side: EndpointTable.Side, with port: UInt16, delta: inout ChecksumDelta) {
     if batch.flags[index].contains(.laterFragment) { return }
     let header = batch.transport(index)
     let offset = side == .source ? 0 : 2
@@ -70,7 +70,7 @@ extension WorkerState {
 
   /// Applies the delta to the TCP or UDP checksum.
   @inline(__always)
-  func fixTransport(_ index: Int, delta: ChecksumDelta) {
+  mutating func fixTransport(_ index: Int, delta: ChecksumDelta) {
     if batch.flags[index].contains(.laterFragment) { return }
     let header = batch.transport(index)
     if batch.protocols[index] == TransportProtocol.tcp.rawValue {
@@ -87,7 +87,7 @@ extension WorkerState {
   }
 
   /// Computes a UDP checksum over the whole datagram (RFC 768, RFC 8200 section 8.1).
-  private func completeUDP(_ index: Int) {
+  private mutating func completeUDP(_ index: Int) {
     let header = batch.transport(index)
     let end = Int(batch.networkOffsets[index]) + Int(batch.networkByteCounts[index])
     let byteCount = end - Int(batch.transportOffsets[index])
@@ -105,7 +105,7 @@ extension WorkerState {
   }
 
   @inline(__always)
-  private func destination(_ index: Int) -> (UInt64, UInt64) {
+  private mutating func destination(_ index: Int) -> (UInt64, UInt64) {
     (batch.destinationHigh[index], batch.destinationLow[index])
   }
 }

@@ -16,7 +16,8 @@ public final class MemoryPipeline {
     public let bytes: UnsafeRawBufferPointer
   }
 
-  private var forwarder: Forwarder<MemoryPort, OpenHost>
+  // Only ever touched by the one driver; the check would be a runtime call in every turn.
+  @exclusivity(unchecked) private var forwarder: Forwarder<MemoryPort, OpenHost>
   private let ports: UnsafeMutablePointer<MemoryPort>
   private let memory: MappedMemory
 

@@ -28,7 +28,7 @@ extension WorkerState {
   }
 
   /// An error about a connection's packet goes out for it: IPVS counts it as one from the server.
-  private func countAnswer(_ index: Int) {
+  private mutating func countAnswer(_ index: Int) {
     guard batch.egress[index] != Batch.noEgress, batch.directions[index] == .request else { return }
     let statistics = counters.servers + Int(batch.connections[index].server)
     statistics.pointee.outPackets &+= 1
@@ -58,7 +58,7 @@ extension WorkerState {
     }
   }
 
-  private func isSingleHost(_ index: Int) -> Bool {
+  private mutating func isSingleHost(_ index: Int) -> Bool {
     if batch.flags[index].contains(.ipv6) {
       return batch.sourceHigh[index] >> 56 != 0xff && batch.sourceHigh[index] | batch.sourceLow[index] != 0
     }
@@ -94,7 +94,7 @@ extension WorkerState {
   }
 
   /// At most 1280 bytes in all.
-  private func writeICMPv6(
+  private mutating func writeICMPv6(
     _ index: Int, _ message: ErrorMessage, interface: UnsafeMutablePointer<InterfaceRecord>, isRequest: Bool
   ) {
     let quoted = min(Int(batch.networkByteCounts[index]), 1280 - 48)

@@ -63,7 +63,7 @@ extension WorkerState {
 
   /// The next hop towards the packet's destination by the kernel's routes.
   @inline(__always)
-  func routedHop(_ index: Int) -> UnsafePointer<NextHop> {
+  mutating func routedHop(_ index: Int) -> UnsafePointer<NextHop> {
     let isIPv6 = batch.flags[index].contains(.ipv6)
     let routes = isIPv6 ? snapshot.pointee.routes6 : snapshot.pointee.routes4
     return nextHop(routes.nextHop(high: batch.destinationHigh[index], low: batch.destinationLow[index]))
@@ -77,7 +77,7 @@ extension WorkerState {
 
   /// True when frames can be sent over `hop`; otherwise the packet's journey ends here.
   @inline(__always)
-  func isUsable(_ hop: UnsafePointer<NextHop>, _ index: Int) -> Bool {
+  mutating func isUsable(_ hop: UnsafePointer<NextHop>, _ index: Int) -> Bool {
     switch hop.pointee.state {
     case .resolved: return true
     case .unresolved: batch.finish(index, .neighbourUnresolved)
@@ -89,7 +89,7 @@ extension WorkerState {
 
   /// Takes one off TTL or hop limit, with the IPv4 checksum (RFC 1141); false when there is none left.
   @inline(__always)
-  private func hasHopsLeft(_ index: Int) -> Bool {
+  private mutating func hasHopsLeft(_ index: Int) -> Bool {
     let header = batch.network(index)
     if batch.flags[index].contains(.ipv6) {
       let limit = header.load(fromByteOffset: 7, as: UInt8.self)
@@ -107,7 +107,7 @@ extension WorkerState {
   }
 
   @inline(__always)
-  private func fits(_ index: Int, in limit: Int) -> Bool { Int(batch.networkByteCounts[index]) <= limit }
+  private mutating func fits(_ index: Int, in limit: Int) -> Bool { Int(batch.networkByteCounts[index]) <= limit }
 
   /// Larger than the next hop's MTU: fragmented where the packet allows it, answered where it does not.
   private mutating func tooBig(_ index: Int, limit: Int, hop: UnsafePointer<NextHop>) {
@@ -119,7 +119,7 @@ extension WorkerState {
   /// and says where the frame leaves.
   /// - Parameter type: EtherType; nil for the packet's own family.
   @inline(__always)
-  func send(_ index: Int, networkOffset: Int, over hop: UnsafePointer<NextHop>, type: UInt16? = nil) {
+  mutating func send(_ index: Int, networkOffset: Int, over hop: UnsafePointer<NextHop>, type: UInt16? = nil) {
     let headerByteCount = hop.pointee.headerByteCount
     let start = networkOffset - headerByteCount
     let frame = batch.packets[index] + start

@@ -127,7 +127,7 @@ extension WorkerState {
   }
 
   @inline(__always)
-  private func recount(from old: UInt8, to new: UInt8, server: UInt16) {
+  private mutating func recount(from old: UInt8, to new: UInt8, server: UInt16) {
     let tcp = TransportProtocol.tcp.rawValue
     let isActive = ConnectionState.isActive(new, protocolNumber: tcp)
     if ConnectionState.isActive(old, protocolNumber: tcp) != isActive { shared.move(server, toActive: isActive) }
@@ -135,7 +135,7 @@ extension WorkerState {
 
   /// The key of a connection's replies; nil for DR and TUN, whose replies do not pass here.
   @inline(__always)
-  func replyKey<Key: ConnectionKey>(
+  mutating func replyKey<Key: ConnectionKey>(
     of key: Key, _ connection: Connection, server: UnsafePointer<ServerRecord>
   ) -> Key? {
     switch server.pointee.method {
@@ -155,7 +155,7 @@ extension WorkerState {
 
   /// The key of a reply entry's connection.
   @inline(__always)
-  func requestKey<Key: ConnectionKey>(
+  mutating func requestKey<Key: ConnectionKey>(
     of key: Key, slot: UnsafeMutablePointer<UInt64>, server: UnsafePointer<ServerRecord>
   ) -> Key {
     let endpoint = service(server.pointee.service).pointee.endpoint
@@ -164,7 +164,7 @@ extension WorkerState {
   }
 
   @inline(__always)
-  private func count(_ index: Int, server: UInt16, isRequest: Bool) {
+  private mutating func count(_ index: Int, server: UInt16, isRequest: Bool) {
     let statistics = counters.servers + Int(server)
     let bytes = UInt64(batch.networkByteCounts[index])
     if isRequest {
@@ -236,7 +236,7 @@ extension WorkerState {
   }
 
   @inline(__always)
-  private func fold(high: UInt64, low: UInt64, isIPv6: Bool) -> UInt32 {
+  private mutating func fold(high: UInt64, low: UInt64, isIPv6: Bool) -> UInt32 {
     guard isIPv6 else { return UInt32(truncatingIfNeeded: low) }
     let word = high ^ low
     return UInt32(truncatingIfNeeded: word >> 32 ^ word)
@@ -288,11 +288,11 @@ extension WorkerState {
   }
 
   /// A connection's word, with the line's mark of the word it replaces.
-  private func merged(_ connection: Connection, into old: Connection) -> UInt64 {
+  private mutating func merged(_ connection: Connection, into old: Connection) -> UInt64 {
     connection.word & ~Connection.overflowMask | old.word & Connection.overflowMask
   }
 
-  func countEntries<Key: ConnectionKey>(_ key: Key.Type, _ amount: Int) {
+  mutating func countEntries<Key: ConnectionKey>(_ key: Key.Type, _ amount: Int) {
     _ = lbd_fetch_add(shared.entryCounts + (Key.wordsPerSlot == 2 ? 0 : 8), UInt64(bitPattern: Int64(amount)))
   }
 }

@@ -55,17 +55,17 @@ struct WorkerState: ~Copyable {
   }
 
   @inline(__always)
-  func server(_ number: UInt16) -> UnsafePointer<ServerRecord> {
+  mutating func server(_ number: UInt16) -> UnsafePointer<ServerRecord> {
     UnsafePointer(snapshot.pointee.servers + Int(number))
   }
 
   @inline(__always)
-  func service(_ number: UInt16) -> UnsafePointer<ServiceRecord> {
+  mutating func service(_ number: UInt16) -> UnsafePointer<ServiceRecord> {
     UnsafePointer(snapshot.pointee.services + Int(number))
   }
 
   @inline(__always)
-  func nextHop(_ number: UInt32) -> UnsafePointer<NextHop> {
+  mutating func nextHop(_ number: UInt32) -> UnsafePointer<NextHop> {
     UnsafePointer(snapshot.pointee.nextHops + Int(number))
   }
 }
