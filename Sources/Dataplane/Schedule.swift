@@ -27,9 +27,12 @@ extension WorkerState {
 
   @inline(__always)
   private mutating func schedule<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
-    var slot = batch.slots[index]
-    if slot == nil && openedInBatch { slot = table.find(key, hash: batch.hashes[index]) }
-    if let slot, advance(index, key: key, slot: slot, in: table) { return }
+    if let slot = batch.slots[index], advance(index, key: key, slot: slot, in: table) { return }
+    if openedInBatch, let slot = table.find(key, hash: batch.hashes[index]) {
+      // FULLNAT reads the client from the slot when it rewrites a reply.
+      batch.slots[index] = slot
+      if advance(index, key: key, slot: slot, in: table) { return }
+    }
     if batch.directions[index] == .request {
       open(index, key: key, in: table)
     } else {
