@@ -78,6 +78,18 @@ extension WorkerState {
     fixTransport(index, delta: delta)
   }
 
+  /// The next hop towards the client that a reply is for.
+  @inline(__always)
+  func clientHop(_ index: Int) -> UnsafePointer<NextHop> {
+    guard let slot = batch.slots[index] else { return nextHop(0) }
+    if batch.flags[index].contains(.ipv6) {
+      let client = KeyV6(slot + KeyV6.wordsPerSlot)
+      return nextHop(snapshot.pointee.routes6.nextHop(high: client.high, low: client.low))
+    }
+    let client = KeyV4(slot + KeyV4.wordsPerSlot)
+    return nextHop(snapshot.pointee.routes4.nextHop(high: 0, low: UInt64(client.address)))
+  }
+
   /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
   @inline(__always)
   mutating func translate(reply index: Int, server: UnsafePointer<ServerRecord>) {
