@@ -27,7 +27,7 @@ enum Network {
 }
 
 /// A virtual service of a test, with its real servers.
-struct TestService {
+struct TestService: Sendable, CustomTestStringConvertible {
   var method = Forwarding.directRouting
   var family = IPAddress.Family.ipv4
   /// Of the servers; nil: the service's own.
@@ -43,6 +43,10 @@ struct TestService {
   var lowerThreshold: UInt32 = 0
   var isActive = true
   var nextHop: NextHop?
+
+  var testDescription: String {
+    "\(method) \(transport.name) \(family)" + (serverFamily.map { " to \($0)" } ?? "") + " \(weights)"
+  }
 
   var targetPort: UInt16 {
     serverPort ?? (method == .directRouting || method == .tunnelling ? port : port &+ 8000)
