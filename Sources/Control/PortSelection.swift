@@ -180,7 +180,8 @@ final class PortSelection {
       if let ports = item.localPorts {
         entries.append(
           OursEntry(
-            address: item.address, side: side, flags: UInt32(LB_OURS_FRAGMENTS | LB_OURS_LOCAL_PORTS), portFirst: ports.lowerBound,
+            address: item.address, side: side, flags: UInt32(LB_OURS_FRAGMENTS | LB_OURS_LOCAL_PORTS),
+            portFirst: ports.lowerBound,
             portLast: ports.upperBound))
         continue
       }

@@ -77,7 +77,9 @@ extension VirtualServices {
         try add(server, method: method, to: spec.key)
         continue
       }
-      if known.spec.withoutPosition != server.withoutPosition || known.method != method { try edit(server, method: method, of: spec.key) }
+      if known.spec.withoutPosition != server.withoutPosition || known.method != method {
+        try edit(server, method: method, of: spec.key)
+      }
     }
   }
 

@@ -123,10 +123,12 @@ extension SnapshotAssembler {
     var transports: [UInt16: TransportProtocol] = [:]
     for service in description.services {
       transports[service.number] = service.transport
-      entries.append(Ours(address: service.address, port: service.port, transport: service.transport, side: .destination))
+      entries.append(
+        Ours(address: service.address, port: service.port, transport: service.transport, side: .destination))
       for local in service.localAddresses {
         entries.append(
-          Ours(address: local.address, transport: service.transport, side: .destination, localPorts: service.localPorts))
+          Ours(address: local.address, transport: service.transport, side: .destination, localPorts: service.localPorts)
+        )
       }
     }
     for server in description.servers where server.endpoint != 0 {

@@ -130,7 +130,7 @@ extension WorkerState {
     if table.remove(slot, hasContinuation: isPair) != nil { countEntries(Key.self, -1) }
   }
 
-  /// The entry of replies goes with its connection; alone it goes at once.
+  /// The entry of replies goes with its connection, when that is idle too; alone it goes at once.
   private mutating func expire<Key>(
     reply slot: UnsafeMutablePointer<UInt64>, key: Key, _ connection: Connection, server: UnsafePointer<ServerRecord>,
     in table: ConnectionTable<Key>
@@ -138,7 +138,11 @@ extension WorkerState {
     let request = requestKey(of: key, slot: slot, server: server)
     if let primary = table.find(request, hash: request.hash(table.secret)) {
       let other = table.load(primary)
-      if !other.isDead, other.server == connection.server, other.localPort == connection.localPort { return false }
+      if !other.isDead, other.server == connection.server, other.localPort == connection.localPort {
+        let protocolNumber = service(server.pointee.service).pointee.protocolNumber
+        // Both are idle: a late reply must not bring the connection back, nor must it keep its local port.
+        return isIdleTooLong(other, protocolNumber: protocolNumber) && expire(primary, key: request, in: table)
+      }
     }
     let isPair = server.pointee.method == .fullNAT
     if table.remove(slot, hasContinuation: isPair) != nil { countEntries(Key.self, -1) }

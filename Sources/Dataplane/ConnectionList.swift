@@ -3,14 +3,19 @@ import Wire
 
 /// A connection as listings show it.
 public struct ListedConnection: Sendable {
+  /// TCP or UDP.
   public let transport: TransportProtocol
+  /// The far end.
   public let client: Endpoint
+  /// The VIP and its port.
   public let service: Endpoint
+  /// The real server.
   public let server: Endpoint
   /// FULLNAT: what the server sees instead of the client.
   public let local: Endpoint?
   /// `ESTABLISHED`, `UDP`, …
   public let stateName: String
+  /// Until it times out.
   public let secondsLeft: Int
 }
 
@@ -21,12 +26,12 @@ extension Dataplane {
   public func forEachConnection(atNanoseconds now: UInt64, _ body: (ListedConnection) -> Void) {
     var clock = Clock()
     clock.set(nanoseconds: now)
-    list(shared.state.tableV4, clock) { key in IPAddress(v4: key.address) } _: { body($0) }
-    list(shared.state.tableV6, clock) { key in IPAddress(high: key.high, low: key.low) } _: { body($0) }
+    list(shared.state.tableV4, clock, { IPAddress(v4: $0.address) }, body)
+    list(shared.state.tableV6, clock, { IPAddress(high: $0.high, low: $0.low) }, body)
   }
 
   private func list<Key>(
-    _ table: ConnectionTable<Key>, _ clock: Clock, address: (Key) -> IPAddress, _ body: (ListedConnection) -> Void
+    _ table: ConnectionTable<Key>, _ clock: Clock, _ address: (Key) -> IPAddress, _ body: (ListedConnection) -> Void
   ) {
     let isEmpty = lbd_load_relaxed(shared.state.entryCounts + (Key.wordsPerSlot == 2 ? 0 : 8)) == 0
     if isEmpty { return }

@@ -9,8 +9,9 @@ import CShims
 ///
 /// Readers never write. A writer claims an empty slot by compare-and-swap of its first word (0 -> reserved), fills in the
 /// rest, and publishes the key last. Removing first swaps the value's state to "dead", which tells the remover the final
-/// state exactly once, and then clears the key. Two workers that insert the same key at the same time both publish,
-/// both look again, and both settle on the one that comes first in probe order.
+/// state exactly once, and then clears the key. Two workers that insert the same key at the same time both publish
+/// and both look for the other; whoever sees one takes its own entry back. An entry may stand further on although a slot
+/// before it has become free since, so the look goes over all its lines, before and after publishing.
 ///
 /// The memory is a parameter: private huge pages today; a memory-mapped BPF array, so that the XDP program reads the same lines,
 /// has the same layout.
@@ -82,22 +83,46 @@ struct ConnectionTable<Key: ConnectionKey> {
     case full
   }
 
-  /// Inserts a key that is not there.
+  /// Inserts a key, unless it is there.
   /// - Parameter continuation: for a FULLNAT reply, the client's key; it takes the neighbouring slot as well.
   func insert(
     _ key: Key, hash: UInt64, value: Connection, generation: UInt64, continuation: Key? = nil
   ) -> Insertion {
-    for distance in 0..<UInt64(Limits.probeLineLimit) {
-      guard let slot = claim(line(hash &+ distance), pair: continuation != nil) else { continue }
+    let isPair = continuation != nil
+    var other = find(key, hash: hash, besides: nil)
+    for _ in 0..<Self.insertAttempts {
+      if let other { return .existing(other) }
+      guard let (slot, distance) = claim(hash: hash, pair: isPair) else { return .full }
       fill(slot, key: key, value: value, generation: generation, continuation: continuation)
       mark(from: hash, count: distance)
-      if let found = find(key, hash: hash), found != slot {
-        _ = remove(slot, hasContinuation: continuation != nil)
-        return .existing(found)
-      }
-      return .inserted(slot)
+      guard let rival = find(key, hash: hash, besides: slot) else { return .inserted(slot) }
+      _ = remove(slot, hasContinuation: isPair)
+      // The rival may have given way as well: then there is nothing, and the next attempt decides.
+      other = key.matches(rival) && !load(rival).isDead ? rival : nil
     }
     return .full
+  }
+
+  private static var insertAttempts: Int { 8 }
+
+  /// A live entry of `key` in a slot besides `own`, wherever it stands.
+  private func find(_ key: Key, hash: UInt64, besides own: Slot?) -> Slot? {
+    for distance in 0...UInt64(Limits.probeLineLimit) {
+      let first = line(hash &+ distance)
+      for position in 0..<Self.slotsPerLine {
+        let slot = first + position * Key.wordsPerSlot
+        if slot != own, key.matches(slot), !load(slot).isDead { return slot }
+      }
+      if lbd_load_acquire(Self.value(first)) & Connection.overflowMask == 0 { return nil }
+    }
+    return nil
+  }
+
+  private func claim(hash: UInt64, pair: Bool) -> (slot: Slot, distance: UInt64)? {
+    for distance in 0..<UInt64(Limits.probeLineLimit) {
+      if let slot = claim(line(hash &+ distance), pair: pair) { return (slot, distance) }
+    }
+    return nil
   }
 
   private func claim(_ first: Slot, pair: Bool) -> Slot? {
@@ -128,7 +153,8 @@ struct ConnectionTable<Key: ConnectionKey> {
     {
       old = lbd_load_relaxed(Self.value(slot))
     }
-    lbd_store_release(slot, key.head(generation: generation))
+    // Published by an exchange, not by a store: what `insert` reads next must not be read before others see the key.
+    _ = lbd_compare_exchange(slot, reservedHead, key.head(generation: generation))
   }
 
   // MARK: - Marks of full lines

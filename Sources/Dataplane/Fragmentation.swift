@@ -13,7 +13,8 @@ extension WorkerState {
     let payload = Int(header.loadBigEndian16(at: 2)) - headerByteCount
     let piece = (limit - headerByteCount) & ~7
     let field = header.loadBigEndian16(at: 6)
-    guard piece >= 8, reserve(index, pieces: (payload + piece - 1) / max(piece, 1) - 1) else { return }
+    guard piece >= 8 else { return batch.finish(index, .tooBig) }
+    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return }
     var offset = piece
     while offset < payload {
       let count = min(piece, payload - offset)
@@ -39,7 +40,8 @@ extension WorkerState {
     let header = batch.packets[index] + networkOffset
     let payload = Int(header.loadBigEndian16(at: 4))
     let piece = (limit - 48) & ~7
-    guard piece >= 8, reserve(index, pieces: (payload + piece - 1) / max(piece, 1) - 1) else { return }
+    guard piece >= 8 else { return batch.finish(index, .tooBig) }
+    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return }
     let next = header.load(fromByteOffset: 6, as: UInt8.self)
     identification &+= 1
     var offset = piece

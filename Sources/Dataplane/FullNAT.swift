@@ -78,6 +78,17 @@ extension WorkerState {
     fixTransport(index, delta: delta)
   }
 
+  /// The client that a reply is for, in two words.
+  @inline(__always)
+  mutating func client(ofReply index: Int) -> (high: UInt64, low: UInt64) {
+    guard let slot = batch.slots[index] else { return (0, 0) }
+    if batch.flags[index].contains(.ipv6) {
+      let client = KeyV6(slot + KeyV6.wordsPerSlot)
+      return (client.high, client.low)
+    }
+    return (0, UInt64(KeyV4(slot + KeyV4.wordsPerSlot).address))
+  }
+
   /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
   @inline(__always)
   mutating func translate(reply index: Int, server: UnsafePointer<ServerRecord>) {

@@ -46,6 +46,9 @@ public final class MemoryPipeline {
   /// Longest packet a frame holds.
   public var packetByteCountLimit: Int { forwarder.state.pool.packetByteCountLimit }
 
+  /// Frames that are in no ring and no batch: after an empty turn as many as there were at first.
+  public var freeFrameCount: Int { forwarder.state.pool.freeCount }
+
   /// Sets the time of the next turn.
   public func setClock(nanoseconds: UInt64) { forwarder.state.clock.set(nanoseconds: nanoseconds) }
 

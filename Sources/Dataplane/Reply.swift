@@ -44,8 +44,7 @@ extension WorkerState {
     guard !batch.flags[index].contains(.laterFragment), isSingleHost(index), errorBudget.take(now: clock.nanoseconds)
     else { return }
     let isIPv6 = batch.flags[index].contains(.ipv6)
-    let routes = isIPv6 ? snapshot.pointee.routes6 : snapshot.pointee.routes4
-    let hop = nextHop(routes.nextHop(high: batch.sourceHigh[index], low: batch.sourceLow[index]))
+    let hop = routedHop(high: batch.sourceHigh[index], low: batch.sourceLow[index], isIPv6: isIPv6)
     guard hop.pointee.state == .resolved else { return }
     let interface = snapshot.pointee.interfaces + Int(hop.pointee.interface)
     let isRequest = batch.directions[index] == .request
@@ -104,7 +103,8 @@ extension WorkerState {
     switch message {
     case .portUnreachable: icmp.storeBigEndian64(0x0104_0000_0000_0000, at: 0)
     case .timeExceeded: icmp.storeBigEndian64(0x0300_0000_0000_0000, at: 0)
-    case .tooBig(let limit): icmp.storeBigEndian64(0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)), at: 0)
+    case .tooBig(let limit):
+      icmp.storeBigEndian64(0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)), at: 0)
     }
     let sourceHigh = isRequest ? batch.destinationHigh[index] : interface.pointee.ipv6High
     let sourceLow = isRequest ? batch.destinationLow[index] : interface.pointee.ipv6Low

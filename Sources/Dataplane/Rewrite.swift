@@ -22,54 +22,61 @@ extension WorkerState {
   private mutating func rewrite(request index: Int, _ connection: Connection, server: UnsafePointer<ServerRecord>) {
     let hop = nextHop(server.pointee.nextHop)
     guard isUsable(hop, index) else { return }
-    guard hasHopsLeft(index) else { return answerTimeExceeded(index) }
+    guard hopsLeft(index) > 1 else { return answerTimeExceeded(index) }
+    takeHop(index)
+    if server.pointee.method == .tunnelling { return encapsulate(index, server: server, hop: hop) }
+    let isTooBig = !fits(index, in: Int(hop.pointee.mtu))
+    if isTooBig && batch.flags[index].contains(.dontFragment) {
+      return answerTooBig(index, limit: Int(hop.pointee.mtu))
+    }
     switch server.pointee.method {
-    case .directRouting:
-      guard fits(index, in: Int(hop.pointee.mtu)) else { return tooBig(index, limit: Int(hop.pointee.mtu), hop: hop) }
+    case .directRouting, .tunnelling:
       batch.outcomes[index] = .directRouting
     case .masquerading:
-      guard fits(index, in: Int(hop.pointee.mtu)) else { return answerTooBig(index, limit: Int(hop.pointee.mtu)) }
       masquerade(request: index, server: server)
       batch.outcomes[index] = .masqueradeRequest
     case .fullNAT:
-      guard fits(index, in: Int(hop.pointee.mtu)) else { return answerTooBig(index, limit: Int(hop.pointee.mtu)) }
       translate(request: index, connection, server: server)
       batch.outcomes[index] = .fullNATRequest
-    case .tunnelling:
-      encapsulate(index, server: server, hop: hop)
-      return
     }
-    send(index, networkOffset: Int(batch.networkOffsets[index]), over: hop)
+    leave(index, isTooBig: isTooBig, over: hop)
   }
 
+  /// A reply is forwarded as the host would: hop limit, route and size are looked at before anything is changed, so
+  /// that an error quotes what the server has sent and goes to the server.
   @inline(__always)
   private mutating func rewrite(reply index: Int, _ connection: Connection, server: UnsafePointer<ServerRecord>) {
-    guard hasHopsLeft(index) else { return answerTimeExceeded(index) }
-    if server.pointee.method == .fullNAT {
+    guard hopsLeft(index) > 1 else { return answerTimeExceeded(index) }
+    let isFullNAT = server.pointee.method == .fullNAT
+    let client =
+      isFullNAT ? client(ofReply: index) : (high: batch.destinationHigh[index], low: batch.destinationLow[index])
+    let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.flags[index].contains(.ipv6))
+    guard isUsable(hop, index) else {
+      if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
+      return
+    }
+    let isTooBig = !fits(index, in: Int(hop.pointee.mtu))
+    if isTooBig && batch.flags[index].contains(.dontFragment) {
+      return answerTooBig(index, limit: Int(hop.pointee.mtu))
+    }
+    takeHop(index)
+    if isFullNAT {
       translate(reply: index, server: server)
       batch.outcomes[index] = .fullNATReply
     } else {
       masquerade(reply: index, server: server)
       batch.outcomes[index] = .masqueradeReply
     }
-    let hop = routedHop(index)
-    guard isUsable(hop, index) else {
-      if hop.pointee.state == .unresolved { ask(high: batch.destinationHigh[index], low: batch.destinationLow[index], index) }
-      return
-    }
-    guard fits(index, in: Int(hop.pointee.mtu)) else { return tooBig(index, limit: Int(hop.pointee.mtu), hop: hop) }
-    send(index, networkOffset: Int(batch.networkOffsets[index]), over: hop)
+    leave(index, isTooBig: isTooBig, over: hop)
   }
 
-  /// The next hop towards the packet's destination by the kernel's routes.
+  /// The next hop towards an address by the kernel's routes.
   @inline(__always)
-  mutating func routedHop(_ index: Int) -> UnsafePointer<NextHop> {
-    let isIPv6 = batch.flags[index].contains(.ipv6)
-    let routes = isIPv6 ? snapshot.pointee.routes6 : snapshot.pointee.routes4
-    return nextHop(routes.nextHop(high: batch.destinationHigh[index], low: batch.destinationLow[index]))
+  mutating func routedHop(high: UInt64, low: UInt64, isIPv6: Bool) -> UnsafePointer<NextHop> {
+    nextHop((isIPv6 ? snapshot.pointee.routes6 : snapshot.pointee.routes4).nextHop(high: high, low: low))
   }
 
-  /// Tells control that the packet's far end cannot be reached for want of a MAC address.
+  /// Tells control that a host cannot be reached for want of its MAC address.
   mutating func ask(high: UInt64, low: UInt64, _ index: Int) {
     guard noticeBudget.take(now: clock.nanoseconds) else { return }
     notices.post(high: high, low: batch.flags[index].contains(.ipv6) ? low : low | 0xffff << 32)
@@ -87,32 +94,39 @@ extension WorkerState {
     return false
   }
 
-  /// Takes one off TTL or hop limit, with the IPv4 checksum (RFC 1141); false when there is none left.
+  /// TTL or hop limit.
   @inline(__always)
-  private mutating func hasHopsLeft(_ index: Int) -> Bool {
+  private mutating func hopsLeft(_ index: Int) -> UInt8 {
+    batch.network(index).load(fromByteOffset: batch.flags[index].contains(.ipv6) ? 7 : 8, as: UInt8.self)
+  }
+
+  /// Takes one off TTL or hop limit, with the IPv4 checksum (RFC 1141); there must be one.
+  @inline(__always)
+  private mutating func takeHop(_ index: Int) {
     let header = batch.network(index)
+    let left = hopsLeft(index) &- 1
     if batch.flags[index].contains(.ipv6) {
-      let limit = header.load(fromByteOffset: 7, as: UInt8.self)
-      guard limit > 1 else { return false }
-      header.storeBytes(of: limit &- 1, toByteOffset: 7, as: UInt8.self)
-      return true
+      header.storeBytes(of: left, toByteOffset: 7, as: UInt8.self)
+      return
     }
-    let limit = header.load(fromByteOffset: 8, as: UInt8.self)
-    guard limit > 1 else { return false }
-    header.storeBytes(of: limit &- 1, toByteOffset: 8, as: UInt8.self)
+    header.storeBytes(of: left, toByteOffset: 8, as: UInt8.self)
     // One less in the high byte of a word is 0x0100 more in the checksum, with end-around carry.
     let sum = UInt32(header.loadBigEndian16(at: 10)) &+ 0x0100
     header.storeBigEndian16(UInt16(truncatingIfNeeded: sum >= 0xffff ? sum &+ 1 : sum), at: 10)
-    return true
   }
 
   @inline(__always)
   private mutating func fits(_ index: Int, in limit: Int) -> Bool { Int(batch.networkByteCounts[index]) <= limit }
 
-  /// Larger than the next hop's MTU: fragmented where the packet allows it, answered where it does not.
-  private mutating func tooBig(_ index: Int, limit: Int, hop: UnsafePointer<NextHop>) {
-    if batch.flags[index].contains(.dontFragment) { return answerTooBig(index, limit: limit) }
-    splitIPv4(index, networkOffset: Int(batch.networkOffsets[index]), limit: limit, over: hop)
+  /// Sends the packet, in pieces where the next hop's MTU wants it.
+  @inline(__always)
+  private mutating func leave(_ index: Int, isTooBig: Bool, over hop: UnsafePointer<NextHop>) {
+    let networkOffset = Int(batch.networkOffsets[index])
+    if isTooBig {
+      splitIPv4(index, networkOffset: networkOffset, limit: Int(hop.pointee.mtu), over: hop)
+    } else {
+      send(index, networkOffset: networkOffset, over: hop)
+    }
   }
 
   /// Writes the Ethernet header in front of the packet at `networkOffset` (which may lie before the frame's old start)

@@ -27,9 +27,12 @@ extension WorkerState {
 
   @inline(__always)
   private mutating func schedule<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
-    var slot = batch.slots[index]
-    if slot == nil && openedInBatch { slot = table.find(key, hash: batch.hashes[index]) }
-    if let slot, advance(index, key: key, slot: slot, in: table) { return }
+    if let slot = batch.slots[index], advance(index, key: key, slot: slot, in: table) { return }
+    if openedInBatch, let slot = table.find(key, hash: batch.hashes[index]) {
+      // FULLNAT reads the client from the slot when it rewrites a reply.
+      batch.slots[index] = slot
+      if advance(index, key: key, slot: slot, in: table) { return }
+    }
     if batch.directions[index] == .request {
       open(index, key: key, in: table)
     } else {
@@ -211,8 +214,8 @@ extension WorkerState {
 
   /// The server's answer will have to find its way to the client: its next hop had better be known by then.
   private mutating func askForClient(_ index: Int) {
-    let routes = batch.flags[index].contains(.ipv6) ? snapshot.pointee.routes6 : snapshot.pointee.routes4
-    let hop = nextHop(routes.nextHop(high: batch.sourceHigh[index], low: batch.sourceLow[index]))
+    let isIPv6 = batch.flags[index].contains(.ipv6)
+    let hop = routedHop(high: batch.sourceHigh[index], low: batch.sourceLow[index], isIPv6: isIPv6)
     if hop.pointee.state == .unresolved { ask(high: batch.sourceHigh[index], low: batch.sourceLow[index], index) }
   }
 

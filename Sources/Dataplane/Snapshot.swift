@@ -128,7 +128,8 @@ public final class Snapshot {
     }
 
     // Services.
-    let weights = Dictionary(description.servers.map { ($0.number, $0.weight) }, uniquingKeysWith: { first, _ in first })
+    let weights = Dictionary(
+      description.servers.map { ($0.number, $0.weight) }, uniquingKeysWith: { first, _ in first })
     var services = [ServiceRecord?](
       repeating: nil, count: (description.services.map { Int($0.number) }.max() ?? 0) + 1)
     for service in description.services {

@@ -96,7 +96,8 @@ extension Dataplane {
         let fanout = fanoutGroup.map { PacketRing.Fanout(group: $0 &+ UInt16(truncatingIfNeeded: queue.interface)) }
         (ports + opened).initialize(
           to: try PacketPort(
-            interface: queue.name, frameByteCount: plan.chunkByteCount, filter: filters[queue.interface], fanout: fanout))
+            interface: queue.name, frameByteCount: plan.chunkByteCount, filter: filters[queue.interface], fanout: fanout
+          ))
         opened += 1
       }
     } catch {

@@ -31,7 +31,8 @@ struct RealServerSetupCommand: ParsableCommand {
   @Option(help: "dr, tun, nat or fullnat.") var mode: RealServerHost.Mode
   @Option(help: "Where packets from the director come in (default for tun: that of the default route).")
   var interface: String?
-  @Option(help: "Address of this host that tunnels end at; may be given several times (default: all of --interface).",
+  @Option(
+    help: "Address of this host that tunnels end at; may be given several times (default: all of --interface).",
     transform: LabAddress.parse)
   var endpoint: [IPAddress] = []
   @Option(help: "Largest TCP segment to announce, so that encapsulated segments fit the path (tun).")
