@@ -11,11 +11,15 @@ public final class Replay {
   public struct Result {
     /// Number of the input frame.
     public let input: Int
+    /// Its fate.
     public let outcome: Outcome
   }
 
+  /// The network.
   public private(set) var topology = Topology()
+  /// The services.
   public private(set) var services = VirtualServices()
+  /// Of connections.
   public var timeouts = ConnectionTimeouts()
   /// Called with each frame that leaves: the input that caused it, which of its outputs it is, the bytes.
   public var onTransmit: (Int, Int, UnsafeRawBufferPointer) -> Void = { _, _, _ in }

@@ -8,10 +8,15 @@ import Wire
 public struct Topology: Sendable, Equatable {
   /// An interface.
   public struct Link: Sendable, Equatable {
+    /// The kernel's number for it.
     public var index: Int32
+    /// `eth0`.
     public var name: String
+    /// MAC address.
     public var address: EthernetAddress
+    /// Largest IP packet in bytes.
     public var mtu: Int
+    /// Set up, with a carrier.
     public var isUp: Bool
     /// For a VLAN interface: the one it lies on, and the tag.
     public var vlan: (parent: Int32, tag: UInt16)?
@@ -29,6 +34,7 @@ public struct Topology: Sendable, Equatable {
       self.vlan = vlan
     }
 
+    /// Equal in everything.
     public static func == (left: Link, right: Link) -> Bool {
       left.index == right.index && left.name == right.name && left.address == right.address && left.mtu == right.mtu
         && left.isUp == right.isUp && left.vlan?.parent == right.vlan?.parent && left.vlan?.tag == right.vlan?.tag
@@ -37,7 +43,9 @@ public struct Topology: Sendable, Equatable {
 
   /// One of this host's own addresses.
   public struct LocalAddress: Sendable, Hashable {
+    /// The address, with the network it is on.
     public var prefix: IPPrefix
+    /// Index of the interface.
     public var link: Int32
 
     /// An address with its on-link prefix.
@@ -49,12 +57,17 @@ public struct Topology: Sendable, Equatable {
 
   /// A route.
   public struct Route: Sendable, Hashable {
+    /// What it matches.
     public var prefix: IPPrefix
+    /// nil: destinations are on the link.
     public var gateway: IPAddress?
     /// nil: packets are refused.
     public var link: Int32?
+    /// The source address it asks for.
     public var source: IPAddress?
+    /// A smaller packet size than the interface's.
     public var mtu: Int?
+    /// The smaller wins.
     public var metric: UInt32
 
     /// A route.
@@ -73,7 +86,9 @@ public struct Topology: Sendable, Equatable {
 
   /// A host on a link.
   public struct Station: Sendable, Hashable {
+    /// IP address.
     public var address: IPAddress
+    /// Index of the interface.
     public var link: Int32
 
     /// An address on a link.
@@ -83,9 +98,13 @@ public struct Topology: Sendable, Equatable {
     }
   }
 
+  /// By index.
   public var links: [Int32: Link] = [:]
+  /// This host's own.
   public var addresses: [LocalAddress] = []
+  /// Without those that addresses imply.
   public var routes: [Route] = []
+  /// MAC addresses that are known.
   public var neighbours: [Station: EthernetAddress] = [:]
 
   /// An empty network.

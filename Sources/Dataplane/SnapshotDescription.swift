@@ -8,13 +8,19 @@ import Wire
 public struct SnapshotDescription: Sendable {
   /// A virtual service.
   public struct Service: Sendable {
+    /// Its number; below `Limits.serverCapacity`.
     public var number: UInt16
     /// Number of its VIP:port.
     public var endpoint: UInt16
+    /// The VIP.
     public var address: IPAddress
+    /// Host byte order.
     public var port: UInt16
+    /// TCP or UDP.
     public var transport: TransportProtocol
+    /// How a real server is chosen.
     public var scheduler: Scheduler
+    /// The scheduler's flags.
     public var flags: SchedulerFlags
     /// Server numbers in list order, newest first.
     public var servers: [UInt16]
@@ -22,6 +28,7 @@ public struct SnapshotDescription: Sendable {
     public var isActive: Bool
     /// FULLNAT local addresses by index; an inactive one only serves old connections.
     public var localAddresses: [(address: IPAddress, isActive: Bool)]
+    /// FULLNAT local ports, inclusive.
     public var localPorts: ClosedRange<UInt16>
 
     /// A service.
@@ -46,17 +53,27 @@ public struct SnapshotDescription: Sendable {
 
   /// A real server of one service.
   public struct Server: Sendable {
+    /// Its number, among the servers of all services.
     public var number: UInt16
+    /// Number of its service.
     public var service: UInt16
     /// Number of its address:port; meaningful for NAT and FULLNAT, 0 otherwise.
     public var endpoint: UInt16
+    /// Its address.
     public var address: IPAddress
+    /// Host byte order.
     public var port: UInt16
+    /// How packets reach it.
     public var method: Forwarding
+    /// 0 is quiescent.
     public var weight: Int32
+    /// False when removed: only its connections remain, and their packets are dropped.
     public var isAvailable: Bool
+    /// Connections from which on it takes no new ones; 0 for none.
     public var upperThreshold: UInt32
+    /// Connections below which it takes new ones again; 0 for three quarters of the upper one.
     public var lowerThreshold: UInt32
+    /// Where its packets leave.
     public var nextHop: NextHop
     /// Source address of tunnel packets to it.
     public var tunnelSource: IPAddress?
@@ -84,6 +101,7 @@ public struct SnapshotDescription: Sendable {
 
   /// A route of the kernel's.
   public struct Route: Sendable {
+    /// What it matches.
     public var prefix: IPPrefix
     /// The gateway's next hop, or (on link) what to do with a host that is not among the neighbours.
     public var nextHop: NextHop
@@ -100,7 +118,9 @@ public struct SnapshotDescription: Sendable {
 
   /// A resolved neighbour.
   public struct Neighbour: Sendable {
+    /// The neighbour's IP address.
     public var address: IPAddress
+    /// Where packets to it leave.
     public var nextHop: NextHop
 
     /// A neighbour.
@@ -112,9 +132,13 @@ public struct SnapshotDescription: Sendable {
 
   /// Where lbd itself sends from, per interface: for the ICMP errors it originates.
   public struct Interface: Sendable {
+    /// Its MAC address.
     public var address: EthernetAddress
+    /// Largest IP packet in bytes.
     public var mtu: Int
+    /// Its first IPv4 address.
     public var ipv4: IPAddress?
+    /// Its first IPv6 address that is not link-local.
     public var ipv6: IPAddress?
 
     /// An interface.
@@ -126,12 +150,17 @@ public struct SnapshotDescription: Sendable {
     }
   }
 
+  /// In the dataplane's order.
   public var interfaces: [Interface] = []
+  /// Deleted ones with connections included.
   public var services: [Service] = []
+  /// Removed ones with connections included.
   public var servers: [Server] = []
   /// In order of preference: of two equal prefixes the first counts.
   public var routes: [Route] = []
+  /// Those whose MAC address is known.
   public var neighbours: [Neighbour] = []
+  /// Of connections.
   public var timeouts = Timeouts()
 
   /// Nothing is ours.

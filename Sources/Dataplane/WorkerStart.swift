@@ -8,7 +8,9 @@ extension Dataplane {
   public struct Queue: Sendable {
     /// Index of the interface among the dataplane's.
     public var interface: Int
+    /// The interface's name.
     public var name: String
+    /// The queue's number.
     public var number: Int
     /// True when the XDP program runs in generic mode there: frames are then copied.
     public var isGeneric: Bool
@@ -24,8 +26,11 @@ extension Dataplane {
 
   /// What a worker is to be made of.
   public struct WorkerPlan: Sendable {
+    /// The worker's number, from 0.
     public var number: Int
+    /// Workers in all.
     public var workerCount: Int
+    /// The queues it owns.
     public var queues: [Queue]
     /// By interface.
     public var addresses: [EthernetAddress]
