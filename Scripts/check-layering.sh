@@ -15,9 +15,9 @@ fail() {
 
 # Every import of a folder as FILE:MODULE, whatever stands before the word.
 imports_of() {
-  grep -rnE '^[[:space:]]*(@[A-Za-z_()]+[[:space:]]+)*((public|package|internal|private|fileprivate)[[:space:]]+)?import[[:space:]]' \
-    --include='*.swift' "$1" |
-    sed -E 's/^([^:]*):[0-9]+:.*import[[:space:]]+((struct|class|enum|protocol|func|var|let|typealias)[[:space:]]+)?([A-Za-z0-9_]+).*/\1:\4/'
+  kinds='struct|class|enum|protocol|func|var|let|typealias'
+  grep -rnE '^ *(@[A-Za-z_()]+ +)*((public|package|internal|private|fileprivate) +)?import ' --include='*.swift' "$1" |
+    sed -E "s/^([^:]*):[0-9]+:.*import +(($kinds) +)?([A-Za-z0-9_]+).*/\1:\4/"
 }
 
 # only FOLDER MODULE...: nothing else may be imported there.
@@ -48,7 +48,8 @@ never Dataplane '^(Foundation|NIO|Dispatch|Config|Control|Lab|ArgumentParser|Log
 never Control '^(Lab|ArgumentParser|NIOCore)$'
 never Lab '^(Control|Config|Dataplane|ArgumentParser)$'
 
-if grep -rnE '\b(async|await|actor)\b' --include='*.swift' Sources/Dataplane | grep -vE ':[0-9]+:[[:space:]]*//' >&2; then
+if grep -rnE '\b(async|await|actor)\b' --include='*.swift' Sources/Dataplane |
+  grep -vE ':[0-9]+:[[:space:]]*//' >&2; then
   fail "the dataplane is not asynchronous"
 fi
 
