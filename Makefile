@@ -17,9 +17,11 @@ RELEASE := .build/release/lbd
 DEBUG   := .build/debug/lbd
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
-# g++ brings the C library's headers and start files that linking needs.
-BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev libpcap-dev
-LAB_PACKAGES   := iproute2 procps ethtool nginx-light curl wrk tcpdump nftables
+# g++ brings the C library's headers and start files that linking needs; the second line is what the toolchain's own
+# programs are linked with. An nginx that is there already will do for the lab.
+BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev libpcap-dev \
+                  'libcurl4|libcurl4t64' libncurses6 libsqlite3-0 libxml2
+LAB_PACKAGES   := iproute2 procps ethtool curl wrk tcpdump nftables $(if $(wildcard /usr/sbin/nginx),,nginx-light)
 BENCH_PACKAGES := valgrind
 
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages named, those that are missing, and starts nothing.
+# Installs the Debian packages named, those that are missing, and starts nothing. `a|b` is satisfied by either.
 #
 # Quick when nothing is missing: dpkg is asked first, apt only if it has to be.
 #
@@ -9,11 +9,14 @@
 # A policy-rc.d that was there before is put back.
 set -eu
 
-# The packages among the arguments that are not installed.
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# What has to be installed for the arguments; of alternatives, the first.
 missing_of() {
   for package in "$@"; do
-    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$status" = installed ] || printf ' %s' "$package"
+    is_installed "${package%%|*}" || is_installed "${package##*|}" || printf ' %s' "${package%%|*}"
   done
 }
 
