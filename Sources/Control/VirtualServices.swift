@@ -80,6 +80,9 @@ public struct VirtualServices {
     }
   }
 
+  /// True when some server's replies pass through the director (NAT, FULLNAT).
+  var needsReplies: Bool { servers.values.contains { $0.method.translatesPorts } }
+
   /// The active service with that key.
   func service(_ key: ServiceKey) -> Service? {
     serviceNumbers[key].flatMap { services[$0] }.flatMap { $0.isActive ? $0 : nil }

@@ -122,14 +122,21 @@ public final class Dataplane {
     (shared.connectionCapacity, shared.usesHugePages)
   }
 
+  /// Descriptors that become readable when a worker needs a neighbour.
+  public var noticeDescriptors: [Int32] { workers.map(\.notices.descriptor) }
+
+  /// Addresses that packets could not be sent to for want of a MAC address.
+  public func drainNotices() -> [IPAddress] { workers.flatMap { $0.notices.drain() } }
+
   // MARK: - Workers
 
-  /// Starts one worker per element; element i is what worker i's forwarder is made of.
+  /// Starts a worker on ports that are ready to use.
   func start<P: Port & ~Copyable>(
-    _ type: P.Type, number: Int, workerCount: Int, pool: consuming FramePool, ports: UnsafeMutablePointer<P>,
-    portInterfaces: [Int], interfaceAddresses: [UInt64], core: Int?
+    _ type: P.Type, number: Int, workerCount: Int, pool: consuming FramePool, memory: AnyObject,
+    ports: UnsafeMutablePointer<P>, portInterfaces: [Int], interfaceAddresses: [UInt64], core: Int?
   ) throws {
     let worker = try Worker(number: number)
+    worker.frameMemory = memory
     let forwarder = makeForwarder(
       worker: worker, workerCount: workerCount, pool: pool, ports: ports, portInterfaces: portInterfaces,
       interfaceAddresses: interfaceAddresses, host: TunHost(descriptor: tun?.descriptor ?? -1))
@@ -143,8 +150,8 @@ public final class Dataplane {
     portInterfaces: [Int], interfaceAddresses: [UInt64], host: consuming H
   ) -> Forwarder<P, H> {
     let state = WorkerState(
-      pool: pool, counters: worker.counters, shared: shared.state, snapshot: UnsafePointer(current.view), seed: seed,
-      worker: worker.number, workerCount: workerCount)
+      pool: pool, counters: worker.counters, shared: shared.state, snapshot: UnsafePointer(current.view),
+      notices: worker.notices.writer, seed: seed, worker: worker.number, workerCount: workerCount)
     worker.mailbox.report(generation: current.generation)
     return Forwarder(
       state: state, ports: ports, portInterfaces: portInterfaces, interfaceAddresses: interfaceAddresses, host: host,

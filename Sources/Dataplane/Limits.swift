@@ -29,6 +29,9 @@ public enum Limits {
   /// ICMP errors a worker originates in one second.
   public static let icmpErrorsPerSecond = 1000
 
+  /// Requests for a neighbour's MAC address a worker makes in one second.
+  public static let noticesPerSecond = 1000
+
   /// Asserts what these numbers presume of each other.
   static func verify() {
     precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)

@@ -53,7 +53,10 @@ extension WorkerState {
       batch.outcomes[index] = .masqueradeReply
     }
     let hop = routedHop(index)
-    guard isUsable(hop, index) else { return }
+    guard isUsable(hop, index) else {
+      if hop.pointee.state == .unresolved { ask(high: batch.destinationHigh[index], low: batch.destinationLow[index], index) }
+      return
+    }
     guard fits(index, in: Int(hop.pointee.mtu)) else { return tooBig(index, limit: Int(hop.pointee.mtu), hop: hop) }
     send(index, networkOffset: Int(batch.networkOffsets[index]), over: hop)
   }
@@ -64,6 +67,12 @@ extension WorkerState {
     let isIPv6 = batch.flags[index].contains(.ipv6)
     let routes = isIPv6 ? snapshot.pointee.routes6 : snapshot.pointee.routes4
     return nextHop(routes.nextHop(high: batch.destinationHigh[index], low: batch.destinationLow[index]))
+  }
+
+  /// Tells control that the packet's far end cannot be reached for want of a MAC address.
+  mutating func ask(high: UInt64, low: UInt64, _ index: Int) {
+    guard noticeBudget.take(now: clock.nanoseconds) else { return }
+    notices.post(high: high, low: batch.flags[index].contains(.ipv6) ? low : low | 0xffff << 32)
   }
 
   /// True when frames can be sent over `hop`; otherwise the packet's journey ends here.

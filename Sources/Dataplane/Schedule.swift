@@ -204,8 +204,16 @@ extension WorkerState {
     shared.bind(number, record: server, active: isActive)
     counters.servers[Int(number)].connections &+= 1
     openedInBatch = true
+    if hasReplies { askForClient(index) }
     batch.connections[index] = connection
     count(index, server: number, isRequest: true)
+  }
+
+  /// The server's answer will have to find its way to the client: its next hop had better be known by then.
+  private mutating func askForClient(_ index: Int) {
+    let routes = batch.flags[index].contains(.ipv6) ? snapshot.pointee.routes6 : snapshot.pointee.routes4
+    let hop = nextHop(routes.nextHop(high: batch.sourceHigh[index], low: batch.sourceLow[index]))
+    if hop.pointee.state == .unresolved { ask(high: batch.sourceHigh[index], low: batch.sourceLow[index], index) }
   }
 
   private mutating func pick(_ index: Int, service: UnsafePointer<ServiceRecord>) -> UInt16? {

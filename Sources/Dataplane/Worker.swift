@@ -12,7 +12,10 @@ final class Worker: @unchecked Sendable {
   /// By server number.
   let servers: UnsafeMutablePointer<ServerCounters>
   private let memory: MappedMemory
+  let notices: Notices
   private let wake: EventDescriptor
+  /// What the frames lie in; must outlive the thread.
+  var frameMemory: AnyObject?
   private var thread: PinnedThread?
 
   init(number: Int) throws {
@@ -24,6 +27,7 @@ final class Worker: @unchecked Sendable {
     outcomes = memory.base.bindMemory(to: UInt64.self, capacity: outcomeBytes / 8)
     servers = (memory.base + outcomeBytes).bindMemory(to: ServerCounters.self, capacity: Limits.serverCapacity)
     wake = try EventDescriptor()
+    notices = try Notices()
   }
 
   var counters: Counters { Counters(outcomes: outcomes, servers: servers) }

@@ -24,17 +24,21 @@ struct WorkerState: ~Copyable {
   var generation: UInt64
   /// Identification of packets that lbd originates; unpredictable start, then counted.
   var identification: UInt32
-  var errorBudget = ErrorBudget()
+  var errorBudget = SecondBudget(Limits.icmpErrorsPerSecond)
+  /// Neighbours to ask for.
+  let notices: Notices.Writer
+  var noticeBudget = SecondBudget(Limits.noticesPerSecond)
   var sweep = SweepState()
 
   init(
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
-    snapshot: UnsafePointer<SnapshotView>, seed: UInt64, worker: Int, workerCount: Int
+    snapshot: UnsafePointer<SnapshotView>, notices: Notices.Writer, seed: UInt64, worker: Int, workerCount: Int
   ) {
     self.pool = pool
     self.counters = counters
     self.shared = shared
     self.snapshot = snapshot
+    self.notices = notices
     self.worker = worker
     self.workerCount = workerCount
     let secret = HashSecret(seed: seed &+ UInt64(worker))
@@ -66,17 +70,24 @@ struct WorkerState: ~Copyable {
   }
 }
 
-/// How many ICMP errors may still be originated in this second (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4).
-struct ErrorBudget {
+/// How often something may still be done in this second: ICMP errors (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4),
+/// notices to control.
+struct SecondBudget {
+  private let limit: Int
   private var second: UInt64 = 0
-  private var left = Limits.icmpErrorsPerSecond
+  private var left: Int
+
+  init(_ limit: Int) {
+    self.limit = limit
+    left = limit
+  }
 
   /// Takes one, if there is one.
   mutating func take(now nanoseconds: UInt64) -> Bool {
     let current = nanoseconds / 1_000_000_000
     if current != second {
       second = current
-      left = Limits.icmpErrorsPerSecond
+      left = limit
     }
     guard left > 0 else { return false }
     left -= 1

@@ -80,8 +80,3 @@ public enum Thread {
     return count > 0 ? numbers[0..<Int(count)].map(Int.init) : []
   }
 }
-
-extension PinnedThread {
-  /// Numbers of the cores the calling thread may use, ascending.
-  public static func availableCores() -> [Int] { Thread.availableCores() }
-}

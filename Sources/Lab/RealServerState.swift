@@ -64,7 +64,15 @@ struct RealServerStateFile: ~Copyable {
     let lock = try FileDescriptor(
       checking: open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644), "open \(path).lock",
       remedy: errno == EACCES ? "run as root" : nil)
-    guard flock(lock.number, LOCK_EX | LOCK_NB) == 0 else {
+    // A child that is just being started has a copy of every descriptor until it executes: a lock given back a moment
+    // ago may still look taken.
+    var attempts = 25
+    while flock(lock.number, LOCK_EX | LOCK_NB) != 0 {
+      attempts -= 1
+      if attempts > 0, errno == EWOULDBLOCK || errno == EINTR {
+        usleep(20_000)
+        continue
+      }
       throw SystemError.current("lock \(path)", remedy: "another lbd realserver is at work")
     }
     self.init(path: path, lock: lock)

@@ -6,5 +6,7 @@ struct Lbd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lbd",
     abstract: "An L4 load balancer and keepalived in one program, over XDP: LVS without ip_vs.",
-    subcommands: [CheckCommand.self, ReplayCommand.self])
+    subcommands: [
+      RunCommand.self, CheckCommand.self, ReplayCommand.self, LabCommand.self, RealServerCommand.self,
+    ])
 }

@@ -42,8 +42,8 @@ enum NetworkSandbox {
     for name in [left, right] { try setUp(name) }
   }
 
-  /// Sets an interface up and waits until it is. The kernel's link watch may take a second to give it its queue; what is
-  /// sent before that is lost unsaid.
+  /// Sets an interface up and waits until it is. The kernel's link watch may take a second to give it its queue; what
+  /// is sent before that is lost unsaid.
   static func setUp(_ name: String) throws {
     try shell("ip link set \(name) up")
     try shell("for n in $(seq 300); do ip link show \(name) | grep -q 'state UP' && exit; sleep 0.01; done; exit 1")

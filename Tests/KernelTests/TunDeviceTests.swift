@@ -4,27 +4,6 @@ import Testing
 
 @testable import Kernel
 
-/// Interfaces, in a network namespace that lives as long as a thread.
-enum DeviceSandbox {
-  static let isAvailable: Bool = geteuid() == 0 && (try? run { true }) ?? false
-
-  private final class Box<Value>: @unchecked Sendable {
-    var result: Result<Value, any Error>?
-  }
-
-  static func run<Value>(_ body: @escaping @Sendable () throws -> Value) throws -> Value {
-    let box = Box<Value>()
-    try PinnedThread.start(name: "sandbox", core: nil) {
-      box.result = Result {
-        let error = lbd_thread_unshare_network()
-        guard error == 0 else { throw SystemError("make network namespace", errno: error) }
-        return try body()
-      }
-    }.join()
-    return try #require(box.result).get()
-  }
-}
-
 @Suite(.enabled(if: DeviceSandbox.isAvailable, "needs the privilege to make network namespaces"))
 struct TunDeviceTests {
   /// A UDP datagram written to the device is delivered to a local socket, though its source lies behind no interface.
@@ -73,32 +52,5 @@ struct TunDeviceTests {
   @Test(arguments: ["", "a-name-much-too-long"])
   func badNames(name: String) {
     #expect(throws: SystemError.self) { try DeviceSandbox.run { _ = try TunDevice(name: name) } }
-  }
-}
-
-@Suite(.enabled(if: DeviceSandbox.isAvailable, "needs the privilege to make network namespaces"))
-struct OffloadsTests {
-  @Test func mergingIsTurnedOffAndPutBack() throws {
-    let (before, change, during, again, after) = try DeviceSandbox.run {
-      guard system("ip link add left type veth peer name right && ethtool -K left gro on >/dev/null") == 0 else {
-        throw SystemError("make pair", errno: EIO)
-      }
-      let before = try Offloads(reading: "left")
-      let change = try Offloads.disableMerging(of: "left")
-      let during = try Offloads(reading: "left")
-      let again = try Offloads.disableMerging(of: "left")
-      try change.undo()
-      return (before, change, during, again, try Offloads(reading: "left"))
-    }
-    #expect(before.mergesOnReceive && before.checksumsOnTransmit && before.segmentsOnTransmit)
-    #expect(change.description == "turned off GRO of left")
-    #expect(!during.mergesOnReceive)
-    #expect(again.isEmpty && again.description == "left the offloads of left alone")
-    #expect(after == before)
-  }
-
-  @Test func missingInterface() {
-    let error = #expect(throws: SystemError.self) { _ = try Offloads(reading: "nosuch0") }
-    #expect(error?.description == "cannot read offloads of nosuch0: ENODEV (No such device)")
   }
 }

@@ -1,0 +1,282 @@
+import Config
+import Dataplane
+import Glibc
+import Kernel
+import Logging
+import Wire
+
+/// The running director: the one writer. It reads the configuration, watches the kernel's network, publishes snapshots, and
+/// ends cleanly.
+///
+/// A single thread and an epoll loop: signals, netlink, workers' notices, and a timer once a second. What it never does is
+/// touch a packet.
+public final class Director {
+  /// What the command line says.
+  public struct Options: Sendable {
+    /// The configuration file.
+    public var configuration: ConfigurationFile
+    /// Overrides the configuration's.
+    public var port: LbdSettings.PortKind?
+    /// Overrides the configuration's, and the automatic choice.
+    public var interfaces: [String] = []
+    /// Overrides the configuration's.
+    public var workers: Int?
+    /// Where SIGUSR1, and the end, leave the report.
+    public var reportPath: String?
+
+    /// The defaults.
+    public init(configuration: ConfigurationFile) { self.configuration = configuration }
+  }
+
+  private let options: Options
+  private let log: Logger
+  private var configuration = Configuration()
+  private var services = VirtualServices()
+  private let watcher: NetworkWatcher
+  private let dataplane: Dataplane
+  private let ports: PortSelection
+  private var needed: Set<Topology.Station> = []
+  private var notes: [String] = []
+  private var seconds = 0
+  private let signals: SignalDescriptor
+  private let manager = ServiceManager()
+
+  private static let hostDevice = "lbd0"
+  /// Neighbours in use are confirmed this often, before the kernel forgets them.
+  private static let confirmSeconds = 15
+
+  /// Reads the configuration and opens everything but the ports.
+  public init(_ options: Options, log: Logger) throws {
+    self.options = options
+    self.log = log
+    signals = try SignalDescriptor()
+    configuration = try options.configuration.load { log.warning("\($0)") }
+    try services.load(configuration)
+    watcher = try NetworkWatcher()
+    let settings = configuration.settings
+    let links = try Director.links(options, settings, services, watcher.topology)
+    dataplane = try Dataplane(connections: settings.connectionCapacity, bothDirections: services.needsReplies)
+    ports = PortSelection(links: links, dataplane: dataplane, log: log)
+  }
+
+  /// Runs until it is told to end.
+  public func run() throws {
+    openHostPath()
+    let description = assemble()
+    dataplane.publish(description)
+    dataplane.tell(services.takeChanges())
+    let assembler = self.assembler
+    try ports.open(
+      options.port ?? configuration.settings.portKind, workers: options.workers ?? configuration.settings.workerCount,
+      ours: assembler.ours(description))
+    defer { end() }
+    let table = dataplane.tableDescription
+    log.info(
+      "ready: \(services.listed.count) services, room for \(table.connections) connections\(table.usesHugePages ? " on huge pages" : "")"
+    )
+    manager.ready(status: "forwarding")
+    try loop()
+  }
+
+  // MARK: - The loop
+
+  private enum Token: UInt64 {
+    case signal
+    case network
+    case timer
+    case notice
+  }
+
+  private func loop() throws {
+    let epoll = try Epoll()
+    let timer = try TimerDescriptor()
+    try timer.arm(afterNanoseconds: 100_000_000, everyNanoseconds: 1_000_000_000)
+    try epoll.add(signals.descriptor, events: .readable, token: Token.signal.rawValue)
+    try epoll.add(watcher.descriptor, events: .readable, token: Token.network.rawValue)
+    try epoll.add(timer.descriptor, events: .readable, token: Token.timer.rawValue)
+    for descriptor in dataplane.noticeDescriptors {
+      try epoll.add(descriptor, events: .readable, token: Token.notice.rawValue)
+    }
+    var isEnding = false
+    while !isEnding {
+      _ = try epoll.wait(timeoutMilliseconds: -1) { ready in
+        switch Token(rawValue: ready.token) {
+        case .signal:
+          while let signal = signals.next() { isEnding = handle(signal: signal) || isEnding }
+        case .network:
+          if try watcher.update() { publish() }
+        case .timer:
+          _ = timer.expirations()
+          everySecond()
+        case .notice:
+          for address in dataplane.drainNotices() { find(address) }
+        case nil:
+          break
+        }
+      }
+    }
+  }
+
+  /// - Returns: true when the director shall end.
+  private func handle(signal: Int32) -> Bool {
+    switch signal {
+    case SIGHUP: reload()
+    case SIGUSR1: writeReport()
+    case SIGUSR2: break
+    default: return true
+    }
+    return false
+  }
+
+  private func everySecond() {
+    seconds += 1
+    dataplane.reclaim()
+    for station in needed {
+      let isKnown = watcher.topology.neighbours[station] != nil
+      if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
+    }
+    if seconds % 60 == 0 {
+      services.reclaim { [dataplane] number in dataplane.connections(ofServer: number) == (0, 0) }
+    }
+  }
+
+  /// A worker could not send to `address` for want of a MAC address.
+  private func find(_ address: IPAddress) {
+    guard let station = ports.portMap.resolve(address, in: watcher.topology).missing else { return }
+    watcher.solicit(station)
+  }
+
+  private func end() {
+    manager.stopping()
+    log.info("ending: \(Report(listing: listing, statistics: dataplane.statistics()).balance())")
+    // The workers' sockets go with the workers; then the program is detached, and only then may the kernel see frames again.
+    ports.close()
+    dataplane.stop()
+    writeReport()
+  }
+
+  // MARK: - Publishing
+
+  private var assembler: SnapshotAssembler {
+    SnapshotAssembler(
+      services: services, topology: watcher.topology, ports: ports.portMap, timeouts: configuration.timeouts)
+  }
+
+  /// Builds the description, remembers which neighbours it needs and says what is wrong, once.
+  private func assemble() -> SnapshotDescription {
+    let (description, missing, notes) = assembler.assemble()
+    for station in missing { watcher.solicit(station) }
+    needed = missing.union(neighboursInUse())
+    for note in notes where !self.notes.contains(note) { log.warning("\(note)") }
+    self.notes = notes
+    return description
+  }
+
+  /// The next hops of all real servers and gateways.
+  private func neighboursInUse() -> Set<Topology.Station> {
+    let topology = watcher.topology
+    var stations: Set<Topology.Station> = []
+    for server in services.servers.values where server.isAvailable {
+      let address = server.spec.endpoint.address
+      guard !topology.isLocal(address), let route = topology.route(to: address), let link = route.link else { continue }
+      stations.insert(Topology.Station(address: route.gateway ?? address, link: link))
+    }
+    for route in topology.routes {
+      if let gateway = route.gateway, let link = route.link {
+        stations.insert(Topology.Station(address: gateway, link: link))
+      }
+    }
+    return stations
+  }
+
+  private func publish() {
+    let description = assemble()
+    dataplane.publish(description)
+    dataplane.tell(services.takeChanges())
+    do {
+      try ports.update(ours: assembler.ours(description))
+    } catch {
+      log.error("\(error)")
+    }
+  }
+
+  /// Reads the configuration again: all of it is taken over, or nothing.
+  private func reload() {
+    manager.reloading()
+    defer { manager.ready(status: "forwarding") }
+    do {
+      let new = try options.configuration.load { log.warning("\($0)") }
+      var edited = services
+      try edited.load(new)
+      services = edited
+      configuration = new
+      publish()
+      log.info("reloaded: \(services.listed.count) services")
+    } catch {
+      log.error("reload refused, the old configuration stays: \(error)")
+    }
+  }
+
+  // MARK: - Reports
+
+  private var listing: Listing { Listing(services: services, dataplane: dataplane) }
+
+  private func writeReport() {
+    guard let path = options.reportPath else { return }
+    let text = Report(listing: listing, statistics: dataplane.statistics())
+      .text(nowNanoseconds: MonotonicClock.nanoseconds())
+    do {
+      try TextFile.replace(path, with: text)
+    } catch {
+      log.error("\(error)")
+    }
+  }
+
+  // MARK: - Start
+
+  private func openHostPath() {
+    do {
+      guard try dataplane.openHostPath(deviceName: Director.hostDevice) else { return }
+      log.warning(
+        "net.ipv4.conf.all.rp_filter is 1: the kernel drops what lbd hands back to it (set it to 0 or 2)")
+    } catch {
+      log.warning("frames for the host's own stack will be dropped: \(error)")
+    }
+  }
+
+  /// The interfaces to open: those named, or those that VIPs, real servers and default routes use.
+  private static func links(
+    _ options: Options, _ settings: LbdSettings, _ services: VirtualServices, _ topology: Topology
+  ) throws -> [Topology.Link] {
+    let names = options.interfaces.isEmpty ? settings.interfaceNames : options.interfaces
+    if !names.isEmpty {
+      return try names.map { name in
+        guard let link = topology.link(named: name) else {
+          throw SystemError("open interface \(name)", errno: ENODEV, remedy: "no such interface; see `ip link`")
+        }
+        return link
+      }
+    }
+    var indices: Set<Int32> = []
+    for service in services.listed {
+      guard case .address(_, let endpoint) = service.spec.key else { continue }
+      if let local = topology.addresses.first(where: { $0.prefix.address == endpoint.address }) {
+        indices.insert(local.link)
+      }
+    }
+    for server in services.servers.values {
+      if let link = topology.route(to: server.spec.endpoint.address)?.link { indices.insert(link) }
+    }
+    for route in topology.routes where route.prefix.length == 0 {
+      if let link = route.link { indices.insert(link) }
+    }
+    let links = Set(indices.compactMap { topology.links[$0]?.vlan?.parent ?? $0 })
+      .compactMap { topology.links[$0] }.filter { $0.address.number != 0 && $0.name != hostDevice }
+    guard !links.isEmpty else {
+      throw SystemError(
+        "choose interfaces", errno: ENODEV,
+        remedy: "no interface has a VIP or leads to a real server; name them with --interface")
+    }
+    return links.sorted { $0.index < $1.index }
+  }
+}

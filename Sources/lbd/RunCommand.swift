@@ -1,0 +1,48 @@
+import ArgumentParser
+import Config
+import Control
+import Logging
+
+/// `lbd run`: the director in the foreground.
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run the director in the foreground.",
+    discussion: """
+      Takes the frames for the virtual services of FILE off the wire and forwards them. Tells systemd when it is ready
+      (Type=notify). SIGTERM ends it, SIGHUP reads FILE again, SIGUSR1 writes the report.
+      """)
+
+  @Option(name: .shortAndLong, help: "Configuration, in the language of keepalived.conf.")
+  var config = "/etc/keepalived/keepalived.conf"
+
+  @Option(help: "How frames come: auto, xdp or packet (default: as FILE says, else auto).")
+  var port: LbdSettings.PortKind?
+
+  @Option(help: "An interface to use; may be given several times (default: those that VIPs and real servers are on).")
+  var interface: [String] = []
+
+  @Option(help: "Number of workers (default: one per queue and core).")
+  var workers: Int?
+
+  @Option(help: "Where SIGUSR1, and the end, leave services, connections and counters.")
+  var report: String?
+
+  func validate() throws {
+    if let workers, !(1...256).contains(workers) { throw ValidationError("--workers takes 1 to 256") }
+  }
+
+  func run() throws {
+    LoggingSystem.bootstrap(StreamLogHandler.standardError)
+    try reportingErrors {
+      var options = Director.Options(configuration: ConfigurationFile(path: config))
+      options.port = port
+      options.interfaces = interface
+      options.workers = workers
+      options.reportPath = report
+      try Director(options, log: Logger(label: "lbd")).run()
+    }
+  }
+}
+
+extension LbdSettings.PortKind: ExpressibleByArgument {}
