@@ -12,6 +12,8 @@ SWIFT := $(shell command -v swift 2>/dev/null || echo /opt/swift/usr/bin/swift)
 CHECKED_IMPORTS := --explicit-target-dependency-import-check error
 # More flags for the release build, e.g. BUILD_FLAGS=--static-swift-stdlib for a binary that needs no Swift runtime.
 BUILD_FLAGS ?=
+# More options for the lab, e.g. LAB_FLAGS='--prefix mine-' beside another lab on the same machine.
+LAB_FLAGS ?=
 
 RELEASE := .build/release/lbd
 DEBUG   := .build/debug/lbd
@@ -55,7 +57,7 @@ build: toolchain ## release build, .build/release/lbd
 	$(SWIFT) build -c release $(CHECKED_IMPORTS) $(BUILD_FLAGS)
 
 demo: build deps-lab ## the four forwarding methods at work, in network namespaces
-	$(SUDO) $(RELEASE) lab demo --mode all
+	$(SUDO) $(RELEASE) lab demo --mode all $(LAB_FLAGS)
 
 clean: ## remove everything that was built
 	rm -rf .build
@@ -63,10 +65,10 @@ clean: ## remove everything that was built
 # ---- Testing ----------------------------------------------------------------------------------------------------
 
 test: toolchain deps-lab ## unit tests, examples, and as root the lab in its quick form
-	@Scripts/run-tests.sh $(SWIFT) $(DEBUG) $(CHECKED_IMPORTS)
+	@LAB_FLAGS="$(LAB_FLAGS)" Scripts/run-tests.sh $(SWIFT) $(DEBUG) $(CHECKED_IMPORTS)
 
 lab: build deps-lab ## the whole lab matrix with the release build (long)
-	$(SUDO) $(RELEASE) lab test
+	$(SUDO) $(RELEASE) lab test $(LAB_FLAGS)
 
 lint: toolchain ## format, layering, sizes, shell scripts
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift

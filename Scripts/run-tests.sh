@@ -4,6 +4,7 @@
 #   run-tests.sh SWIFT LBD [BUILD FLAG...]
 #
 # One debug build serves the unit tests, the examples and the lab. What needs root is reported as skipped without it.
+# LAB_FLAGS: more options for the lab.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -80,7 +81,8 @@ if [ "$(id -u)" != 0 ]; then
   note lab "skipped, needs root"
 else
   {
-    "$lbd" lab test --quick 2>&1
+    # shellcheck disable=SC2086
+    "$lbd" lab test --quick ${LAB_FLAGS:-} 2>&1
     echo $? >"$result"
   } | tee "$log"
   words=$(grep -E '^[0-9]+ passed, [0-9]+ failed' "$log" | tail -n 1)
