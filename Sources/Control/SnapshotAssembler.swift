@@ -112,7 +112,10 @@ struct SnapshotAssembler {
       guard hop.state == .resolved else { continue }
       description.neighbours.append(.init(address: station.address, nextHop: hop))
     }
-    description.neighbours.sort { $0.address < $1.address }
+    // The same (link-local) address may be a neighbour on several links.
+    description.neighbours.sort {
+      ($0.address, $0.nextHop.interface, $0.nextHop.vlan) < ($1.address, $1.nextHop.interface, $1.nextHop.vlan)
+    }
   }
 }
 
@@ -123,10 +126,12 @@ extension SnapshotAssembler {
     var transports: [UInt16: TransportProtocol] = [:]
     for service in description.services {
       transports[service.number] = service.transport
-      entries.append(Ours(address: service.address, port: service.port, transport: service.transport, side: .destination))
+      entries.append(
+        Ours(address: service.address, port: service.port, transport: service.transport, side: .destination))
       for local in service.localAddresses {
         entries.append(
-          Ours(address: local.address, transport: service.transport, side: .destination, localPorts: service.localPorts))
+          Ours(address: local.address, transport: service.transport, side: .destination, localPorts: service.localPorts)
+        )
       }
     }
     for server in description.servers where server.endpoint != 0 {
