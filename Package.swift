@@ -67,5 +67,8 @@ let package = Package(
     .testTarget(
       name: "ControlTests", dependencies: ["Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel"],
       swiftSettings: strict),
+    .testTarget(
+      name: "ConformanceTests", dependencies: ["Control", "Config", "Dataplane", "Wire"], exclude: ["Vectors"],
+      swiftSettings: strict),
   ]
 )

@@ -43,8 +43,14 @@ extension VirtualServices {
   }
 
   /// Makes the services those of a configuration, disturbing only what differs: what is in both keeps its connections,
-  /// its scheduler's state and its place in the list.
+  /// its scheduler's state and its place in the list. All of it or, when it throws, nothing.
   mutating func load(_ configuration: Configuration) throws(EditError) {
+    var next = self
+    try next.replaceAll(with: configuration)
+    self = next
+  }
+
+  private mutating func replaceAll(with configuration: Configuration) throws(EditError) {
     let groups = Dictionary(
       configuration.localAddressGroups.map { ($0.name, $0.addresses) }, uniquingKeysWith: { first, _ in first })
     let wanted = Set(configuration.services.map(\.key))
@@ -55,10 +61,9 @@ extension VirtualServices {
       } else {
         try add(spec, localPorts: configuration.settings.localPorts)
       }
-      if let group = spec.localAddressGroup {
-        let family = spec.key.family
-        setLocalAddresses((groups[group] ?? []).filter { $0.family == family }, of: spec.key)
-      }
+      let family = spec.key.family
+      let addresses = spec.localAddressGroup.flatMap { groups[$0] } ?? []
+      setLocalAddresses(addresses.filter { $0.family == family }, of: spec.key)
       try loadServers(of: spec)
     }
   }

@@ -112,7 +112,10 @@ struct SnapshotAssembler {
       guard hop.state == .resolved else { continue }
       description.neighbours.append(.init(address: station.address, nextHop: hop))
     }
-    description.neighbours.sort { $0.address < $1.address }
+    // The same (link-local) address may be a neighbour on several links.
+    description.neighbours.sort {
+      ($0.address, $0.nextHop.interface, $0.nextHop.vlan) < ($1.address, $1.nextHop.interface, $1.nextHop.vlan)
+    }
   }
 }
 

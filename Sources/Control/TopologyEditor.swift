@@ -22,13 +22,11 @@ extension Topology {
       links[link.index] = link
     case .removeLink(let name):
       guard let gone = link(named: name) else { return "no interface \(name)" }
-      links[gone.index] = nil
-      addresses.removeAll { $0.link == gone.index }
-      routes.removeAll { $0.link == gone.index }
-      neighbours = neighbours.filter { $0.key.link != gone.index }
+      remove(gone)
     case .addAddress(let prefix, let device):
       guard let link = link(named: device) else { return "no interface \(device)" }
-      addresses.append(LocalAddress(prefix: prefix, link: link.index))
+      let address = LocalAddress(prefix: prefix, link: link.index)
+      if !addresses.contains(address) { addresses.append(address) }
     case .removeAddress(let prefix, let device):
       guard let link = link(named: device) else { return "no interface \(device)" }
       addresses.removeAll { $0.link == link.index && $0.prefix == prefix }
@@ -55,6 +53,15 @@ extension Topology {
     Link(index: (links.keys.max() ?? 0) + 1, name: name, address: EthernetAddress(0))
   }
 
+  /// Takes an interface away with all that depends on it, VLAN interfaces on top included.
+  private mutating func remove(_ gone: Link) {
+    links[gone.index] = nil
+    addresses.removeAll { $0.link == gone.index }
+    routes.removeAll { $0.link == gone.index }
+    neighbours = neighbours.filter { $0.key.link != gone.index }
+    for link in links.values where link.vlan?.parent == gone.index { remove(link) }
+  }
+
   private mutating func addRoute(
     _ prefix: IPPrefix, via: IPAddress?, device: String?, source: IPAddress?, mtu: Int?
   ) -> String? {
@@ -67,6 +74,8 @@ extension Topology {
       index = route(to: via)?.link
       if index == nil { return "gateway \(via) cannot be reached directly" }
     }
+    // One route for each prefix: `replace` means it, and the kernel refuses a second `add`.
+    routes.removeAll { $0.prefix == prefix && $0.metric == 0 }
     routes.append(Route(prefix: prefix, gateway: via, link: index, source: source, mtu: mtu))
     return nil
   }

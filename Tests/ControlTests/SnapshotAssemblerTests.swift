@@ -1,0 +1,134 @@
+import Config
+import Dataplane
+import Testing
+import Wire
+
+@testable import Control
+
+/// Services and the network become what workers read.
+struct SnapshotAssemblerTests {
+  private func assembler(_ lines: String, _ topology: Topology = Samples.network) -> SnapshotAssembler {
+    var timeouts = ConnectionTimeouts()
+    timeouts.tcpSeconds = 11
+    timeouts.tcpFinSeconds = 12
+    timeouts.udpSeconds = 13
+    return SnapshotAssembler(
+      services: Samples.services(lines), topology: topology, ports: Samples.ports, timeouts: timeouts)
+  }
+
+  @Test func interfacesAndTimeoutsAreThere() {
+    let description = assembler("").assemble().description
+    #expect(description.interfaces.map(\.mtu) == [1500, 1400])
+    #expect(description.interfaces.map { $0.ipv4?.description } == ["10.1.0.1", "10.2.0.1"])
+    #expect(description.interfaces.map { $0.ipv6?.description } == [nil, "fd00:2::1"], "no link-local source")
+    #expect(description.timeouts.tcp[1] == 11 && description.timeouts.tcp[4] == 12 && description.timeouts.udp == 13)
+    #expect(description.timeouts.tcp[2] == 120, "what cannot be set stays")
+  }
+
+  @Test func serversHaveTheirNextHops() {
+    let result = assembler(
+      """
+      -A -t 10.1.0.100:80 -s rr
+      -a -t 10.1.0.100:80 -r 10.2.0.11 -g -w 3 -x 9 -y 5
+      -a -t 10.1.0.100:80 -r 10.2.0.12:8080 -m
+      -a -t 10.1.0.100:80 -r 10.3.0.9 -i
+      -a -t 10.1.0.100:80 -r [fd00:3::9]:80 -i
+      """
+    ).assemble()
+    let servers = result.description.servers
+    #expect(servers.map(\.number) == [0, 1, 2, 3])
+    #expect(servers.map(\.method) == [.directRouting, .masquerading, .tunnelling, .tunnelling])
+    #expect(servers.map(\.nextHop.state) == [.resolved, .unresolved, .resolved, .resolved])
+    #expect(servers.map { $0.tunnelSource?.description } == [nil, nil, "10.1.0.100", "fd00:2::1"])
+    #expect(servers.map(\.port) == [80, 8080, 80, 80])
+    #expect(servers.map { $0.endpoint != 0 } == [false, true, false, false])
+    #expect(servers[0].weight == 3 && servers[0].upperThreshold == 9 && servers[0].lowerThreshold == 5)
+    // The server's neighbour, and the gateway of a route that no server uses yet.
+    #expect(result.missing == [.init(address: Samples.address("10.2.0.12"), link: 2)])
+    #expect(result.notes == [])
+    #expect(result.description.services[0].servers == [3, 2, 1, 0], "newest first")
+  }
+
+  @Test func gatewaysAreAskedForAheadOfTraffic() {
+    var topology = Samples.network
+    topology.neighbours[.init(address: Samples.address("10.1.0.254"), link: 1)] = nil
+    let missing = assembler("", topology).assemble().missing
+    #expect(missing == [.init(address: Samples.address("10.1.0.254"), link: 1)])
+  }
+
+  @Test func serviceOnAnAddressOfSomeoneElseIsLeftOut() {
+    let result = assembler("-A -t 10.1.0.200:80\n-a -t 10.1.0.200:80 -r 10.2.0.11:80").assemble()
+    #expect(result.description.services.isEmpty && result.description.servers.isEmpty)
+    #expect(
+      result.notes == [
+        "TCP 10.1.0.200:80: 10.1.0.200 is not an address of this host, its traffic is left to the kernel"
+          + " (ip addr add 10.1.0.200/32 dev …)"
+      ])
+  }
+
+  @Test func unreachableServerIsNoted() {
+    let result = assembler("-A -t 10.1.0.100:80\n-a -t 10.1.0.100:80 -r [2001:db8::1]:80 -i").assemble()
+    #expect(result.description.servers[0].nextHop.state == .unreachable)
+    #expect(result.notes == ["TCP 10.1.0.100:80 -> [2001:db8::1]:80: no route over an interface of lbd's"])
+  }
+
+  @Test func deletedThingsStayForTheirConnections() {
+    let result = assembler(
+      "-A -t 10.1.0.100:80\n-a -t 10.1.0.100:80 -r 10.2.0.11:80 -m\n-a -t 10.1.0.100:80 -r 10.2.0.12:80 -m\n"
+        + "-d -t 10.1.0.100:80 -r 10.2.0.12:80\n-A -t 10.1.0.100:81\n-D -t 10.1.0.100:81"
+    ).assemble()
+    #expect(result.description.services.map(\.isActive) == [true, false])
+    #expect(result.description.services[0].servers == [0])
+    #expect(result.description.servers.map(\.isAvailable) == [true, false])
+  }
+
+  @Test func routesAreInOrderOfPreference() {
+    let routes = assembler("").assemble().description.routes
+    let own = routes.filter { $0.nextHop.state == .local }.map { $0.prefix.description }
+    #expect(own.contains("10.1.0.100/32") && own.contains("10.2.0.1/32") && own.contains("fd00:2::1/128"))
+    let lengths = routes.dropFirst(own.count).map(\.prefix.length)
+    #expect(lengths == lengths.sorted(by: >))
+    let connected = routes.first { $0.prefix.description == "10.2.0.1/24" }
+    #expect(connected?.isOnLink == true && connected?.nextHop.interface == 1)
+    let gateway = routes.first { $0.prefix.description == "10.3.1.0/24" }
+    #expect(gateway?.isOnLink == false && gateway?.nextHop.mtu == 1300)
+  }
+
+  @Test func sameInputGivesTheSameSnapshot() {
+    var topology = Samples.network
+    // One link-local address on every link, as routers have.
+    for link in [Int32(1), 2, 3] {
+      topology.neighbours[.init(address: Samples.address("fe80::9"), link: link)] = EthernetAddress(UInt64(link))
+    }
+    let lines = "-A -t 10.1.0.100:80\n-A -u 10.1.0.100:53\n-a -t 10.1.0.100:80 -r 10.2.0.11:80 -m"
+    let first = assembler(lines, topology).assemble().description
+    for _ in 0..<8 {
+      var again = topology
+      // Another history of the same dictionary, so another order in memory.
+      again.neighbours.reserveCapacity(Int.random(in: 16...512))
+      #expect("\(assembler(lines, again).assemble().description)" == "\(first)")
+    }
+  }
+
+  @Test func oursNamesEverythingThatIsToBeTaken() {
+    let assembler = assembler(
+      "-A -t 10.1.0.100:80\n-a -t 10.1.0.100:80 -r 10.2.0.11:8080 -m\n-a -t 10.1.0.100:80 -r 10.2.0.12:80 -g")
+    let ours = Set(assembler.ours(assembler.assemble().description))
+    #expect(
+      ours == [
+        .init(address: Samples.address("10.1.0.100"), port: 80, transport: .tcp, side: .destination),
+        .init(address: Samples.address("10.2.0.11"), port: 8080, transport: .tcp, side: .source),
+      ])
+  }
+
+  @Test func oursNamesLocalAddressesWithTheirPorts() {
+    var services = Samples.services("-A -t 10.1.0.100:80")
+    services.setLocalAddresses([Samples.address("10.2.0.21")], of: Samples.tcp("10.1.0.100:80"))
+    let assembler = SnapshotAssembler(
+      services: services, topology: Samples.network, ports: Samples.ports, timeouts: ConnectionTimeouts())
+    #expect(
+      assembler.ours(assembler.assemble().description).contains(
+        .init(
+          address: Samples.address("10.2.0.21"), transport: .tcp, side: .destination, localPorts: Defaults.localPorts)))
+  }
+}
