@@ -24,6 +24,13 @@ final class PortSelection {
   private let dataplane: Dataplane
   private let log: Logger
   private var hooks: [Hook] = []
+  private var locks: [Lock] = []
+
+  /// Keeps another lbd off an interface.
+  private final class Lock {
+    let lock: InterfaceLock
+    init(_ interface: String) throws { lock = try InterfaceLock(interface: interface) }
+  }
 
   /// What is attached to an interface, with the program's maps; detached when this goes.
   private final class Hook {
@@ -49,6 +56,7 @@ final class PortSelection {
 
   /// Opens ports of the wanted kind and starts the workers.
   func open(_ wanted: LbdSettings.PortKind, workers: Int?, ours: [SnapshotAssembler.Ours]) throws {
+    locks = try links.map { try Lock($0.name) }
     if wanted == .packet { return try openPacket(workers: workers, ours: ours, reason: "as configured") }
     do {
       try openXDP(workers: workers, ours: ours)
@@ -67,7 +75,10 @@ final class PortSelection {
   }
 
   /// Detaches everything.
-  func close() { hooks = [] }
+  func close() {
+    hooks = []
+    locks = []
+  }
 
   // MARK: - XDP
 
