@@ -77,9 +77,7 @@ public struct Listing {
   }
 
   private func servers(of service: VirtualServices.Service) -> [VirtualServices.Server] {
-    service.servers.compactMap { services.servers[$0] }.sorted { left, right in
-      (left.spec.endpoint.address, left.spec.endpoint.port) < (right.spec.endpoint.address, right.spec.endpoint.port)
-    }
+    ListingOrder.sorted(service.servers.compactMap { services.servers[$0] })
   }
 
   private func title(of service: VirtualServices.Service) -> String {

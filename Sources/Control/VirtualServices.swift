@@ -65,19 +65,9 @@ public struct VirtualServices {
   /// No services.
   public init() {}
 
-  /// The active services, in a stable order: by protocol, address and port.
+  /// The active services, in the order of listings.
   var listed: [Service] {
-    services.values.filter(\.isActive).sorted { left, right in
-      VirtualServices.order(left.spec.key) < VirtualServices.order(right.spec.key)
-    }
-  }
-
-  private static func order(_ key: ServiceKey) -> (UInt8, UInt64, UInt64, UInt16) {
-    switch key {
-    case .address(let transport, let endpoint):
-      (transport.rawValue, endpoint.address.high, endpoint.address.low, endpoint.port)
-    case .mark(let mark, let family): (255, 0, UInt64(mark), UInt16(family.rawValue))
-    }
+    ListingOrder.sorted(services.values.filter(\.isActive).sorted { $0.number > $1.number })
   }
 
   /// The active service with that key.
