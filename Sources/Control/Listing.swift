@@ -52,7 +52,7 @@ public struct Listing {
     text += "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n"
     text += "  -> RemoteAddress:Port\n"
     for service in services.listed {
-      var sum = ServerCounters()
+      var sum = service.retired
       var lines = ""
       for server in services.servers.values where server.service == service.number {
         sum.add(dataplane.counters(ofServer: server.number))

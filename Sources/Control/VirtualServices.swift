@@ -33,6 +33,8 @@ public struct VirtualServices {
     /// Local addresses ever used, by index; those still in the group are active.
     var localAddresses: [(address: IPAddress, isActive: Bool)] = []
     var localPorts: ClosedRange<UInt16>
+    /// What servers were sent whose numbers have been freed: the service's own totals do not go back.
+    var retired = ServerCounters()
   }
 
   /// Something a scheduler has to hear once the new list is published, and the list right after it happened.
@@ -103,6 +105,7 @@ public struct VirtualServices {
       old.scheduler = scheduler
       old.isActive = true
       old.localPorts = localPorts
+      old.retired = ServerCounters()
       services[number] = old
     } else {
       guard let number = freeServices.take(), let endpoint = endpoints.take() else { throw EditError.tooMany }
@@ -229,9 +232,14 @@ public struct VirtualServices {
   // MARK: - Numbers
 
   /// Frees the numbers of what has been deleted and has no connections any more.
-  /// - Parameter isUnused: true for a server number without connections.
-  mutating func reclaim(isUnused: (UInt16) -> Bool) {
+  /// - Parameters:
+  ///   - isUnused: true for a server number without connections.
+  ///   - counters: what a server has been sent, for its service's totals.
+  mutating func reclaim(
+    isUnused: (UInt16) -> Bool, counters: (UInt16) -> ServerCounters = { _ in ServerCounters() }
+  ) {
     for server in servers.values where !server.isAvailable && isUnused(server.number) {
+      services[server.service]?.retired.add(counters(server.number))
       servers[server.number] = nil
       freeServers.give(server.number)
       guard server.endpoint != 0, let key = services[server.service]?.spec.key, case .address(let transport, _) = key

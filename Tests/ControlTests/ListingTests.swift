@@ -90,6 +90,26 @@ struct ListingTests {
       ])
   }
 
+  @Test func totalsOutliveTheServer() throws {
+    var services = Samples.services(
+      "-A -t 10.1.0.100:80\n-a -t 10.1.0.100:80 -r 10.2.0.11:80\n-d -t 10.1.0.100:80 -r 10.2.0.11:80")
+    services.reclaim(isUnused: { _ in true }) { _ in
+      var counters = ServerCounters()
+      counters.connections = 7
+      counters.inBytes = 1_234_567_890
+      return counters
+    }
+    #expect(services.servers.isEmpty)
+    let dataplane = try Dataplane(connections: 1024, bothDirections: false, seed: 1)
+    func last(_ services: VirtualServices) -> Substring? {
+      Listing(services: services, dataplane: dataplane).statistics().split(separator: "\n").last
+    }
+    #expect(last(services) == "TCP  10.1.0.100:80                       7        0        0 1234567890        0")
+    try services.run("-D -t 10.1.0.100:80")
+    try services.run("-A -t 10.1.0.100:80")
+    #expect(last(services) == "TCP  10.1.0.100:80                       0        0        0        0        0")
+  }
+
   @Test func deletedThingsAreNotListed() throws {
     let listing = try listing(
       ListingTests.commands + "\n-D -t 10.1.0.100:80\n-d -t [fd00::1]:80 -r 10.2.0.11:80\n-D -u 10.1.0.100:53")
