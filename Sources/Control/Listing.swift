@@ -52,7 +52,7 @@ public struct Listing {
     text += "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n"
     text += "  -> RemoteAddress:Port\n"
     for service in services.listed {
-      var sum = ServerCounters()
+      var sum = service.retired
       var lines = ""
       for server in services.servers.values where server.service == service.number {
         sum.add(dataplane.counters(ofServer: server.number))
@@ -77,9 +77,7 @@ public struct Listing {
   }
 
   private func servers(of service: VirtualServices.Service) -> [VirtualServices.Server] {
-    service.servers.compactMap { services.servers[$0] }.sorted { left, right in
-      (left.spec.endpoint.address, left.spec.endpoint.port) < (right.spec.endpoint.address, right.spec.endpoint.port)
-    }
+    ListingOrder.sorted(service.servers.compactMap { services.servers[$0] })
   }
 
   private func title(of service: VirtualServices.Service) -> String {

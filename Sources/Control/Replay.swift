@@ -71,8 +71,14 @@ public final class Replay {
   /// Lets time pass.
   public func advance(nanoseconds amount: UInt64) {
     flush()
-    nanoseconds += amount
+    pass(amount)
     sweepIfDue()
+  }
+
+  /// The clock stops at its end, in 146 years, rather than wrap round.
+  private func pass(_ amount: UInt64) {
+    let end: UInt64 = 1 << 62
+    nanoseconds = amount < end - nanoseconds ? nanoseconds + amount : end
   }
 
   /// Feeds a frame; its outcome is told before the next command, sleep or listing at the latest.
@@ -80,7 +86,7 @@ public final class Replay {
   public func feed(
     _ bytes: UnsafeRawBufferPointer, input: Int, elapsedNanoseconds: UInt64 = 1_000_000
   ) throws {
-    nanoseconds += elapsedNanoseconds
+    pass(elapsedNanoseconds)
     if nanoseconds / 500_000_000 != sweptTick {
       flush()
       sweepIfDue()

@@ -66,7 +66,10 @@ public final class ReplayCase {
       switch first {
       case "@inject":
         guard let capture else { throw ReplayCaseError("\(place): nothing to inject: there is no in.pcap") }
-        let count = words.count > 1 ? Int(words[1]) ?? .max : .max
+        let count = words.count == 1 || words[1] == "rest" ? Int.max : Int(words[1])
+        guard let count, count >= 0, words.count <= 2 || words[2].hasPrefix("#") else {
+          throw ReplayCaseError("\(place): @inject wants a number of frames, or 'rest' for all that are left")
+        }
         for _ in 0..<count { guard try inject(from: capture) else { break } }
       case "@sleep":
         guard words.count == 2, let seconds = Double(words[1]), seconds >= 0, seconds < 1e9 else {

@@ -33,6 +33,8 @@ public struct VirtualServices {
     /// Local addresses ever used, by index; those still in the group are active.
     var localAddresses: [(address: IPAddress, isActive: Bool)] = []
     var localPorts: ClosedRange<UInt16>
+    /// What servers were sent whose numbers have been freed: the service's own totals do not go back.
+    var retired = ServerCounters()
   }
 
   /// Something a scheduler has to hear once the new list is published, and the list right after it happened.
@@ -65,19 +67,9 @@ public struct VirtualServices {
   /// No services.
   public init() {}
 
-  /// The active services, in a stable order: by protocol, address and port.
+  /// The active services, in the order of listings.
   var listed: [Service] {
-    services.values.filter(\.isActive).sorted { left, right in
-      VirtualServices.order(left.spec.key) < VirtualServices.order(right.spec.key)
-    }
-  }
-
-  private static func order(_ key: ServiceKey) -> (UInt8, UInt64, UInt64, UInt16) {
-    switch key {
-    case .address(let transport, let endpoint):
-      (transport.rawValue, endpoint.address.high, endpoint.address.low, endpoint.port)
-    case .mark(let mark, let family): (255, 0, UInt64(mark), UInt16(family.rawValue))
-    }
+    ListingOrder.sorted(services.values.filter(\.isActive).sorted { $0.number > $1.number })
   }
 
   /// True when some server's replies pass through the director (NAT, FULLNAT).
@@ -116,6 +108,7 @@ public struct VirtualServices {
       old.scheduler = scheduler
       old.isActive = true
       old.localPorts = localPorts
+      old.retired = ServerCounters()
       services[number] = old
     } else {
       guard let number = freeServices.take(), let endpoint = endpoints.take() else { throw EditError.tooMany }
@@ -242,9 +235,14 @@ public struct VirtualServices {
   // MARK: - Numbers
 
   /// Frees the numbers of what has been deleted and has no connections any more.
-  /// - Parameter isUnused: true for a server number without connections.
-  mutating func reclaim(isUnused: (UInt16) -> Bool) {
+  /// - Parameters:
+  ///   - isUnused: true for a server number without connections.
+  ///   - counters: what a server has been sent, for its service's totals.
+  mutating func reclaim(
+    isUnused: (UInt16) -> Bool, counters: (UInt16) -> ServerCounters = { _ in ServerCounters() }
+  ) {
     for server in servers.values where !server.isAvailable && isUnused(server.number) {
+      services[server.service]?.retired.add(counters(server.number))
       servers[server.number] = nil
       freeServers.give(server.number)
       guard server.endpoint != 0, let key = services[server.service]?.spec.key, case .address(let transport, _) = key
