@@ -55,12 +55,14 @@ extension WorkerState {
   private mutating func sweepSlice<Key>(
     _ table: ConnectionTable<Key>, from cursor: UInt64, elapsed: UInt64, isBusy: Bool
   ) -> UInt64 {
-    let share = UInt64(table.lineCount) / UInt64(workerCount)
+    // Shares differ by a line where the workers do not divide the table.
+    let lines = UInt64(table.lineCount)
+    let first = lines * UInt64(worker) / UInt64(workerCount)
+    let share = lines * UInt64(worker + 1) / UInt64(workerCount) - first
     guard share > 0 else { return cursor }
     let perSecond = min(share * 1_000_000_000 / SweepState.periodNanoseconds, SweepState.linesPerSecond)
     var due = min(perSecond * elapsed / 1_000_000_000 + 1, share)
     if isBusy { due = min(due, SweepState.busyLines) }
-    let first = share * UInt64(worker)
     var position = cursor % share
     for _ in 0..<due {
       sweepLine(first + position, in: table)

@@ -163,9 +163,10 @@ struct ConnectionTable<Key: ConnectionKey> {
   private static var clearing: UInt64 { 2 << UInt64(LB_VALUE_OVERFLOW_SHIFT) }
 
   /// Marks the lines an entry had to pass. Done after the entry is published: a hand that was just taking a mark away
-  /// then either sees the entry or loses its compare-and-swap.
+  /// then either sees the entry or loses its compare-and-swap. The farthest line comes first: a hand that looks past a
+  /// line stops at one without a mark, so a mark found in place is only safe when all lines behind it have theirs.
   private func mark(from hash: UInt64, count: UInt64) {
-    for distance in 0..<count {
+    for distance in (0..<count).reversed() {
       let word = Self.value(line(hash &+ distance))
       var old = lbd_load_acquire(word)
       while old & Connection.overflowMask != Self.marked,
