@@ -116,6 +116,7 @@ public enum IpvsadmCommand: Hashable, Sendable {
     case .addService(let service), .editService(let service):
       if case .mark = service.key { return "services by firewall mark are not in this version" }
       if service.persistenceEngine != nil { return "persistence engines are not in this version" }
+      if service.onePacket { return "one-packet scheduling is not in this version" }
       return service.persistenceSeconds == nil ? nil : "persistence is not in this version"
     case .addServer(let key, let server), .editServer(let key, let server):
       if case .mark = key { return "services by firewall mark are not in this version" }

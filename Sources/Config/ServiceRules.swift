@@ -95,8 +95,13 @@ struct ServiceRules {
       diagnostics.warning(
         at: position, "persistence has no effect in this version: a client's connections may go to different servers")
     }
-    if let position = block.onePacket, block.transport == .tcp || block.transport == .sctp {
-      diagnostics.warning(at: position, "'ops' is for UDP services only, it is ignored")
+    if let position = block.onePacket {
+      let isUDP = block.transport != .tcp && block.transport != .sctp
+      diagnostics.warning(
+        at: position,
+        isUDP
+          ? "'ops' has no effect in this version: packets of one client port keep their real server"
+          : "'ops' is for UDP services only, it is ignored")
     }
   }
 

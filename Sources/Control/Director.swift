@@ -136,7 +136,9 @@ public final class Director {
       if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
     }
     if seconds % 60 == 0 {
-      services.reclaim { [dataplane] number in dataplane.connections(ofServer: number) == (0, 0) }
+      services.reclaim(
+        isUnused: { [dataplane] in dataplane.connections(ofServer: $0) == (0, 0) },
+        counters: { [dataplane] in dataplane.counters(ofServer: $0) })
     }
   }
 

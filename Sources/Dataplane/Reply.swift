@@ -27,10 +27,13 @@ extension WorkerState {
     batch.outcomes[index] = .tooBig
   }
 
-  /// An error about a connection's packet goes out for it: IPVS counts it as one from the server.
+  /// An error about a connection's packet goes out for it: IPVS counts it as one from the server, unless the
+  /// connection is masqueraded.
   private mutating func countAnswer(_ index: Int) {
     guard batch.egress[index] != Batch.noEgress, batch.directions[index] == .request else { return }
-    let statistics = counters.servers + Int(batch.connections[index].server)
+    let number = batch.connections[index].server
+    guard server(number).pointee.method != .masquerading else { return }
+    let statistics = counters.servers + Int(number)
     statistics.pointee.outPackets &+= 1
     let bytes = Int(batch.frames[index].byteCount) - Int(batch.networkOffsets[index])
     statistics.pointee.outBytes &+= UInt64(truncatingIfNeeded: bytes)

@@ -106,7 +106,8 @@ private func service(_ lines: String, at address: String = "10.0.0.1 80") -> Str
     ReadRow(
       name: "case does not matter",
       text: "virtual_server 10.0.0.1 53 {\nprotocol udp\nops\nreal_server 10.1.0.1 53 {\n}\n}",
-      services: ["UDP 10.0.0.1:53 wlc NAT | 10.1.0.1:53 w1"]),
+      services: ["UDP 10.0.0.1:53 wlc NAT | 10.1.0.1:53 w1"],
+      findings: ["3:1 warning 'ops' has no effect in this version"]),
     ReadRow(
       name: "ops is for UDP", text: service("ops\nreal_server 10.1.0.1 {\n}"),
       services: ["TCP 10.0.0.1:80 wlc NAT | 10.1.0.1:80 w1"], findings: ["3:1 warning 'ops' is for UDP"]),
