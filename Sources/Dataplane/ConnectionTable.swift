@@ -214,9 +214,22 @@ struct ConnectionTable<Key: ConnectionKey> {
       if lbd_compare_exchange(word, old.word, old.word | Connection.stateMask) { break }
       old = Connection(word: lbd_load_acquire(word))
     } while true
+    free(slot, hasContinuation: hasContinuation)
+    return old
+  }
+
+  /// Removes the entry in `slot` if its connection is still `old`: a packet may have come meanwhile.
+  func remove(_ slot: Slot, ifStill old: Connection, hasContinuation: Bool) -> Bool {
+    guard !old.isDead, lbd_compare_exchange(Self.value(slot), old.word, old.word | Connection.stateMask) else {
+      return false
+    }
+    free(slot, hasContinuation: hasContinuation)
+    return true
+  }
+
+  private func free(_ slot: Slot, hasContinuation: Bool) {
     if hasContinuation { lbd_store_release(slot + Key.wordsPerSlot, 0) }
     lbd_store_release(slot, 0)
-    return old
   }
 
   /// Replaces the connection in `slot` if it is still `old`.
