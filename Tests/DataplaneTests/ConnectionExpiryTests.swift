@@ -126,7 +126,9 @@ import Wire
   /// Half-second ticks wrap after 18 hours: an idle connection is kept in coarser ones by then.
   @Test(arguments: [6.0, 9.5, 17, 19, 40, 400])
   func longIdle(hours: Double) throws {
-    for service in [TestService(), TestService(family: .ipv6), TestService(method: .masquerading), TestService(method: .fullNAT)] {
+    for service in [
+      TestService(), TestService(family: .ipv6), TestService(method: .masquerading), TestService(method: .fullNAT),
+    ] {
       let director = try Director(service)
       director.timeouts.set(tcp: 31 * 86400, tcpFin: 0, udp: 0)
       director.publish()

@@ -75,9 +75,13 @@ struct Journey: Equatable, CustomStringConvertible {
   }
 
   /// One frame to a real server.
-  static func toServer(_ outcome: Outcome, _ frame: [UInt8]) -> Journey { Journey(outcome, [Sent(interface: 1, bytes: frame)]) }
+  static func toServer(_ outcome: Outcome, _ frame: [UInt8]) -> Journey {
+    Journey(outcome, [Sent(interface: 1, bytes: frame)])
+  }
   /// One frame to the router.
-  static func toClient(_ outcome: Outcome, _ frame: [UInt8]) -> Journey { Journey(outcome, [Sent(interface: 0, bytes: frame)]) }
+  static func toClient(_ outcome: Outcome, _ frame: [UInt8]) -> Journey {
+    Journey(outcome, [Sent(interface: 0, bytes: frame)])
+  }
 
   var description: String { "\(outcome) " + sent.map(\.description).joined(separator: "; ") }
 }
@@ -163,7 +167,8 @@ final class Director {
   private func addRoutes(to description: inout SnapshotDescription) {
     var onLink = NextHop(.unresolved)
     onLink.interface = 1
-    for (family, all, servers) in [(IPAddress.Family.ipv4, "0.0.0.0/0", "10.2.0.0/24"), (.ipv6, "::/0", "fd00:2::/64")] {
+    for (family, all, servers) in [(IPAddress.Family.ipv4, "0.0.0.0/0", "10.2.0.0/24"), (.ipv6, "::/0", "fd00:2::/64")]
+    {
       let router = NextHop(destination: Network.router, source: Network.outside, interface: 0, mtu: clientMTU)
       description.routes.append(.init(prefix: IPPrefix(all)!, nextHop: router, isOnLink: false))
       description.routes.append(.init(prefix: IPPrefix(servers)!, nextHop: onLink, isOnLink: true))

@@ -173,7 +173,9 @@ import Wire
       let number = packet.transport.rawValue
       guard packet.source.family == .ipv4 else {
         let word = UInt16(offset) | (more ? 1 : 0)
-        let body: [UInt8] = [0, UInt8(word >> 8), UInt8(word & 0xff), 0, 0, UInt8(identification >> 8), UInt8(identification & 0xff)]
+        let body: [UInt8] = [
+          0, UInt8(word >> 8), UInt8(word & 0xff), 0, 0, UInt8(identification >> 8), UInt8(identification & 0xff),
+        ]
         return builder.ipv6(
           from: packet.source, to: packet.destination, hopLimit: packet.timeToLive, extensions: [(44, body)],
           protocolNumber: number

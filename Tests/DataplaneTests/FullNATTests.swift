@@ -45,7 +45,9 @@ import Wire
         let localPort = try #require(director.listed.first?.local?.port)
         let translated = Self.atServer(request.with { $0.hasChecksum = true }, service, localPort: localPort)
         #expect(journey == .toServer(.fullNATRequest, translated.leaving()))
-        let reply = Self.fromServer(service, localPort: localPort).with { $0.payload = .init(repeating: 3, count: count) }
+        let reply = Self.fromServer(service, localPort: localPort).with {
+          $0.payload = .init(repeating: 3, count: count)
+        }
         let answered = Self.atClient(reply, service).leavingToClient
         #expect(director.fromServer(reply) == .toClient(.fullNATReply, answered))
       }

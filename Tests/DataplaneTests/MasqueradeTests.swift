@@ -7,7 +7,8 @@ import Wire
 @Suite struct MasqueradeTests {
   static let services = [
     TestService(method: .masquerading), TestService(method: .masquerading, transport: .udp),
-    TestService(method: .masquerading, family: .ipv6), TestService(method: .masquerading, family: .ipv6, transport: .udp),
+    TestService(method: .masquerading, family: .ipv6),
+    TestService(method: .masquerading, family: .ipv6, transport: .udp),
     TestService(method: .masquerading, serverPort: 80),
   ]
 

@@ -78,8 +78,12 @@ import Wire
     Row("ICMPv6", .icmp, v6) { $0[20] = 58 },
     Row("SCTP", .notOurs, v4) { frame in header(&frame) { $0[23] = 132 } },
     Row("another port", .notOurs, v4) { $0[37] = 81 },
-    Row("eight extension headers", .directRouting, v6(extensions: [hop] + [(number: UInt8, body: [UInt8])](repeating: options, count: 7))),
-    Row("nine extension headers", .malformed, v6(extensions: [hop] + [(number: UInt8, body: [UInt8])](repeating: options, count: 8))),
+    Row(
+      "eight extension headers", .directRouting,
+      v6(extensions: [hop] + [(number: UInt8, body: [UInt8])](repeating: options, count: 7))),
+    Row(
+      "nine extension headers", .malformed,
+      v6(extensions: [hop] + [(number: UInt8, body: [UInt8])](repeating: options, count: 8))),
     Row("extension header beyond the packet", .malformed, v6(extensions: [(0, [200, 1, 4, 0, 0, 0, 0])])),
     Row("no next header", .notOurs, v6(extensions: [hop])).changed { $0[54] = 59 },
     Row("extension header cut", .malformed, v6) {
