@@ -10,8 +10,8 @@ import CShims
 /// Readers never write. A writer claims an empty slot by compare-and-swap of its first word (0 -> reserved), fills in the
 /// rest, and publishes the key last. Removing first swaps the value's state to "dead", which tells the remover the final
 /// state exactly once, and then clears the key. Two workers that insert the same key at the same time both publish
-/// and both look for the other; whoever sees one takes its own entry back. An entry may stand further on although a slot
-/// before it has become free since, so the look goes over all its lines, before and after publishing.
+/// and both look for the other; whoever sees one takes its own entry back. An entry may stand further on although a
+/// slot before it has become free since, so the look goes over all its lines, before and after publishing.
 ///
 /// The memory is a parameter: private huge pages today; a memory-mapped BPF array, so that the XDP program reads the same lines,
 /// has the same layout.

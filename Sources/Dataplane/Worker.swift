@@ -30,8 +30,8 @@ final class Worker: @unchecked Sendable {
 
   /// Posts a message and wakes the thread. Waits if the mailbox is full, which takes 256 unread messages.
   ///
-  /// A worker without a thread is driven by whoever posts: nobody would make room meanwhile. Its oldest snapshot, which a
-  /// newer one follows, is dropped instead.
+  /// A worker without a thread is driven by whoever posts: nobody would make room meanwhile. Its oldest snapshot,
+  /// which a newer one follows, is dropped instead.
   func post(_ message: Mailbox.Message) {
     while !mailbox.post(message) {
       if thread == nil {
