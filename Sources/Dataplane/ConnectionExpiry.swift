@@ -96,31 +96,35 @@ extension WorkerState {
   /// Removes a connection whose entry at `slot` has been idle too long, unless its other entry has not.
   /// - Returns: true when the entry is gone.
   mutating func expire<Key>(_ slot: UnsafeMutablePointer<UInt64>, key: Key, in table: ConnectionTable<Key>) -> Bool {
-    let connection = table.load(slot)
-    if connection.isDead { return true }
-    let server = server(connection.server)
-    let protocolNumber = service(server.pointee.service).pointee.protocolNumber
-    if snapshot.pointee.endpoints[Int(key.endpoint)].kind == .server {
-      return expire(reply: slot, key: key, connection, server: server, in: table)
-    }
-    let reply = replyKey(of: key, connection, server: server)
-    if let reply, let other = table.find(reply, hash: reply.hash(table.secret)) {
-      let mirror = table.load(other)
-      if mirror.server == connection.server, !isIdleTooLong(mirror, protocolNumber: protocolNumber) {
-        // A one-sided conversation: carry the replies' stamp over.
-        let stamped = connection.word & ~Connection.tickField | mirror.word & Connection.tickField
-        _ = table.replace(slot, old: connection, with: Connection(word: stamped))
-        return false
+    while true {
+      let connection = table.load(slot)
+      if connection.isDead || !key.matches(slot) { return true }
+      let server = server(connection.server)
+      let protocolNumber = service(server.pointee.service).pointee.protocolNumber
+      // Another worker may have seen a packet since the caller looked.
+      guard isIdleTooLong(connection, protocolNumber: protocolNumber) else { return false }
+      if snapshot.pointee.endpoints[Int(key.endpoint)].kind == .server {
+        return expire(reply: slot, key: key, connection, server: server, in: table)
       }
+      let reply = replyKey(of: key, connection, server: server)
+      if let reply, let other = table.find(reply, hash: reply.hash(table.secret)) {
+        let mirror = table.load(other)
+        if mirror.server == connection.server, !isIdleTooLong(mirror, protocolNumber: protocolNumber) {
+          // A one-sided conversation: carry the replies' stamp over.
+          let stamped = connection.word & ~Connection.tickField | mirror.word & Connection.tickField
+          _ = table.replace(slot, old: connection, with: Connection(word: stamped))
+          return false
+        }
+      }
+      guard table.remove(slot, ifStill: connection, hasContinuation: false) else { continue }
+      countEntries(Key.self, -1)
+      counters.add(.expired)
+      shared.unbind(
+        connection.server, record: server,
+        active: ConnectionState.isActive(connection.state, protocolNumber: protocolNumber))
+      if let reply { removeMirror(reply, of: connection, server: server, in: table) }
+      return true
     }
-    guard let last = table.remove(slot, hasContinuation: false) else { return true }
-    countEntries(Key.self, -1)
-    counters.add(.expired)
-    shared.unbind(
-      last.server, record: server,
-      active: ConnectionState.isActive(last.state, protocolNumber: protocolNumber))
-    if let reply { removeMirror(reply, of: last, server: server, in: table) }
-    return true
   }
 
   private mutating func removeMirror<Key>(

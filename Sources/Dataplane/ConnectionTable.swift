@@ -10,8 +10,8 @@ import CShims
 /// Readers never write. A writer claims an empty slot by compare-and-swap of its first word (0 -> reserved), fills in the
 /// rest, and publishes the key last. Removing first swaps the value's state to "dead", which tells the remover the final
 /// state exactly once, and then clears the key. Two workers that insert the same key at the same time both publish
-/// and both look for the other; whoever sees one takes its own entry back. An entry may stand further on although a slot
-/// before it has become free since, so the look goes over all its lines, before and after publishing.
+/// and both look for the other; whoever sees one takes its own entry back. An entry may stand further on although a
+/// slot before it has become free since, so the look goes over all its lines, before and after publishing.
 ///
 /// The memory is a parameter: private huge pages today; a memory-mapped BPF array, so that the XDP program reads the same lines,
 /// has the same layout.
@@ -222,9 +222,22 @@ struct ConnectionTable<Key: ConnectionKey> {
       if lbd_compare_exchange(word, old.word, old.word | Connection.stateMask) { break }
       old = Connection(word: lbd_load_acquire(word))
     } while true
+    free(slot, hasContinuation: hasContinuation)
+    return old
+  }
+
+  /// Removes the entry in `slot` if its connection is still `old`: a packet may have come meanwhile.
+  func remove(_ slot: Slot, ifStill old: Connection, hasContinuation: Bool) -> Bool {
+    guard !old.isDead, lbd_compare_exchange(Self.value(slot), old.word, old.word | Connection.stateMask) else {
+      return false
+    }
+    free(slot, hasContinuation: hasContinuation)
+    return true
+  }
+
+  private func free(_ slot: Slot, hasContinuation: Bool) {
     if hasContinuation { lbd_store_release(slot + Key.wordsPerSlot, 0) }
     lbd_store_release(slot, 0)
-    return old
   }
 
   /// Replaces the connection in `slot` if it is still `old`.

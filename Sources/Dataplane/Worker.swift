@@ -33,8 +33,15 @@ final class Worker: @unchecked Sendable {
   var counters: Counters { Counters(outcomes: outcomes, servers: servers) }
 
   /// Posts a message and wakes the thread. Waits if the mailbox is full, which takes 256 unread messages.
+  ///
+  /// A worker without a thread is driven by whoever posts: nobody would make room meanwhile. Its oldest snapshot,
+  /// which a newer one follows, is dropped instead.
   func post(_ message: Mailbox.Message) {
     while !mailbox.post(message) {
+      if thread == nil {
+        _ = mailbox.take()
+        continue
+      }
       wake.raise()
       usleep(100)
     }
@@ -58,9 +65,9 @@ final class Worker: @unchecked Sendable {
 
   /// Stops the thread and waits for it.
   func stop() {
-    guard let running = thread.take() else { return }
+    if thread == nil { return }
     post(.stop)
-    running.join()
+    thread.take()?.join()
   }
 }
 

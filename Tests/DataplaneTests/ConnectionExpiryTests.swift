@@ -1,3 +1,4 @@
+import Kernel
 import Testing
 import Wire
 
@@ -125,7 +126,9 @@ import Wire
   /// Half-second ticks wrap after 18 hours: an idle connection is kept in coarser ones by then.
   @Test(arguments: [6.0, 9.5, 17, 19, 40, 400])
   func longIdle(hours: Double) throws {
-    for service in [TestService(), TestService(family: .ipv6), TestService(method: .masquerading), TestService(method: .fullNAT)] {
+    for service in [
+      TestService(), TestService(family: .ipv6), TestService(method: .masquerading), TestService(method: .fullNAT),
+    ] {
       let director = try Director(service)
       director.timeouts.set(tcp: 31 * 86400, tcpFin: 0, udp: 0)
       director.publish()
@@ -223,5 +226,37 @@ import Wire
     #expect(director.connections() == [0, UInt32(row.relieved)])
     #expect(director.fromClient(.request(service, port: 50_000)).outcome == .directRouting)
     director.verifyEmptyAfterExpiry()
+  }
+}
+
+/// Hands of several workers, without their threads.
+@Suite struct SeveralHandsTests {
+  private struct NoHost: HostStack, ~Copyable {
+    mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool { false }
+  }
+
+  @Test(arguments: [1, 2, 3, 5, 7])
+  func sharesCoverTheTable(workers: Int) throws {
+    for family in [IPAddress.Family.ipv4, .ipv6] {
+      let service = TestService(family: family)
+      let director = try Director(service)
+      // Connections on every line, so that one in the last lines is there as well.
+      for port in UInt16(1000)..<2900 { _ = director.fromClient(.request(service, port: port)) }
+      let memory = UnsafeMutableRawPointer.allocate(byteCount: 2048, alignment: 4096)
+      defer { memory.deallocate() }
+      for number in 0..<workers {
+        let worker = try Worker(number: number)
+        var forwarder = director.dataplane.makeForwarder(
+          worker: worker, workerCount: workers, pool: FramePool(base: memory, chunkByteCount: 2048, frameCount: 1),
+          ports: UnsafeMutablePointer<MemoryPort>.allocate(capacity: 1), portInterfaces: [], interfaceAddresses: [],
+          host: NoHost())
+        for step in 1...40 {
+          forwarder.state.clock.set(nanoseconds: director.nanoseconds + 61_000_000_000 + UInt64(step) * 100_000_000)
+          _ = forwarder.turnAtClock()
+        }
+      }
+      #expect(director.entryCounts == [0, 0])
+      director.verify()
+    }
   }
 }

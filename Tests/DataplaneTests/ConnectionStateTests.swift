@@ -70,35 +70,39 @@ import Wire
     var testDescription: String { "\(method): \(name)" }
   }
 
-  static let scenarios = [Forwarding.masquerading, .fullNAT].flatMap { method in
-    [
-      Scenario(
-        name: "normal", method: method, segments: "S <SA A", states: "SYN_RECV SYN_RECV ESTABLISHED", counts: [1, 0]),
-      Scenario(
-        name: "client closes first", method: method, segments: "S <SA A FA <FA A",
-        states: "SYN_RECV SYN_RECV ESTABLISHED CLOSE_WAIT TIME_WAIT TIME_WAIT", counts: [0, 1]),
-      Scenario(
-        name: "server closes first", method: method, segments: "S <SA A <FA FA",
-        states: "SYN_RECV SYN_RECV ESTABLISHED FIN_WAIT TIME_WAIT", counts: [0, 1]),
-      Scenario(
-        name: "server refuses", method: method, segments: "S <RA", states: "SYN_RECV CLOSE", counts: [0, 1]),
-      Scenario(
-        name: "reset in SYN_RECV", method: method, segments: "S R", states: "SYN_RECV SYN_RECV", counts: [1, 0]),
-    ]
-  } + [Forwarding.directRouting, .tunnelling].flatMap { method in
-    [
-      Scenario(
-        name: "seen from one side", method: method, segments: "S A FA A", states: "SYN_RECV ESTABLISHED FIN_WAIT FIN_WAIT",
-        counts: [0, 1]),
-      Scenario(
-        name: "reset", method: method, segments: "S A R", states: "SYN_RECV ESTABLISHED CLOSE", counts: [0, 1]),
-      Scenario(
-        name: "SYN again", method: method, segments: "S A S", states: "SYN_RECV ESTABLISHED ESTABLISHED",
-        counts: [1, 0]),
-      Scenario(name: "no flags", method: method, segments: "S A P", states: "SYN_RECV ESTABLISHED CLOSE", counts: [0, 1]),
-      Scenario(name: "SYN and ACK", method: method, segments: "SA", states: "SYN_RECV", counts: [1, 0]),
-    ]
-  }
+  static let scenarios =
+    [Forwarding.masquerading, .fullNAT].flatMap { method in
+      [
+        Scenario(
+          name: "normal", method: method, segments: "S <SA A", states: "SYN_RECV SYN_RECV ESTABLISHED", counts: [1, 0]),
+        Scenario(
+          name: "client closes first", method: method, segments: "S <SA A FA <FA A",
+          states: "SYN_RECV SYN_RECV ESTABLISHED CLOSE_WAIT TIME_WAIT TIME_WAIT", counts: [0, 1]),
+        Scenario(
+          name: "server closes first", method: method, segments: "S <SA A <FA FA",
+          states: "SYN_RECV SYN_RECV ESTABLISHED FIN_WAIT TIME_WAIT", counts: [0, 1]),
+        Scenario(
+          name: "server refuses", method: method, segments: "S <RA", states: "SYN_RECV CLOSE", counts: [0, 1]),
+        Scenario(
+          name: "reset in SYN_RECV", method: method, segments: "S R", states: "SYN_RECV SYN_RECV", counts: [1, 0]),
+      ]
+    }
+    + [Forwarding.directRouting, .tunnelling].flatMap { method in
+      [
+        Scenario(
+          name: "seen from one side", method: method, segments: "S A FA A",
+          states: "SYN_RECV ESTABLISHED FIN_WAIT FIN_WAIT",
+          counts: [0, 1]),
+        Scenario(
+          name: "reset", method: method, segments: "S A R", states: "SYN_RECV ESTABLISHED CLOSE", counts: [0, 1]),
+        Scenario(
+          name: "SYN again", method: method, segments: "S A S", states: "SYN_RECV ESTABLISHED ESTABLISHED",
+          counts: [1, 0]),
+        Scenario(
+          name: "no flags", method: method, segments: "S A P", states: "SYN_RECV ESTABLISHED CLOSE", counts: [0, 1]),
+        Scenario(name: "SYN and ACK", method: method, segments: "SA", states: "SYN_RECV", counts: [1, 0]),
+      ]
+    }
 
   @Test(arguments: scenarios)
   func conversations(scenario: Scenario) throws {
@@ -107,7 +111,9 @@ import Wire
       let director = try Director(service)
       var seen: [String] = []
       for segment in scenario.segments.split(separator: " ") {
-        let flags = segment.reduce(UInt8(0)) { $0 | (["S": TCP.syn, "A": TCP.ack, "F": TCP.fin, "R": TCP.rst, "P": TCP.psh][$1] ?? 0) }
+        let flags = segment.reduce(UInt8(0)) {
+          $0 | (["S": TCP.syn, "A": TCP.ack, "F": TCP.fin, "R": TCP.rst, "P": TCP.psh][$1] ?? 0)
+        }
         let local = director.listed.first?.local
         let journey =
           segment.first == "<"

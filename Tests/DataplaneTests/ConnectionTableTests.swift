@@ -112,7 +112,8 @@ import Testing
         let present = (0..<count).filter { bench.insert($0, server: UInt16($0)).isInserted }
         #expect(present.count > count * 97 / 100)
         func check(_ numbers: some Sequence<Int>) {
-          let lost = numbers.filter { number in bench.find(number).map { bench.table.load($0).server } != UInt16(number) }
+          let lost = numbers.filter { number in bench.find(number).map { bench.table.load($0).server } != UInt16(number)
+          }
           #expect(lost.isEmpty)
         }
         check(present)

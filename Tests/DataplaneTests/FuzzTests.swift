@@ -44,7 +44,8 @@ import Wire
           }
           frames.append((request.arriving, 0))
           let local = service.method == .fullNAT ? Network.local(service.family) : nil
-          var reply = TestPacket.reply(service, to: local, port: UInt16(local == nil ? 40_000 : 9000) + UInt16(number), flags)
+          var reply = TestPacket.reply(
+            service, to: local, port: UInt16(local == nil ? 40_000 : 9000) + UInt16(number), flags)
           reply.payload = request.payload
           frames.append((reply.frame(from: Network.station(0), to: Network.inside), 1))
         }
@@ -68,7 +69,9 @@ import Wire
     guard count >= 20, offset + count <= frame.count else { return }
     put(0, &frame, at: offset + 10)
     var sum = 0
-    for index in stride(from: offset, to: offset + count, by: 2) { sum += Int(frame[index]) << 8 | Int(frame[index + 1]) }
+    for index in stride(from: offset, to: offset + count, by: 2) {
+      sum += Int(frame[index]) << 8 | Int(frame[index + 1])
+    }
     while sum > 0xffff { sum = (sum & 0xffff) + (sum >> 16) }
     put(~sum & 0xffff, &frame, at: offset + 10)
   }
@@ -99,12 +102,15 @@ import Wire
     case 6 where !isV4, 7 where !isV4:
       for _ in 0...random.next(below: 10) {
         let length = random.pick([0, 0, 0, 1, 2, 40, 255])
-        let body = [frame[20], UInt8(length)] + (0..<6).map { _ in UInt8(truncatingIfNeeded: random.next() & random.next()) }
+        let body =
+          [frame[20], UInt8(length)] + (0..<6).map { _ in UInt8(truncatingIfNeeded: random.next() & random.next()) }
         frame.insert(contentsOf: body + [UInt8](repeating: 0, count: min(length, 3) * 8), at: 54)
         frame[20] = random.pick([0, 43, 44, 60, 51])
       }
       put(frame.count - 54 + random.pick([0, 0, 0, 0, -8, 8]), &frame, at: 18)
-    case 8: frame = Array(frame.prefix(14)) + (0..<random.next(below: 200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+    case 8:
+      frame =
+        Array(frame.prefix(14)) + (0..<random.next(below: 200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     case 9: put(random.pick(lengths), &frame, at: isV4 ? 38 : 58)
     default:
       for _ in 0...random.next(below: 8) {
@@ -148,7 +154,9 @@ import Wire
       var batch: [[UInt8]] = []
       for _ in 0...random.next(below: 63) {
         var (frame, arrival) = random.pick(corpus)
-        if arrival != interface { frame.replaceSubrange(0..<6, with: (interface == 0 ? Network.outside : Network.inside).bytes) }
+        if arrival != interface {
+          frame.replaceSubrange(0..<6, with: (interface == 0 ? Network.outside : Network.inside).bytes)
+        }
         arrival = random.next(below: 4)
         for _ in 0..<arrival { Self.bend(&frame, &random) }
         batch.append(Array(frame.prefix(director.pipeline.packetByteCountLimit)))
