@@ -65,7 +65,8 @@ let package = Package(
       name: "ConfigTests", dependencies: ["Config", "Wire", "Scheduler"], exclude: ["Samples"],
       swiftSettings: strict),
     .testTarget(
-      name: "ControlTests", dependencies: ["Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel"],
+      name: "ControlTests",
+      dependencies: ["Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel", "Lab", "CShims"],
       swiftSettings: strict),
     .testTarget(
       name: "ConformanceTests", dependencies: ["Control", "Config", "Dataplane", "Wire"], exclude: ["Vectors"],

@@ -8,6 +8,8 @@ import Wire
 /// drop some, everything is listed anew.
 final class NetworkWatcher {
   private(set) var topology = Topology()
+  /// Neighbours that an operator has set: the kernel does not ask for them, and neither may we.
+  private var fixed: Set<Topology.Station> = []
   private var monitor: NetlinkMonitor
   private var socket: NetlinkSocket
 
@@ -39,12 +41,15 @@ final class NetworkWatcher {
 
   /// Has the kernel look for a neighbour, or make sure that it is still there.
   func solicit(_ station: Topology.Station) {
+    // Using a permanent entry takes its permanence away (Linux clears the state and asks the network).
+    if fixed.contains(station) { return }
     // A refusal (the link has just gone down) shows as a link event; there is nothing to do about it here.
     try? socket.solicit(neighbour: station.address, linkIndex: station.link)
   }
 
   private func list() throws {
     topology = Topology()
+    fixed = []
     for link in try socket.links() { apply(.added, link) }
     for address in try socket.addresses() { apply(.added, address) }
     for route in try socket.routes(inTables: [Route.mainTable]) { apply(.added, route) }
@@ -83,6 +88,8 @@ final class NetworkWatcher {
   private func apply(_ change: NetlinkEvent.Change, _ neighbour: Kernel.Neighbour) {
     let station = Topology.Station(address: neighbour.address, link: neighbour.linkIndex)
     let isKnown = change == .added && neighbour.state.isUsable
+    let isFixed = isKnown && (neighbour.state == .permanent || neighbour.state == .noARP)
+    if isFixed { fixed.insert(station) } else { fixed.remove(station) }
     topology.neighbours[station] = isKnown ? neighbour.linkAddress : nil
   }
 }
