@@ -44,8 +44,9 @@ import Testing
       let key = Bench<Key>.key(number)
       let hash = key.hash(table.secret)
       if let slot = mine[number] {
-        // It is there as long as it is ours, and nowhere else.
-        if table.find(key, hash: hash) != slot { report.lost += 1 }
+        // It is there as long as it is ours. A rival for a shared key may be seen for the moment before it gives way.
+        let found = table.find(key, hash: hash)
+        if found == nil || !isShared && found != slot { report.lost += 1 }
         if random.next(below: 2) == 0 { continue }
         if isShared { _ = lbd_fetch_add(owners + number, UInt64.max) }
         guard table.remove(slot, hasContinuation: isPair)?.server == UInt16(number) else {
