@@ -61,7 +61,7 @@ public final class Director {
 
   /// Runs until it is told to end.
   public func run() throws {
-    openHostPath()
+    let hostWarning = openHostPath()
     let description = assemble()
     dataplane.publish(description)
     dataplane.tell(services.takeChanges())
@@ -70,6 +70,8 @@ public final class Director {
       options.port ?? configuration.settings.portKind, workers: options.workers ?? configuration.settings.workerCount,
       ours: assembler.ours(description))
     defer { end() }
+    // What is only worth saying when lbd does run.
+    for note in notes + [hostWarning].compactMap({ $0 }) { log.warning("\(note)") }
     let table = dataplane.tableDescription
     log.info(
       "ready: \(services.listed.count) services, room for \(table.connections) connections\(table.usesHugePages ? " on huge pages" : "")"
@@ -164,12 +166,11 @@ public final class Director {
       services: services, topology: watcher.topology, ports: ports.portMap, timeouts: configuration.timeouts)
   }
 
-  /// Builds the description, remembers which neighbours it needs and says what is wrong, once.
+  /// Builds the description, remembers which neighbours it needs and what is wrong.
   private func assemble() -> SnapshotDescription {
     let (description, missing, notes) = assembler.assemble()
     for station in missing { watcher.solicit(station) }
     needed = missing.union(neighboursInUse())
-    for note in notes where !self.notes.contains(note) { log.warning("\(note)") }
     self.notes = notes
     return description
   }
@@ -192,7 +193,9 @@ public final class Director {
   }
 
   private func publish() {
+    let known = notes
     let description = assemble()
+    for note in notes where !known.contains(note) { log.warning("\(note)") }
     dataplane.publish(description)
     dataplane.tell(services.takeChanges())
     do {
@@ -236,13 +239,13 @@ public final class Director {
 
   // MARK: - Start
 
-  private func openHostPath() {
+  /// - Returns: a warning.
+  private func openHostPath() -> String? {
     do {
-      guard try dataplane.openHostPath(deviceName: Director.hostDevice) else { return }
-      log.warning(
-        "net.ipv4.conf.all.rp_filter is 1: the kernel drops what lbd hands back to it (set it to 0 or 2)")
+      return try dataplane.openHostPath(deviceName: Director.hostDevice)
+        ? "net.ipv4.conf.all.rp_filter is 1: the kernel drops what lbd hands back to it (set it to 0 or 2)" : nil
     } catch {
-      log.warning("frames for the host's own stack will be dropped: \(error)")
+      return "frames for the host's own stack will be dropped: \(error)"
     }
   }
 

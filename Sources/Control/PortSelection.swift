@@ -59,7 +59,7 @@ final class PortSelection {
     locks = try links.map { try Lock($0.name) }
     if wanted == .packet { return try openPacket(workers: workers, ours: ours, reason: "as configured") }
     do {
-      try openXDP(workers: workers, ours: ours)
+      try openXDP(workers: workers, ours: ours, reason: wanted == .auto ? "the best that works" : "as configured")
     } catch {
       guard wanted == .auto else { throw error }
       dataplane.stop()
@@ -82,7 +82,7 @@ final class PortSelection {
 
   // MARK: - XDP
 
-  private func openXDP(workers wanted: Int?, ours: [SnapshotAssembler.Ours]) throws {
+  private func openXDP(workers wanted: Int?, ours: [SnapshotAssembler.Ours], reason: String) throws {
     let chunk = try chunkByteCount()
     let queueCounts = links.map { PortSelection.queueCount($0.name) }
     var isGeneric: [Bool] = []
@@ -118,7 +118,8 @@ final class PortSelection {
     let modes = links.indices.map { "\(links[$0].name) \(isGeneric[$0] ? "generic" : "native")" }
     let total = queueCounts.reduce(0, +)
     log.info(
-      "port xdp: \(modes.joined(separator: ", ")); \(total) queues, \(zeroCopy) zero-copy, \(count) workers")
+      "port xdp: \(modes.joined(separator: ", ")); \(total) queues, \(zeroCopy) zero-copy, \(count) workers (\(reason))"
+    )
   }
 
   // MARK: - AF_PACKET
