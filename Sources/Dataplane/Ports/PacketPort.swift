@@ -1,5 +1,6 @@
 import CShims
 import Kernel
+import Wire
 
 /// A port over AF_PACKET rings: for interfaces and kernels without AF_XDP.
 ///
@@ -93,13 +94,29 @@ public struct PacketPort: Port, ~Copyable, @unchecked Sendable {
     }
     if Int32(offload.flags) & VIRTIO_NET_HDR_F_NEEDS_CSUM != 0 {
       let begin = Int(offload.csum_start) &+ shift
-      let isWhole = InternetSum.complete(packet, byteCount: length, start: begin, offset: Int(offload.csum_offset))
+      let isWhole = PacketPort.complete(packet, byteCount: length, start: begin, offset: Int(offload.csum_offset))
       guard isWhole else {
         pool.give(start)
         return nil
       }
     }
     return FrameDescriptor(address: start, byteCount: UInt32(truncatingIfNeeded: length))
+  }
+
+  /// Completes a checksum whose field holds the pseudo header's sum, as a sender leaves it to the device.
+  /// - Parameters:
+  ///   - start: where the covered bytes begin.
+  ///   - offset: where the field is, from `start`.
+  /// - Returns: false, and nothing done, when that lies outside the packet.
+  private static func complete(
+    _ packet: UnsafeMutableRawPointer, byteCount: Int, start: Int, offset: Int
+  ) -> Bool {
+    guard start + offset + 2 <= byteCount else { return false }
+    var sum = Checksum()
+    sum.add(UnsafeRawBufferPointer(start: packet + start, count: byteCount - start))
+    // No protocol minds 0xffff, and to UDP zero would mean "no checksum".
+    packet.storeBytes(of: sum.udpValue, toByteOffset: start + offset, as: UInt16.self)
+    return true
   }
 
   /// Starts cutting up the frame at the front of the ring, which then stays there until it is done; or drops it.

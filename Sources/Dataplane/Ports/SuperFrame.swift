@@ -1,4 +1,5 @@
 import CShims
+import Wire
 
 /// A frame that stands for several: the sender's stack left cutting it up to the device (TSO, UDP GSO), or the
 /// receiver's merged it (GRO). Packets that a forwarder sends on must have the size they have on the wire, so this cuts
@@ -120,20 +121,27 @@ struct SuperFrame {
     let identification = word(networkOffset + 4) &+ UInt16(truncatingIfNeeded: index)
     header.storeBytes(of: identification.bigEndian, toByteOffset: 4, as: UInt16.self)
     header.storeBytes(of: 0, toByteOffset: 10, as: UInt16.self)
-    let sum = InternetSum.checksum(InternetSum.add(header, Int(byte(networkOffset) & 15) * 4))
-    header.storeBytes(of: sum, toByteOffset: 10, as: UInt16.self)
+    var sum = Checksum()
+    sum.add(UnsafeRawBufferPointer(start: header, count: Int(byte(networkOffset) & 15) * 4))
+    header.storeBytes(of: sum.value, toByteOffset: 10, as: UInt16.self)
   }
 
   private func fixChecksum(_ packet: UnsafeMutableRawPointer, byteCount: Int) {
     let length = byteCount - transportOffset
     let field = transport == .tcp ? 16 : 6
     packet.storeBytes(of: 0, toByteOffset: transportOffset + field, as: UInt16.self)
-    var sum = UInt64(UInt16(transport == .tcp ? 6 : 17).bigEndian) + UInt64(UInt16(length).bigEndian)
-    sum = InternetSum.add(packet + networkOffset + (isIPv6 ? 8 : 12), isIPv6 ? 32 : 8, to: sum)
-    let value = InternetSum.checksum(InternetSum.add(packet + transportOffset, length, to: sum))
+    let addresses = packet + networkOffset + (isIPv6 ? IPv6.sourceOffset : IPv4.sourceOffset)
+    let number: UInt8 = transport == .tcp ? 6 : 17
+    var sum = Checksum()
+    if isIPv6 {
+      sum.addPseudoHeader6(addresses: addresses, protocolNumber: number, byteCount: length)
+    } else {
+      sum.addPseudoHeader4(addresses: addresses, protocolNumber: number, byteCount: length)
+    }
+    sum.add(UnsafeRawBufferPointer(start: packet + transportOffset, count: length))
     // TCP may say 0; to UDP that means "no checksum".
-    let stored = value == 0 && transport == .udp ? 0xffff : value
-    packet.storeBytes(of: stored, toByteOffset: transportOffset + field, as: UInt16.self)
+    packet.storeBytes(
+      of: transport == .udp ? sum.udpValue : sum.value, toByteOffset: transportOffset + field, as: UInt16.self)
   }
 
   @inline(__always)
