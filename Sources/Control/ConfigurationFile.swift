@@ -17,10 +17,10 @@ public struct ConfigurationFile: Sendable {
   /// Reads and parses it.
   /// - Parameter report: called with each diagnostic, `file:line:column: severity: what (remedy)`.
   /// - Throws: when the file cannot be read, or has errors.
-  public func load(report: (String) -> Void) throws -> Configuration {
+  public func load(report: (Diagnostic) -> Void) throws -> Configuration {
     let (configuration, found) = parseConfiguration(bytes: try bytes(), file: path)
     let diagnostics = found + configuration.services.flatMap(missing(in:))
-    for diagnostic in diagnostics { report("\(diagnostic)") }
+    for diagnostic in diagnostics { report(diagnostic) }
     let errors = diagnostics.filter { $0.severity == .error }.count
     guard errors == 0 else { throw ConfigurationRefused(path: path, errorCount: errors) }
     return configuration

@@ -50,7 +50,7 @@ public final class Director {
     self.options = options
     self.log = log
     signals = try SignalDescriptor()
-    configuration = try options.configuration.load { log.warning("\($0)") }
+    configuration = try options.configuration.load { log.log(level: $0.level, "\($0)") }
     try services.load(configuration)
     watcher = try NetworkWatcher()
     let settings = configuration.settings
@@ -210,7 +210,7 @@ public final class Director {
     manager.reloading()
     defer { manager.ready(status: "forwarding") }
     do {
-      let new = try options.configuration.load { log.warning("\($0)") }
+      let new = try options.configuration.load(report: report)
       var edited = services
       try edited.load(new)
       services = edited
@@ -221,6 +221,8 @@ public final class Director {
       log.error("reload refused, the old configuration stays: \(error)")
     }
   }
+
+  private func report(_ diagnostic: Diagnostic) { log.log(level: diagnostic.level, "\(diagnostic)") }
 
   // MARK: - Reports
 
@@ -283,5 +285,16 @@ public final class Director {
         remedy: "no interface has a VIP or leads to a real server; name them with --interface")
     }
     return links.sorted { $0.index < $1.index }
+  }
+}
+
+extension Diagnostic {
+  /// How loud the log is about it.
+  fileprivate var level: Logger.Level {
+    switch severity {
+    case .note: .info
+    case .warning: .warning
+    case .error: .error
+    }
   }
 }

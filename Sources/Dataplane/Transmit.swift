@@ -7,18 +7,23 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
   @inline(__always)
   mutating func transmit() {
     var used: UInt64 = 0
-    for index in 0..<state.batch.count {
+    var index = 0
+    while index < state.batch.count {
       let interface = state.batch.egress[index]
-      if interface != Batch.noEgress {
-        let port = transmitPorts[Int(interface)]
-        if ports[Int(port)].transmit(state.batch.frames + index, count: 1, pool: &state.pool) == 1 {
-          used |= 1 << UInt64(port)
-        } else {
-          refuse(index)
-        }
-      } else {
+      guard interface != Batch.noEgress else {
         finish(index)
+        index &+= 1
+        continue
       }
+      // Neighbours that leave by the same interface go into its ring together.
+      var end = index &+ 1
+      while end < state.batch.count && state.batch.egress[end] == interface { end &+= 1 }
+      let port = transmitPorts[Int(interface)]
+      let accepted = ports[Int(port)].transmit(
+        state.batch.frames + index, count: end &- index, pool: &state.pool)
+      used |= 1 &<< UInt64(port)
+      for refused in (index &+ accepted)..<end { refuse(refused) }
+      index = end
     }
     if state.batch.extraCount != 0 { transmitExtras(&used) }
     while used != 0 {
@@ -51,7 +56,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
     for index in 0..<state.batch.extraCount {
       let port = transmitPorts[Int(state.batch.extraEgress[index])]
       if ports[Int(port)].transmit(state.batch.extraFrames + index, count: 1, pool: &state.pool) == 1 {
-        used |= 1 << UInt64(port)
+        used |= 1 &<< UInt64(port)
       } else {
         state.pool.give(state.batch.extraFrames[index].address)
       }

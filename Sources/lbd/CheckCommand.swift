@@ -13,7 +13,7 @@ struct CheckCommand: ParsableCommand {
 
   func run() throws {
     try reportingErrors {
-      let configuration = try ConfigurationFile(path: config).load(report: printToStandardError)
+      let configuration = try ConfigurationFile(path: config).load { printToStandardError("\($0)") }
       let servers = configuration.services.reduce(0) { $0 + $1.realServers.count }
       print("\(config): \(configuration.services.count) virtual services, \(servers) real servers")
     }

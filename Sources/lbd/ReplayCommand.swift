@@ -54,7 +54,7 @@ struct ReplayCommand: ParsableCommand {
       if let caseFolder {
         try replay.play(folder: caseFolder, topology: topology)
       } else if let config, let topology, let input {
-        let configuration = try ConfigurationFile(path: config).load(report: printToStandardError)
+        let configuration = try ConfigurationFile(path: config).load { printToStandardError("\($0)") }
         print(try replay.play(configuration: configuration, topology: topology, capture: input), terminator: "")
       }
       guard replay.isBalanced else { throw CommandFailure("frames are unaccounted for: \(replay.balance)") }

@@ -16,7 +16,7 @@ struct ConfigurationFileTests {
   private func refusal(of path: String) -> (error: String, reported: [String]) {
     var reported: [String] = []
     do {
-      _ = try ConfigurationFile(path: path).load { reported.append($0) }
+      _ = try ConfigurationFile(path: path).load { reported.append("\($0)") }
       return ("", reported)
     } catch {
       return ("\(error)", reported)
