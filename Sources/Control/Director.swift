@@ -177,14 +177,14 @@ public final class Director {
 
   /// The next hops of all real servers and gateways.
   private func neighboursInUse() -> Set<Topology.Station> {
-    let topology = watcher.topology
+    let index = Topology.Index(watcher.topology)
     var stations: Set<Topology.Station> = []
     for server in services.servers.values where server.isAvailable {
       let address = server.spec.endpoint.address
-      guard !topology.isLocal(address), let route = topology.route(to: address), let link = route.link else { continue }
+      guard !index.isLocal(address), let route = index.route(to: address), let link = route.link else { continue }
       stations.insert(Topology.Station(address: route.gateway ?? address, link: link))
     }
-    for route in topology.routes {
+    for route in index.routes {
       if let gateway = route.gateway, let link = route.link {
         stations.insert(Topology.Station(address: gateway, link: link))
       }

@@ -101,8 +101,7 @@ extension Dataplane {
     for number in news.renewed { resetCounters(ofServer: number) }
     for change in news.changes {
       serversChanged(
-        service: change.service, scheduler: change.scheduler, identifiers: change.identifiers, weights: change.weights,
-        change.change)
+        service: change.service, scheduler: change.scheduler, pace: change.pace, change.change)
     }
   }
 }

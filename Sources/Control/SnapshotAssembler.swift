@@ -18,24 +18,26 @@ struct SnapshotAssembler {
     description.timeouts.set(
       tcp: UInt32(clamping: timeouts.tcpSeconds), tcpFin: UInt32(clamping: timeouts.tcpFinSeconds),
       udp: UInt32(clamping: timeouts.udpSeconds))
+    let index = Topology.Index(topology)
+    let servers = Dictionary(grouping: services.servers.values, by: \.service)
     for service in services.services.values {
       guard case .address(let transport, let endpoint) = service.spec.key else { continue }
       // IPVS sees only what the host would deliver locally; so does lbd.
-      let isLocal = topology.isLocal(endpoint.address)
+      let isLocal = index.isLocal(endpoint.address)
       if service.isActive && !isLocal {
         notes.append(
           "\(service.spec.key): \(endpoint.address) is not an address of this host, its traffic is left to the kernel"
             + " (ip addr add \(endpoint.address)/\(endpoint.address.bitCount) dev …)")
       }
-      guard isLocal || !service.isActive else { continue }
       description.services.append(
         SnapshotDescription.Service(
           number: service.number, endpoint: service.endpoint, address: endpoint.address, port: endpoint.port,
           transport: transport, scheduler: service.scheduler,
           flags: .init(rawValue: service.spec.schedulerFlags.rawValue), servers: service.servers,
-          isActive: service.isActive, localAddresses: service.localAddresses, localPorts: service.localPorts))
-      for server in services.servers.values where server.service == service.number {
-        description.servers.append(self.server(server, of: service, &missing, &notes))
+          isActive: service.isActive, isOurs: isLocal, localAddresses: service.localAddresses,
+          localPorts: service.localPorts))
+      for server in servers[service.number] ?? [] {
+        description.servers.append(self.server(server, of: service, in: index, &missing, &notes))
       }
     }
     // Stable order: dictionaries have none.
@@ -54,11 +56,12 @@ struct SnapshotAssembler {
   }
 
   private func server(
-    _ server: VirtualServices.Server, of service: VirtualServices.Service, _ missing: inout Set<Topology.Station>,
+    _ server: VirtualServices.Server, of service: VirtualServices.Service, in index: Topology.Index,
+    _ missing: inout Set<Topology.Station>,
     _ notes: inout [String]
   ) -> SnapshotDescription.Server {
     let address = server.spec.endpoint.address
-    let resolved = ports.resolve(address, in: topology, vlan: server.spec.vlan)
+    let resolved = ports.resolve(address, in: index, vlan: server.spec.vlan)
     if let station = resolved.missing { missing.insert(station) }
     if server.isAvailable && resolved.hop.state == .unreachable {
       notes.append("\(service.spec.key) -> \(server.spec.endpoint): no route over an interface of lbd's")
@@ -126,6 +129,7 @@ extension SnapshotAssembler {
     var transports: [UInt16: TransportProtocol] = [:]
     for service in description.services {
       transports[service.number] = service.transport
+      guard service.isOurs else { continue }
       entries.append(
         Ours(address: service.address, port: service.port, transport: service.transport, side: .destination))
       for local in service.localAddresses {

@@ -128,8 +128,30 @@ public struct Topology: Sendable, Equatable {
     }.map(\.element)
   }
 
-  /// The route that a packet to `address` takes, or nil.
-  public func route(to address: IPAddress) -> Route? { orderedRoutes.first { $0.prefix.contains(address) } }
+  /// The route that a packet to `address` takes, or nil. Whoever asks more than once takes an `Index`.
+  public func route(to address: IPAddress) -> Route? { Index(self).route(to: address) }
+
+  /// A topology made ready for many questions.
+  public struct Index: Sendable {
+    /// What it was made of.
+    public let topology: Topology
+    /// `orderedRoutes`.
+    public let routes: [Route]
+    private let local: Set<IPAddress>
+
+    /// Sorts the routes once.
+    public init(_ topology: Topology) {
+      self.topology = topology
+      routes = topology.orderedRoutes
+      local = Set(topology.addresses.map(\.prefix.address))
+    }
+
+    /// True when the address is one of this host's.
+    public func isLocal(_ address: IPAddress) -> Bool { local.contains(address) }
+
+    /// The route that a packet to `address` takes, or nil.
+    public func route(to address: IPAddress) -> Route? { routes.first { $0.prefix.contains(address) } }
+  }
 
   /// The source address this host would use towards `address` over `route`.
   public func source(for address: IPAddress, over route: Route) -> IPAddress? {
@@ -154,12 +176,19 @@ public struct PortMap: Sendable {
   public func resolve(
     _ address: IPAddress, in topology: Topology, vlan: UInt16? = nil
   ) -> (hop: NextHop, route: Topology.Route?, missing: Topology.Station?) {
-    if topology.isLocal(address) { return (NextHop(.local), nil, nil) }
-    guard let route = topology.route(to: address), let link = route.link else {
+    resolve(address, in: Topology.Index(topology), vlan: vlan)
+  }
+
+  /// The same for one of many addresses.
+  public func resolve(
+    _ address: IPAddress, in index: Topology.Index, vlan: UInt16? = nil
+  ) -> (hop: NextHop, route: Topology.Route?, missing: Topology.Station?) {
+    if index.isLocal(address) { return (NextHop(.local), nil, nil) }
+    guard let route = index.route(to: address), let link = route.link else {
       return (NextHop(.unreachable), nil, nil)
     }
     let station = Topology.Station(address: route.gateway ?? address, link: link)
-    let (hop, isMissing) = self.hop(to: station, in: topology, mtu: route.mtu, vlan: vlan)
+    let (hop, isMissing) = self.hop(to: station, in: index.topology, mtu: route.mtu, vlan: vlan)
     return (hop, route, isMissing ? station : nil)
   }
 

@@ -30,6 +30,8 @@ public struct VirtualServices {
     /// Server numbers in list order, newest first.
     var servers: [UInt16] = []
     var isActive = true
+    /// Weighted round robin: that of the list.
+    var pace: (step: UInt32, maximum: UInt32) = (1, 0)
     /// Local addresses ever used, by index; those still in the group are active.
     var localAddresses: [(address: IPAddress, isActive: Bool)] = []
     var localPorts: ClosedRange<UInt16>
@@ -37,18 +39,18 @@ public struct VirtualServices {
     var retired = ServerCounters()
   }
 
-  /// Something a scheduler has to hear once the new list is published, and the list right after it happened.
+  /// Something a scheduler has to hear once the new list is published, and the list's pace right after it happened.
   struct Change {
     var service: UInt16
     var scheduler: Scheduler
-    var identifiers: [UInt16]
-    var weights: [Int32]
+    var pace: (step: UInt32, maximum: UInt32)
     var change: ServerListChange
   }
 
   private(set) var services: [UInt16: Service] = [:]
   private(set) var servers: [UInt16: Server] = [:]
   private var serviceNumbers: [ServiceKey: UInt16] = [:]
+  private var serverNumbers: [ServerName: UInt16] = [:]
   private var endpoints = NumberPool(range: 1...UInt16(Limits.endpointCapacity - 1))
   private var freeServices = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
   private var freeServers = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
@@ -58,6 +60,11 @@ public struct VirtualServices {
   private var changes: [Change] = []
   /// Servers whose number has just been given to a new server: their counters start at zero.
   private var renewed: [UInt16] = []
+
+  private struct ServerName: Hashable {
+    var service: UInt16
+    var endpoint: Endpoint
+  }
 
   private struct EndpointKey: Hashable {
     var transport: TransportProtocol
@@ -83,10 +90,18 @@ public struct VirtualServices {
   /// Remembers what a scheduler has to hear, with the list as it is now.
   private mutating func note(_ change: ServerListChange, of number: UInt16) {
     guard let service = services[number] else { return }
-    changes.append(
-      Change(
-        service: number, scheduler: service.scheduler, identifiers: service.servers,
-        weights: service.servers.map { servers[$0]?.spec.weight ?? 0 }, change: change))
+    let pace: (step: UInt32, maximum: UInt32)
+    switch change {
+    case _ where service.scheduler != .weightedRoundRobin:
+      // Nobody else asks for it, and over thousands of servers it is a long walk.
+      pace = Scheduler.pace(of: [])
+    case .added(let identifier):
+      pace = Scheduler.pace(service.pace, adding: servers[identifier]?.spec.weight ?? 0)
+    case .bound, .removed, .edited:
+      pace = Scheduler.pace(of: service.servers.map { servers[$0]?.spec.weight ?? 0 })
+    }
+    services[number]?.pace = pace
+    changes.append(Change(service: number, scheduler: service.scheduler, pace: pace, change: change))
   }
 
   /// Takes the changes that schedulers have to hear, and the servers that start anew.
@@ -164,14 +179,10 @@ public struct VirtualServices {
 
   mutating func add(_ spec: RealServer, method: ForwardingMethod, to key: ServiceKey) throws(EditError) {
     guard var service = service(key) else { throw EditError.serviceNotDefined }
-    guard !service.servers.contains(where: { servers[$0]?.spec.endpoint == spec.endpoint }) else {
-      throw EditError.serverExists
-    }
-    let old = servers.values.first {
-      $0.service == service.number && !$0.isAvailable && $0.spec.endpoint == spec.endpoint
-    }
+    let name = ServerName(service: service.number, endpoint: spec.endpoint)
     var server: Server
-    if let old {
+    if let number = serverNumbers[name], let old = servers[number] {
+      guard !old.isAvailable else { throw EditError.serverExists }
       server = old
       server.spec = spec
       server.method = method
@@ -180,6 +191,7 @@ public struct VirtualServices {
       guard let number = freeServers.take() else { throw EditError.tooMany }
       server = Server(
         number: number, service: service.number, endpoint: 0, spec: spec, method: method, isAvailable: true)
+      serverNumbers[name] = number
       renewed.append(number)
     }
     try useEndpoint(of: &server, key: key)
@@ -191,8 +203,8 @@ public struct VirtualServices {
 
   mutating func edit(_ spec: RealServer, method: ForwardingMethod, of key: ServiceKey) throws(EditError) {
     guard let service = service(key) else { throw EditError.serviceNotDefined }
-    guard let number = service.servers.first(where: { servers[$0]?.spec.endpoint == spec.endpoint }),
-      var server = servers[number]
+    guard let number = serverNumbers[ServerName(service: service.number, endpoint: spec.endpoint)],
+      var server = servers[number], server.isAvailable
     else { throw EditError.noServer }
     server.spec = spec
     server.method = method
@@ -203,10 +215,10 @@ public struct VirtualServices {
 
   mutating func delete(_ endpoint: Endpoint, from key: ServiceKey) throws(EditError) {
     guard var service = service(key) else { throw EditError.serviceNotDefined }
-    guard let position = service.servers.firstIndex(where: { servers[$0]?.spec.endpoint == endpoint }) else {
-      throw EditError.noServer
-    }
-    let number = service.servers.remove(at: position)
+    guard let number = serverNumbers[ServerName(service: service.number, endpoint: endpoint)],
+      let position = service.servers.firstIndex(of: number)
+    else { throw EditError.noServer }
+    service.servers.remove(at: position)
     servers[number]?.isAvailable = false
     services[service.number] = service
     let predecessor = position == 0 ? nil : service.servers[position - 1]
@@ -244,6 +256,7 @@ public struct VirtualServices {
     for server in servers.values where !server.isAvailable && isUnused(server.number) {
       services[server.service]?.retired.add(counters(server.number))
       servers[server.number] = nil
+      serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = nil
       freeServers.give(server.number)
       guard server.endpoint != 0, let key = services[server.service]?.spec.key, case .address(let transport, _) = key
       else { continue }
@@ -252,8 +265,8 @@ public struct VirtualServices {
       serverEndpoints[name] = known.users > 1 ? (known.number, known.users - 1) : nil
       if known.users <= 1 { endpoints.give(known.number) }
     }
-    for service in services.values where !service.isActive {
-      guard !servers.values.contains(where: { $0.service == service.number }) else { continue }
+    let inUse = Set(servers.values.map(\.service))
+    for service in services.values where !service.isActive && !inUse.contains(service.number) {
       services[service.number] = nil
       serviceNumbers[service.spec.key] = nil
       freeServices.give(service.number)

@@ -103,8 +103,10 @@ extension WorkerState {
       let protocolNumber = service(server.pointee.service).pointee.protocolNumber
       // Another worker may have seen a packet since the caller looked.
       guard isIdleTooLong(connection, protocolNumber: protocolNumber) else { return false }
-      if snapshot.pointee.endpoints[Int(key.endpoint)].kind == .server {
-        return expire(reply: slot, key: key, connection, server: server, in: table)
+      switch snapshot.pointee.endpoint(key.endpoint).kind {
+      case .server: return expire(reply: slot, key: key, connection, server: server, in: table)
+      case .none: return removeStray(slot, in: table)
+      case .service: break
       }
       let reply = replyKey(of: key, connection, server: server)
       if let reply, let other = table.find(reply, hash: reply.hash(table.secret)) {
@@ -125,6 +127,15 @@ extension WorkerState {
       if let reply { removeMirror(reply, of: connection, server: server, in: table) }
       return true
     }
+  }
+
+  /// Removes an entry whose endpoint is nobody's any more; no count is kept for it.
+  private mutating func removeStray<Key>(_ slot: UnsafeMutablePointer<UInt64>, in table: ConnectionTable<Key>) -> Bool {
+    // Only the second slot of a pair has this mark, and pairs begin at even positions.
+    let isEven = (slot - table.lines) / Key.wordsPerSlot % 2 == 0
+    let isPair = isEven && lbd_load_relaxed(slot + Key.wordsPerSlot) & 0xffff == UInt64(LB_ENDPOINT_CONTINUATION)
+    if table.remove(slot, hasContinuation: isPair) != nil { countEntries(Key.self, -1) }
+    return true
   }
 
   private mutating func removeMirror<Key>(

@@ -52,9 +52,9 @@ extension Dataplane {
     _ key: Key, _ connection: Connection, client: IPAddress, _ clock: Clock
   ) -> ListedConnection? {
     let view = snapshot
-    guard view.pointee.endpoints[Int(key.endpoint)].kind == .service else { return nil }
-    let server = view.pointee.servers[Int(connection.server)]
-    let service = view.pointee.services[Int(server.service)]
+    guard view.pointee.endpoint(key.endpoint).kind == .service else { return nil }
+    let server = view.pointee.server(connection.server).pointee
+    let service = view.pointee.service(server.service).pointee
     guard let transport = TransportProtocol(rawValue: service.protocolNumber) else { return nil }
     let isTCP = transport == .tcp
     let timeout = view.pointee.timeouts[isTCP ? Int(connection.state) : SnapshotView.udpTimeout]

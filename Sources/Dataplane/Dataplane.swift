@@ -52,30 +52,20 @@ public final class Dataplane {
   public var isSettled: Bool { workers.allSatisfy { $0.mailbox.reportedGeneration == current.generation } }
 
   /// Tells a service's scheduler what happened to its list; call it after publishing the list.
-  /// - Parameters:
-  ///   - identifiers: server numbers in list order as they were right after this change; of several changes published
-  ///     at once each has its own.
-  ///   - weights: their weights.
+  /// - Parameter pace: of the list right after this change; of several changes published at once each has its own.
   public func serversChanged(
-    service number: UInt16, scheduler: Scheduler, identifiers: [UInt16], weights: [Int32], _ change: ServerListChange
+    service number: UInt16, scheduler: Scheduler, pace: (step: UInt32, maximum: UInt32), _ change: ServerListChange
   ) {
     let word = shared.state.schedulerStates + Int(number)
-    let pace = Scheduler.pace(of: weights)
-    identifiers.withUnsafeBufferPointer { identifiers in
-      weights.withUnsafeBufferPointer { weights in
-        guard let first = identifiers.baseAddress, let weight = weights.baseAddress else {
-          return lbd_store_relaxed(word, 0)
-        }
-        let set = RealServerSet(
-          count: identifiers.count, identifiers: first, weights: weight,
-          connections: UnsafePointer(shared.state.connectionCounts),
-          overloaded: UnsafePointer(shared.state.overloaded), step: pace.step, maximum: pace.maximum)
-        while true {
-          let old = lbd_load_relaxed(word)
-          let new = scheduler.serversChanged(SchedulerState(word: old), servers: set, change: change)
-          if new.word == old || lbd_compare_exchange(word, old, new.word) { return }
-        }
-      }
+    let service = current.view.pointee.service(number).pointee
+    let set = RealServerSet(
+      count: 0, identifiers: service.servers.identifiers, weights: service.servers.weights,
+      connections: UnsafePointer(shared.state.connectionCounts), overloaded: UnsafePointer(shared.state.overloaded),
+      step: pace.step, maximum: pace.maximum)
+    while true {
+      let old = lbd_load_relaxed(word)
+      let new = scheduler.serversChanged(SchedulerState(word: old), servers: set, change: change)
+      if new.word == old || lbd_compare_exchange(word, old, new.word) { return }
     }
   }
 

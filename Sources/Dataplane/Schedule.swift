@@ -183,7 +183,7 @@ extension WorkerState {
 
   /// Schedules a packet that has no connection, if it may open one.
   private mutating func open<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
-    let service = service(snapshot.pointee.endpoints[Int(key.endpoint)].index)
+    let service = service(snapshot.pointee.endpoint(key.endpoint).index)
     guard service.pointee.isActive else { return batch.finish(index, .notOurs) }
     let isTCP = batch.protocols[index] == TransportProtocol.tcp.rawValue
     // SYN without RST; SYN+ACK counts as SYN, as in IPVS. A later fragment cannot open anything.
@@ -225,7 +225,7 @@ extension WorkerState {
       clientFold: fold(high: batch.sourceHigh[index], low: batch.sourceLow[index], isIPv6: isIPv6),
       destinationFold: fold(high: batch.destinationHigh[index], low: batch.destinationLow[index], isIPv6: isIPv6),
       clientPort: batch.sourcePorts[index])
-    let number = snapshot.pointee.endpoints[Int(batch.endpoints[index])].index
+    let number = snapshot.pointee.endpoint(batch.endpoints[index]).index
     let word = shared.schedulerStates + Int(number)
     while true {
       let old = SchedulerState(word: lbd_load_relaxed(word))

@@ -12,12 +12,14 @@ struct SnapshotView {
   var generation: UInt64
   var endpoints4: EndpointTable
   var endpoints6: EndpointTable
-  /// By endpoint number.
-  var endpoints: UnsafeMutablePointer<EndpointRecord>
-  /// By service number.
-  var services: UnsafeMutablePointer<ServiceRecord>
-  /// By server number.
-  var servers: UnsafeMutablePointer<ServerRecord>
+  // By number. Behind the last of each stands one that is nobody's: an entry of the table that outlived what it refers
+  // to (which only a lost race can leave behind) leads there and nowhere else.
+  fileprivate let endpoints: UnsafeMutablePointer<EndpointRecord>
+  fileprivate let services: UnsafeMutablePointer<ServiceRecord>
+  fileprivate let servers: UnsafeMutablePointer<ServerRecord>
+  fileprivate let endpointLimit: UInt32
+  fileprivate let serviceLimit: UInt32
+  fileprivate let serverLimit: UInt32
   var nextHops: UnsafeMutablePointer<NextHop>
   var routes4: RouteTable
   var routes6: RouteTable
@@ -29,6 +31,22 @@ struct SnapshotView {
   var hasIPv6: Bool
 
   static var udpTimeout: Int { 16 }
+
+  /// What an endpoint number stands for.
+  @inline(__always)
+  func endpoint(_ number: UInt16) -> EndpointRecord { endpoints[Int(min(UInt32(number), endpointLimit))] }
+
+  /// A service by its number.
+  @inline(__always)
+  func service(_ number: UInt16) -> UnsafePointer<ServiceRecord> {
+    UnsafePointer(services + Int(min(UInt32(number), serviceLimit)))
+  }
+
+  /// A real server by its number.
+  @inline(__always)
+  func server(_ number: UInt16) -> UnsafePointer<ServerRecord> {
+    UnsafePointer(servers + Int(min(UInt32(number), serverLimit)))
+  }
 }
 
 /// An interface as workers see it.
@@ -99,6 +117,7 @@ public final class Snapshot {
       endpoints[Int(service.endpoint)] = EndpointRecord(kind: .service, index: service.number)
       let tag = EndpointTable.tag(
         port: service.port, protocolNumber: service.transport.rawValue, side: .destination)
+      guard service.isOurs else { continue }
       let isIPv6 = service.address.family == .ipv6
       hasIPv6 = hasIPv6 || isIPv6
       (isIPv6 ? endpoints6 : endpoints4).insert(service.address, tag: tag, endpoint: service.endpoint)
@@ -167,7 +186,6 @@ public final class Snapshot {
       InterfaceRecord(
         address: $0.address.number, ipv4: $0.ipv4?.v4 ?? 0, ipv6High: $0.ipv6?.high ?? 0, ipv6Low: $0.ipv6?.low ?? 0)
     }
-    // Numbers that are not in use keep whatever the first has: nothing refers to them.
     let noService = ServiceRecord(
       addressHigh: 0, addressLow: 0, port: 0, protocolNumber: 0, isIPv6: false, endpoint: 0, isActive: false,
       scheduler: .roundRobin, schedulerFlags: [],
@@ -176,13 +194,17 @@ public final class Snapshot {
         connections: UnsafePointer(shared.connectionCounts), overloaded: UnsafePointer(shared.overloaded)),
       localAddresses: nil, localAddressCount: 0, localPortFirst: 1, localPortLast: 1)
     let noServer = ServerRecord(
-      addressHigh: 0, addressLow: 0, tunnelSourceHigh: 0, tunnelSourceLow: 0, nextHop: 0, port: 0, service: 0,
-      endpoint: 0, method: .directRouting, isIPv6: false, isAvailable: false, upperThreshold: 0, lowerThreshold: 0)
+      addressHigh: 0, addressLow: 0, tunnelSourceHigh: 0, tunnelSourceLow: 0, nextHop: 0, port: 0,
+      service: .max, endpoint: 0, method: .directRouting, isIPv6: false, isAvailable: false, upperThreshold: 0,
+      lowerThreshold: 0)
     view.initialize(
       to: SnapshotView(
-        generation: generation, endpoints4: endpoints4, endpoints6: endpoints6, endpoints: array(endpoints),
-        services: array(services.map { $0 ?? noService }), servers: array(servers.map { $0 ?? noServer }),
-        nextHops: array(nextHops), routes4: routes4, routes6: routes6, interfaces: array(interfaces),
+        generation: generation, endpoints4: endpoints4, endpoints6: endpoints6,
+        endpoints: array(endpoints + [EndpointRecord(kind: .none, index: .max)]),
+        services: array((services + [nil]).map { $0 ?? noService }),
+        servers: array((servers + [nil]).map { $0 ?? noServer }), endpointLimit: UInt32(endpoints.count),
+        serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: array(nextHops),
+        routes4: routes4, routes6: routes6, interfaces: array(interfaces),
         interfaceCount: interfaces.count, timeouts: array(timeouts), hasIPv6: hasIPv6))
   }
 

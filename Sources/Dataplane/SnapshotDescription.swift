@@ -26,6 +26,8 @@ public struct SnapshotDescription: Sendable {
     public var servers: [UInt16]
     /// False when deleted: connections are looked up, nothing is scheduled.
     public var isActive: Bool
+    /// False while the VIP is not this host's: its packets are not taken, its connections wait.
+    public var isOurs: Bool
     /// FULLNAT local addresses by index; an inactive one only serves old connections.
     public var localAddresses: [(address: IPAddress, isActive: Bool)]
     /// FULLNAT local ports, inclusive.
@@ -35,6 +37,7 @@ public struct SnapshotDescription: Sendable {
     public init(
       number: UInt16, endpoint: UInt16, address: IPAddress, port: UInt16, transport: TransportProtocol,
       scheduler: Scheduler, flags: SchedulerFlags = [], servers: [UInt16] = [], isActive: Bool = true,
+      isOurs: Bool = true,
       localAddresses: [(address: IPAddress, isActive: Bool)] = [], localPorts: ClosedRange<UInt16> = 1024...65535
     ) {
       self.number = number
@@ -46,6 +49,7 @@ public struct SnapshotDescription: Sendable {
       self.flags = flags
       self.servers = servers
       self.isActive = isActive
+      self.isOurs = isOurs
       self.localAddresses = localAddresses
       self.localPorts = localPorts
     }

@@ -56,12 +56,12 @@ struct WorkerState: ~Copyable {
 
   @inline(__always)
   mutating func server(_ number: UInt16) -> UnsafePointer<ServerRecord> {
-    UnsafePointer(snapshot.pointee.servers + Int(number))
+    snapshot.pointee.server(number)
   }
 
   @inline(__always)
   mutating func service(_ number: UInt16) -> UnsafePointer<ServiceRecord> {
-    UnsafePointer(snapshot.pointee.services + Int(number))
+    snapshot.pointee.service(number)
   }
 
   @inline(__always)

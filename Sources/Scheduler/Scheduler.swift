@@ -83,6 +83,13 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
   public static func pace(of weights: [Int32]) -> (step: UInt32, maximum: UInt32) {
     WeightedRoundRobin.pace(of: weights)
   }
+
+  /// The pace of a list to which one more server comes.
+  public static func pace(
+    _ pace: (step: UInt32, maximum: UInt32), adding weight: Int32
+  ) -> (step: UInt32, maximum: UInt32) {
+    WeightedRoundRobin.pace(pace, adding: weight)
+  }
 }
 
 /// What happened to a service's list of servers.

@@ -93,6 +93,17 @@ public enum WeightedRoundRobin {
     return (step, heaviest - (step - 1))
   }
 
+  /// The pace of a list to which one more server comes; the same as that of all weights, without walking over them.
+  static func pace(
+    _ pace: (step: UInt32, maximum: UInt32), adding weight: Int32
+  ) -> (step: UInt32, maximum: UInt32) {
+    guard weight > 0 else { return pace }
+    guard pace.maximum > 0 else { return WeightedRoundRobin.pace(of: [weight]) }
+    let step = greatestCommonDivisor(pace.step, UInt32(weight))
+    let heaviest = max(pace.maximum + (pace.step - 1), UInt32(weight))
+    return (step, heaviest - (step - 1))
+  }
+
   private static func greatestCommonDivisor(_ left: UInt32, _ right: UInt32) -> UInt32 {
     var (left, right) = (left, right)
     while right != 0 { (left, right) = (right, left % right) }

@@ -149,6 +149,29 @@ struct ReplayTests {
     }
   }
 
+  /// A VIP that goes to another director (VRRP) and comes back: its connections wait, nothing refers to what is gone.
+  @Test func addressThatGoesAndComesBack() throws {
+    let commands =
+      ReplayTests.services + """
+        @inject 1
+        ip addr del 10.1.0.100/32 dev eth0
+        @inject 1
+        @sleep 20
+        @show
+        ip addr add 10.1.0.100/32 dev eth0
+        @inject 1
+        """
+    let syn = ReplayTests.frame(port: 1000)
+    try withCase(commands, frames: [syn, syn, syn]) { folder in
+      let replay = try play(folder)
+      #expect(try stamps(folder + "/out/out.pcap") == [1_000_000, 2_001_000_000])
+      #expect(try stamps(folder + "/out/passed.pcap") == [1_000_000_000])
+      let state = try String(contentsOfFile: folder + "/out/state.txt", encoding: .utf8)
+      #expect(state.contains("10.2.0.11:80                 Route   1      1          0"))
+      #expect(replay.isBalanced)
+    }
+  }
+
   @Test func captureIsReplayedByItsOwnClock() throws {
     let frames = (1...3).map { ReplayTests.frame(port: $0, to: $0 == 2 ? 81 : 80) }
     try withCase("", frames: frames) { folder in

@@ -56,9 +56,12 @@ struct SnapshotAssemblerTests {
     #expect(missing == [.init(address: Samples.address("10.1.0.254"), link: 1)])
   }
 
-  @Test func serviceOnAnAddressOfSomeoneElseIsLeftOut() {
-    let result = assembler("-A -t 10.1.0.200:80\n-a -t 10.1.0.200:80 -r 10.2.0.11:80").assemble()
-    #expect(result.description.services.isEmpty && result.description.servers.isEmpty)
+  /// Its records stay, since connections may refer to them; its packets are not taken.
+  @Test func serviceOnAnAddressOfSomeoneElseIsNotOurs() {
+    let assembler = assembler("-A -t 10.1.0.200:80\n-a -t 10.1.0.200:80 -r 10.2.0.11:80")
+    let result = assembler.assemble()
+    #expect(result.description.services.map(\.isOurs) == [false] && result.description.servers.count == 1)
+    #expect(assembler.ours(result.description).isEmpty)
     #expect(
       result.notes == [
         "TCP 10.1.0.200:80: 10.1.0.200 is not an address of this host, its traffic is left to the kernel"

@@ -150,8 +150,9 @@ struct VirtualServicesTests {
     #expect(EditError.tooMany.description.hasPrefix("too many"))
   }
 
-  @Test func schedulersHearEachChangeWithItsList() throws {
-    var services = Samples.services(VirtualServicesTests.start)
+  /// Several changes published at once: weighted round robin is told the pace of the list after each.
+  @Test func schedulersHearEachChangeWithItsPace() throws {
+    var services = Samples.services(VirtualServicesTests.start.replacing("-s rr", with: "-s wrr"))
     let numbers = services.numbers(VirtualServicesTests.key)
     try services.run("-e -t 10.1.0.100:80 -r 10.2.0.11:80 -m -w 3")
     try services.run("-E -t 10.1.0.100:80 -s rr -b flag-3")
@@ -160,11 +161,11 @@ struct VirtualServicesTests {
     let heard = services.takeChanges().changes
     #expect(
       heard.map(\.change) == [
-        .bound, .added(identifier: numbers[1]), .added(identifier: numbers[0]), .edited,
+        .bound, .added(identifier: numbers[1]), .added(identifier: numbers[0]), .edited, .bound,
         .removed(identifier: numbers[1], predecessor: numbers[0]), .bound,
       ])
-    #expect(heard.map(\.identifiers) == [[], [numbers[1]], numbers, numbers, [numbers[0]], [numbers[0]]])
-    #expect(heard[3].weights == [1, 3])
+    #expect(heard.map(\.pace.maximum) == [0, 1, 1, 3, 0, 0, 1], "round robin has no pace")
+    #expect(heard.map(\.pace.step) == [1, 1, 1, 1, 1, 1, 1])
     #expect(heard.last?.scheduler == .weightedRoundRobin)
     #expect(services.takeChanges().changes.isEmpty, "told once")
   }

@@ -24,6 +24,19 @@ struct WeightedRoundRobinTests {
     Row(testDescription: "one server", servers: "A7", together: false, picks: "A A A"),
   ]
 
+  @Test func paceOfAGrowingList() {
+    var generator = SystemRandomNumberGenerator()
+    let choices: [Int32] = [0, 1, 2, 3, 4, 6, 8, 9, 12, 100, 65_535, .max]
+    for _ in 0..<200 {
+      let weights = (0..<Int.random(in: 1...12, using: &generator)).map { _ -> Int32 in
+        choices.randomElement(using: &generator) ?? 0
+      }
+      var pace: (step: UInt32, maximum: UInt32) = (1, 0)
+      for weight in weights { pace = WeightedRoundRobin.pace(pace, adding: weight) }
+      #expect(pace == WeightedRoundRobin.pace(of: weights), "weights \(weights)")
+    }
+  }
+
   @Test(arguments: rows) func vectors(row: Row) {
     var service = ServiceModel(.weightedRoundRobin)
     if row.together {
