@@ -87,7 +87,12 @@ public final class Director {
     case network
     case timer
     case notice
+    case publish
   }
+
+  /// The kernel tells of changes one by one, and thousands of neighbours may change at once: what comes within this time
+  /// makes one snapshot.
+  private static let gatherNanoseconds: UInt64 = 2_000_000
 
   private func loop() throws {
     let epoll = try Epoll()
@@ -96,6 +101,9 @@ public final class Director {
     try epoll.add(signals.descriptor, events: .readable, token: Token.signal.rawValue)
     try epoll.add(watcher.descriptor, events: .readable, token: Token.network.rawValue)
     try epoll.add(timer.descriptor, events: .readable, token: Token.timer.rawValue)
+    let gathering = try TimerDescriptor()
+    try epoll.add(gathering.descriptor, events: .readable, token: Token.publish.rawValue)
+    var isGathering = false
     for descriptor in dataplane.noticeDescriptors {
       try epoll.add(descriptor, events: .readable, token: Token.notice.rawValue)
     }
@@ -106,7 +114,14 @@ public final class Director {
         case .signal:
           while let signal = signals.next() { isEnding = handle(signal: signal) || isEnding }
         case .network:
-          if try watcher.update() { publish() }
+          if try watcher.update(), !isGathering {
+            isGathering = true
+            try gathering.arm(afterNanoseconds: Director.gatherNanoseconds)
+          }
+        case .publish:
+          _ = gathering.expirations()
+          isGathering = false
+          publish()
         case .timer:
           _ = timer.expirations()
           everySecond()
