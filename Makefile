@@ -76,9 +76,8 @@ lint: toolchain ## format, layering, sizes, shell scripts
 	@Scripts/check-scripts.sh
 	@echo "lint: clean"
 
-bench: toolchain deps-bench ## instructions per packet, counted by valgrind
-	@if [ -x Benchmarks/instructions.sh ]; then SWIFT=$(SWIFT) Benchmarks/instructions.sh; \
-	else echo "bench: skipped, there is no Benchmarks/instructions.sh"; fi
+bench: build deps-bench ## instructions per packet, counted by valgrind
+	Benchmarks/instructions.sh
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 
