@@ -4,10 +4,8 @@
 #include "shims.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/ethtool.h>
 #include <linux/if_tun.h>
 #include <linux/memfd.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <pthread.h>
 #include <sched.h>
@@ -94,15 +92,4 @@ int lbd_interface_set_up(int descriptor, const char *name) {
   if (ioctl(descriptor, SIOCGIFFLAGS, &request) != 0) return errno;
   request.ifr_flags |= IFF_UP;
   return ioctl(descriptor, SIOCSIFFLAGS, &request) == 0 ? 0 : errno;
-}
-
-int lbd_ethtool_value(int descriptor, const char *name, uint32_t command, uint32_t *value) {
-  struct ifreq request;
-  struct ethtool_value exchange = {.cmd = command, .data = *value};
-  int error = lbd_interface_request(name, &request);
-  if (error != 0) return error;
-  request.ifr_data = (void *)&exchange;
-  if (ioctl(descriptor, SIOCETHTOOL, &request) != 0) return errno;
-  *value = exchange.data;
-  return 0;
 }

@@ -40,8 +40,6 @@ struct Counters: ~Copyable {
   enum Total: Int {
     case received
     case originated
-    case turns
-    case idleSleeps
     case expired
     case missed
   }

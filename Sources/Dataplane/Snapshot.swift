@@ -24,11 +24,8 @@ struct SnapshotView {
   var routes4: RouteTable
   var routes6: RouteTable
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
-  var interfaceCount: Int
   /// Ticks by state: TCP's 16 first, then UDP's one.
   var timeouts: UnsafeMutablePointer<UInt32>
-  /// True when some service or server answers at IPv4 / IPv6.
-  var hasIPv6: Bool
 
   static var udpTimeout: Int { 16 }
 
@@ -112,14 +109,12 @@ public final class Snapshot {
     }
     let endpoints4 = table(for: description.services.count + description.servers.count)
     let endpoints6 = table(for: description.services.count + description.servers.count)
-    var hasIPv6 = false
     for service in description.services {
       endpoints[Int(service.endpoint)] = EndpointRecord(kind: .service, index: service.number)
       let tag = EndpointTable.tag(
         port: service.port, protocolNumber: service.transport.rawValue, side: .destination)
       guard service.isOurs else { continue }
       let isIPv6 = service.address.family == .ipv6
-      hasIPv6 = hasIPv6 || isIPv6
       (isIPv6 ? endpoints6 : endpoints4).insert(service.address, tag: tag, endpoint: service.endpoint)
     }
 
@@ -205,7 +200,7 @@ public final class Snapshot {
         servers: array((servers + [nil]).map { $0 ?? noServer }), endpointLimit: UInt32(endpoints.count),
         serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: array(nextHops),
         routes4: routes4, routes6: routes6, interfaces: array(interfaces),
-        interfaceCount: interfaces.count, timeouts: array(timeouts), hasIPv6: hasIPv6))
+        timeouts: array(timeouts)))
   }
 
   private static func routes(

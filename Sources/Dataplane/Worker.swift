@@ -105,7 +105,6 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
       ports[port].flush()
       timeout = 1
     }
-    state.counters.add(.idleSleeps)
     poll(descriptors, nfds_t(portCount + 1), timeout)
     if descriptors[0].revents != 0 {
       var count: UInt64 = 0

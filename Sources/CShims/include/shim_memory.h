@@ -11,9 +11,6 @@
 static inline __attribute__((always_inline)) void lbd_prefetch(const void *address) {
   __builtin_prefetch(address, 0, 3);
 }
-static inline __attribute__((always_inline)) void lbd_prefetch_for_write(const void *address) {
-  __builtin_prefetch(address, 1, 3);
-}
 
 static inline __attribute__((always_inline)) uint64_t lbd_load_relaxed(const uint64_t *word) {
   return __atomic_load_n(word, __ATOMIC_RELAXED);
