@@ -8,7 +8,9 @@ let strict: [SwiftSetting] = [.treatAllWarnings(as: .error)]
 let package = Package(
   name: "lbd",
   products: [
-    .executable(name: "lbd", targets: ["lbd"])
+    .executable(name: "lbd", targets: ["lbd"]),
+    // For the benchmarks, which are a package of their own.
+    .library(name: "LbdModules", targets: ["Dataplane", "Control", "Config", "Scheduler", "Wire", "Kernel", "Lab"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),

@@ -107,6 +107,13 @@ public final class Dataplane {
     return statistics
   }
 
+  /// Entries in the connection tables: two for a connection whose replies pass here.
+  public var entryCounts: (ipv4: Int, ipv6: Int) {
+    (
+      Int(lbd_load_relaxed(shared.state.entryCounts)), Int(lbd_load_relaxed(shared.state.entryCounts + 8))
+    )
+  }
+
   /// Room in the connection table, in connections, and whether it lies on huge pages.
   public var tableDescription: (connections: Int, usesHugePages: Bool) {
     (shared.connectionCapacity, shared.usesHugePages)

@@ -29,15 +29,17 @@ public final class MemoryPipeline {
   /// - Parameters:
   ///   - interfaces: MAC addresses; one port for each.
   ///   - frameCount: frames of `chunkByteCount` bytes.
+  ///   - worker: number of this pipeline among the `workerCount` that share the dataplane.
   public init(
-    _ dataplane: Dataplane, interfaces: [EthernetAddress], frameCount: Int = 1024, chunkByteCount: Int = 4096
+    _ dataplane: Dataplane, interfaces: [EthernetAddress], frameCount: Int = 1024, chunkByteCount: Int = 4096,
+    worker number: Int = 0, workerCount: Int = 1
   ) throws {
     memory = try MappedMemory(byteCount: frameCount * chunkByteCount, hugePages: .preferred)
     ports = .allocate(capacity: max(interfaces.count, 1))
     for index in interfaces.indices { (ports + index).initialize(to: MemoryPort(capacity: frameCount)) }
-    let worker = try Worker(number: 0)
+    let worker = try Worker(number: number)
     forwarder = dataplane.makeForwarder(
-      worker: worker, workerCount: 1,
+      worker: worker, workerCount: workerCount,
       pool: FramePool(base: memory.base, chunkByteCount: chunkByteCount, frameCount: frameCount), ports: ports,
       portInterfaces: Array(interfaces.indices), interfaceAddresses: interfaces.map(\.number), host: OpenHost())
     dataplane.adopt(worker)
@@ -72,6 +74,10 @@ public final class MemoryPipeline {
   /// - Returns: how many there were.
   @discardableResult
   public func turn() -> Int { forwarder.turnAtClock() }
+
+  /// The same with the time read from the system's monotonic clock, as a worker's thread does.
+  @discardableResult
+  public func turnNow() -> Int { forwarder.turn() }
 
   /// The outcome of a frame of the last batch.
   public func outcome(of input: Int) -> Outcome { forwarder.state.batch.outcomes[input] }

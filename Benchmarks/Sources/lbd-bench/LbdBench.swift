@@ -1,0 +1,8 @@
+import ArgumentParser
+
+/// The command line of the benchmarks.
+@main
+struct LbdBench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "lbd-bench", abstract: "Measures lbd against references measured in the same run.")
+}
