@@ -66,8 +66,9 @@ enum Classify {
   }
 
   @inline(__always)
-  private static func findEndpointV4(_ index: Int, of batch: borrowing Batch, in table: EndpointTable<NearEndV4>) -> Bool
-  {
+  private static func findEndpointV4(
+    _ index: Int, of batch: borrowing Batch, in table: EndpointTable<NearEndV4>
+  ) -> Bool {
     let source = batch.sources[index]
     let destination = batch.destinations[index]
     let protocolNumber = batch.protocols[index]
@@ -84,8 +85,9 @@ enum Classify {
   }
 
   @inline(__always)
-  private static func findEndpointV6(_ index: Int, of batch: borrowing Batch, in table: EndpointTable<NearEndV6>) -> Bool
-  {
+  private static func findEndpointV6(
+    _ index: Int, of batch: borrowing Batch, in table: EndpointTable<NearEndV6>
+  ) -> Bool {
     let source = batch.sources[index]
     let destination = batch.destinations[index]
     let protocolNumber = batch.protocols[index]

@@ -99,7 +99,8 @@ extension WorkerState {
     change.replace16(batch.destinationPort(index).bigEndian, with: port.bigEndian)
     replaceEnd(index, .destination, high: client.high, low: client.low, port: port)
     replaceEnd(
-      index, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow, port: server.pointee.virtualPort)
+      index, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow, port: server.pointee.virtualPort
+    )
     correct(index, header: header, transport: change.with(server.pointee.replyDelta))
   }
 

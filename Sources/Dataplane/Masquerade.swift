@@ -19,7 +19,8 @@ extension WorkerState {
   @inline(__always)
   mutating func masquerade(reply index: Int, server: UnsafePointer<ServerRecord>) {
     replaceEnd(
-      index, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow, port: server.pointee.virtualPort)
+      index, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow, port: server.pointee.virtualPort
+    )
     correct(index, header: server.pointee.replyHeaderDelta, transport: server.pointee.replyDelta)
   }
 

@@ -71,7 +71,8 @@ enum Parse {
   /// The caller has seen the version, and that the frame holds the header.
   @inline(__always)
   private static func ipv4(
-    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, headerByteCount: Int, byteCount: Int
+    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, headerByteCount: Int,
+    byteCount: Int
   ) {
     let header = bytes + offset
     let total = Int(header.loadBigEndian16(at: 2))

@@ -110,7 +110,8 @@ public final class Snapshot {
     let ends = description.services.count + description.servers.count
     let endpoints4: EndpointTable<NearEndV4> = table(for: ends)
     let endpoints6: EndpointTable<NearEndV6> = table(for: ends)
-    func insert(_ address: IPAddress, _ port: UInt16, _ transport: TransportProtocol, _ side: Side, _ endpoint: UInt16) {
+    func insert(_ address: IPAddress, _ port: UInt16, _ transport: TransportProtocol, _ side: Side, _ endpoint: UInt16)
+    {
       let (high, low) = address.words
       let number = transport.rawValue
       if address.family == .ipv6 {
@@ -160,7 +161,8 @@ public final class Snapshot {
       }
       let isIPv6 = service.address.family == .ipv6
       services[Int(service.number)] = ServiceRecord(
-        addressHigh: service.address.words.high, addressLow: service.address.words.low, port: service.port, protocolNumber: service.transport.rawValue, isIPv6: isIPv6, endpoint: service.endpoint,
+        addressHigh: service.address.words.high, addressLow: service.address.words.low, port: service.port,
+        protocolNumber: service.transport.rawValue, isIPv6: isIPv6, endpoint: service.endpoint,
         isActive: service.isActive, scheduler: service.scheduler, schedulerFlags: service.flags, servers: set,
         localAddresses: UnsafePointer(array(locals)), localAddressCount: locals.count,
         localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound)
