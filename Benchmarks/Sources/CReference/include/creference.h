@@ -23,8 +23,8 @@
 #define CREFERENCE_BATCH 64
 #define CREFERENCE_SERVERS 64
 #define CREFERENCE_LOCALS 64
-/* Bytes in front of an offered frame that tunnelling writes into; they must exist. */
-#define CREFERENCE_HEADROOM 64
+/* Where a packet starts in its frame, as in lbd: room for what tunnelling puts in front. */
+#define CREFERENCE_HEADROOM 256
 
 /* As lbd's Outcome, in its order; CREFERENCE_OTHER is the reference's own. */
 enum creference_outcome {
@@ -133,13 +133,16 @@ uint32_t creference_table_inactive(const struct creference_table *table, size_t 
 /* ---- A worker ---------------------------------------------------------------------------------------------------- */
 struct creference;
 
-/* `umem` is where the frames lie; it and the table must outlive the worker. NULL when there is no memory or the
- * configuration makes no sense. `capacity` is how many frames can be offered before a turn takes them. */
+/* `umem` is where the frames lie: `frame_count` of them, `chunk_byte_count` bytes each (a power of two, 2048 or more);
+ * it and the table must outlive the worker. NULL when there is no memory or the configuration makes no sense. */
 struct creference *creference_create(const struct creference_config *config, struct creference_table *table, void *umem,
-                                     size_t capacity);
+                                     size_t frame_count, size_t chunk_byte_count);
 void creference_destroy(struct creference *reference);
 
-/* Says that a frame has arrived: `address` is the offset of its first byte in the UMEM. False: no room. */
+/* A free frame: the offset in the UMEM where a packet goes, CREFERENCE_HEADROOM bytes behind the frame's start; or
+ * UINT64_MAX. A frame becomes free again when its packet was dropped or passed, and in the turn after it was sent. */
+uint64_t creference_take(struct creference *reference);
+/* Says that a packet has arrived: `address` is the offset of its first byte in the UMEM. False: no room. */
 bool creference_offer(struct creference *reference, uint64_t address, uint32_t byte_count, unsigned interface);
 
 /* Takes up to 64 of the frames that were offered, in order of the interfaces. Returns how many. */
