@@ -32,13 +32,35 @@ INLINE uint16_t delta(uint64_t difference) {
   return folded == 0 ? 0xffff : folded;
 }
 
-INLINE uint16_t correct(uint16_t checksum, uint16_t delta) {
-  uint32_t sum = (uint32_t)(uint16_t)~checksum + delta;
-  return (uint16_t)~(sum + (sum >> 16));
+/*
+ * A correction ready for use. Taking a delta away is adding its complement, in one's complement arithmetic, where the
+ * result is kept below 0xffff: that is RFC 1624's equation 3, to the bit.
+ */
+INLINE uint16_t step(uint16_t delta) { return (uint16_t)~delta; }
+
+INLINE uint16_t correct(uint16_t checksum, uint16_t step) {
+  uint32_t sum = (uint32_t)checksum + step;
+  return (uint16_t)(sum >= 0xffff ? sum - 0xffff : sum);
+}
+
+/* A correction that differs from packet to packet: without the detour over 16 bits. */
+INLINE uint16_t correct_once(uint16_t checksum, uint64_t difference) {
+  return (uint16_t)~fold(difference + (uint16_t)~checksum);
 }
 
 /* One less in TTL: the first byte of its word. */
 #define TTL_DELTA 0xfffeu
+
+/*
+ * TTL and checksum share a 32-bit word of the IPv4 header, the checksum above. A header step takes one off the one and
+ * corrects the other at once.
+ */
+INLINE uint64_t header_step(uint16_t delta) { return ((uint64_t)step(delta) << 16) - 1; }
+
+INLINE void correct_header(uint8_t *header, uint64_t header_step) {
+  uint64_t sum = load32(header + 8) + header_step, limit = (uint64_t)0xffff << 16;
+  store32(header + 8, (uint32_t)(sum >= limit ? sum - limit : sum));
+}
 
 /* Any number of bytes. */
 COLD uint64_t sum_bytes(uint64_t sum, const uint8_t *bytes, size_t count) {

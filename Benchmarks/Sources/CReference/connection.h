@@ -22,8 +22,8 @@ struct verdict {
 
 INLINE struct verdict refuse(enum creference_outcome outcome) { return (struct verdict){NULL, 0, outcome}; }
 
-INLINE unsigned segment_of(const struct packet *packet, uint64_t value) {
-  return packet->segment + (value >> NO_OUTPUT_SHIFT & 1) * SEGMENT_NO_OUTPUT;
+INLINE unsigned next_state(const struct creference *reference, const struct packet *packet, uint64_t value) {
+  return reference->states.next[packet->segment][situation_of(value) % SITUATIONS];
 }
 
 INLINE uint64_t touched(const struct creference *reference, uint64_t value) {
@@ -60,7 +60,7 @@ INLINE void turn_connection(struct creference *reference, const struct packet *p
     uint64_t old = load_acquire(value_of(primary, v6));
     if (is_dead(old))
       return;
-    unsigned state = reference->states.next[packet->segment][state_of(old)];
+    unsigned state = next_state(reference, packet, old);
     uint64_t new = touched(reference, with_state(old, state));
     if (!compare_exchange(value_of(primary, v6), old, new))
       continue;
@@ -80,7 +80,7 @@ INLINE bool advance(struct creference *reference, const struct packet *packet, u
     if (unlikely(is_idle_too_long(reference, old)) && expire(reference, slot, packet->key))
       return false;
     *verdict = (struct verdict){slot, old, CREFERENCE_PENDING};
-    unsigned state = reference->states.next[segment_of(packet, old)][state_of(old)];
+    unsigned state = next_state(reference, packet, old);
     uint64_t new = touched(reference, old);
     if (state != state_of(old)) {
       if (packet->flags & PACKET_REPLY) {
@@ -174,7 +174,7 @@ INLINE uint32_t folded_client(const struct packet *packet, bool v6) {
 /* Schedules a packet that has no connection, if it may open one. */
 INLINE struct verdict open_connection(struct creference *reference, const struct packet *packet, bool v6) {
   const struct lines *table = lines_of(reference, v6);
-  bool is_tcp = packet->protocol == TCP;
+  bool is_tcp = (packet->segment & SEGMENT_UDP) == 0;
   if (is_tcp && (packet->segment & (TCP_SYN | TCP_RST)) != TCP_SYN)
     return refuse(CREFERENCE_NO_CONNECTION);
   if ((packet->key.head >> 16 & 0xffff) == 20)
@@ -186,7 +186,7 @@ INLINE struct verdict open_connection(struct creference *reference, const struct
   const struct server *server = reference->servers + number;
   uint64_t value = touched(reference, number | (has_replies(server) ? 0 : NO_OUTPUT));
   if (is_tcp)
-    value = with_state(value, reference->states.next[segment_of(packet, value)][NO]);
+    value = with_state(value, next_state(reference, packet, value));
   uint64_t hash = hash_of(table, packet->key, v6), *slot;
   if (is_full_nat(server)) {
     enum creference_outcome outcome = take_local_port(reference, packet, hash, server, v6, &value);
@@ -210,7 +210,7 @@ INLINE struct verdict open_connection(struct creference *reference, const struct
     return refuse(CREFERENCE_TABLE_FULL);
   }
   bind(reference, number, is_active(packet->segment, state_of(value)));
-  reference->counters[number].connections++;
+  reference->servers[number].counters.connections++;
   return (struct verdict){slot, value, CREFERENCE_PENDING};
 }
 

@@ -97,24 +97,29 @@ static void make_server(struct server *server, const struct creference_config *c
   server->header_delta[1] = delta(reply + TTL_DELTA);
   server->transport_delta[0] = delta(request + difference16(server->vport, server->port));
   server->transport_delta[1] = delta(reply + difference16(server->port, server->vport));
+  for (int direction = 0; direction < 2; direction++) {
+    server->header_step[direction] = header_step(server->header_delta[direction]);
+    server->transport_step[direction] = step(server->transport_delta[direction]);
+  }
   server->tunnel_sum = server->tunnel_source[0] + server->address[0];
 }
 
 static void add_near_end(struct creference *reference, struct creference_address address, uint16_t port, unsigned side,
                          uint16_t endpoint) {
-  uint64_t word = (uint64_t)port << 16 | (uint64_t)reference->transport << 8 | side;
+  uint64_t kind = near_kind(reference->transport == UDP ? SEGMENT_UDP : 0, side);
   if (!reference->v6) {
-    word |= address.low << 32;
+    uint64_t word = near_word_v4(swap32((uint32_t)address.low), swap16(port), kind);
     uint64_t place = word * GOLDEN >> reference->near_shift;
     while (reference->near_ends_v4[place].word != 0)
       place = (place + 1) & reference->near_mask;
     reference->near_ends_v4[place] = (struct near_end_v4){word, endpoint};
     return;
   }
-  uint64_t place = near_hash_v6(word, address.high, address.low) >> reference->near_shift;
+  uint64_t word = near_word_v4(0, swap16(port), kind), high = swap64(address.high), low = swap64(address.low);
+  uint64_t place = near_hash_v6(word, high, low) >> reference->near_shift;
   while (reference->near_ends_v6[place].word != 0)
     place = (place + 1) & reference->near_mask;
-  reference->near_ends_v6[place] = (struct near_end_v6){word, address.high, address.low, endpoint};
+  reference->near_ends_v6[place] = (struct near_end_v6){word, high, low, endpoint};
 }
 
 static void make_near_ends(struct creference *reference, const struct creference_config *config) {
@@ -209,6 +214,7 @@ struct creference *creference_create(const struct creference_config *config, str
   for (unsigned interface = 0; interface < INTERFACES; interface++) {
     reference->arrived[interface] = calloc(frame_count, sizeof **reference->arrived);
     reference->sent[interface] = calloc(frame_count + CREFERENCE_BATCH, sizeof **reference->sent);
+    reference->sent_end[interface] = reference->sent[interface];
     is_complete = is_complete && reference->arrived[interface] != NULL && reference->sent[interface] != NULL;
   }
   if (!is_complete) {

@@ -35,9 +35,9 @@ enum creference_outcome creference_outcome_of(const struct creference *reference
 /* What was sent for a packet of the last batch, or NULL. */
 static const struct descriptor *find_sent(const struct creference *reference, size_t index, int *interface) {
   for (*interface = 0; *interface < INTERFACES; ++*interface)
-    for (size_t place = 0; place < reference->sent_count[*interface]; place++)
-      if (reference->sent[*interface][place].index == index)
-        return reference->sent[*interface] + place;
+    for (const struct descriptor *sent = reference->sent[*interface]; sent < reference->sent_end[*interface]; sent++)
+      if (sent->index == index)
+        return sent;
   *interface = -1;
   return NULL;
 }
@@ -53,11 +53,7 @@ uint32_t creference_byte_count_of(const struct creference *reference, size_t ind
   const struct descriptor *sent = find_sent(reference, index, &interface);
   if (sent != NULL)
     return sent->byte_count;
-  /* Padding is cut off as soon as the packet's length is known. */
-  const struct packet *packet = reference->packets + index;
-  const uint8_t *frame = reference->umem + reference->frames[index].address;
-  return packet->total == 0 ? reference->frames[index].byte_count
-                            : (uint32_t)(packet->network + packet->total - frame);
+  return reference->frames[index].byte_count;
 }
 
 int creference_egress_of(const struct creference *reference, size_t index) {
@@ -71,7 +67,7 @@ uint64_t creference_counter(const struct creference *reference, enum creference_
 }
 
 struct creference_server_counters creference_server_counter(const struct creference *reference, size_t server) {
-  return reference->counters[server];
+  return reference->servers[server].counters;
 }
 
 uint64_t creference_expired(const struct creference *reference) { return reference->totals.expired; }

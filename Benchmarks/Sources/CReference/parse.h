@@ -17,11 +17,6 @@
 #define TYPE_SERVICE_VLAN 0x88a8
 #define EXTENSION_HEADERS 8
 
-/* Both ends of a packet: IPv4 address << 32 | port << 16; of IPv6 the port only. */
-struct ends {
-  uint64_t source, destination;
-};
-
 /* True when the IPv4 header without options adds up to 0xffff. */
 INLINE bool is_header_sound(const uint8_t *header) {
   uint64_t sum = add_with_carry(load64(header), load64(header + 8));
@@ -35,21 +30,18 @@ INLINE bool is_extension(unsigned number) {
 }
 
 /* The transport header of a packet that ends at `end`. */
-static enum creference_outcome parse_transport(struct packet *packet, const uint8_t *end, struct ends *ends) {
-  const uint8_t *transport = packet->transport;
-  if (packet->protocol == 1 || packet->protocol == 58)
+static enum creference_outcome parse_transport(struct packet *packet, unsigned protocol, const uint8_t *end) {
+  if (protocol == 1 || protocol == 58)
     return CREFERENCE_ICMP;
-  if (packet->protocol != TCP && packet->protocol != UDP)
+  if (protocol != TCP && protocol != UDP)
     return CREFERENCE_NOT_OURS;
-  if (transport + (packet->protocol == TCP ? 20 : 8) > end)
+  if (packet->transport + (protocol == TCP ? 20 : 8) > end)
     return CREFERENCE_MALFORMED;
-  packet->segment = packet->protocol == TCP ? transport[13] & SEGMENT_FLAGS : SEGMENT_UDP;
-  ends->source |= (uint32_t)swap16(load16(transport)) << 16;
-  ends->destination |= (uint32_t)swap16(load16(transport + 2)) << 16;
+  packet->segment = protocol == TCP ? packet->transport[13] & SEGMENT_FLAGS : SEGMENT_UDP;
   return CREFERENCE_PENDING;
 }
 
-static enum creference_outcome parse_ipv4(struct packet *packet, const uint8_t *end, struct ends *ends) {
+static enum creference_outcome parse_ipv4(struct packet *packet, const uint8_t *end) {
   uint8_t *header = packet->network;
   if (header + 20 > end)
     return CREFERENCE_MALFORMED;
@@ -58,31 +50,25 @@ static enum creference_outcome parse_ipv4(struct packet *packet, const uint8_t *
     return CREFERENCE_MALFORMED;
   if (fold(sum_bytes(0, header, header_bytes)) != 0xffff)
     return CREFERENCE_BAD_HEADER_CHECKSUM;
-  unsigned fragment = swap16(load16(header + 6));
+  unsigned fragment = swap16(load16(header + 6)), protocol = header[9];
   packet->total = (uint16_t)total;
-  packet->flags = fragment & 0x4000 ? PACKET_DONT_FRAGMENT : 0;
-  packet->protocol = header[9];
   packet->transport = header + header_bytes;
-  ends->source = (uint64_t)swap32(load32(header + 12)) << 32;
-  ends->destination = (uint64_t)swap32(load32(header + 16)) << 32;
-  bool is_transported = packet->protocol == TCP || packet->protocol == UDP;
-  if (fragment & 0x1fff)
-    return is_transported ? CREFERENCE_OTHER : parse_transport(packet, header + total, ends);
-  enum creference_outcome outcome = parse_transport(packet, header + total, ends);
+  if ((fragment & 0x1fff) != 0 && (protocol == TCP || protocol == UDP))
+    return CREFERENCE_OTHER;
+  enum creference_outcome outcome = parse_transport(packet, protocol, header + total);
   return outcome == CREFERENCE_PENDING && fragment & 0x2000 ? CREFERENCE_OTHER : outcome;
 }
 
-static enum creference_outcome parse_ipv6(struct packet *packet, const uint8_t *end, struct ends *ends) {
-  uint8_t *header = packet->network;
-  if (header + 40 > end)
+static enum creference_outcome parse_ipv6(struct packet *packet, const uint8_t *end) {
+  uint8_t *header = packet->network, *position = header + 40;
+  if (position > end)
     return CREFERENCE_MALFORMED;
   unsigned total = 40u + swap16(load16(header + 4)), next = header[6];
   if (header[0] >> 4 != 6 || header + total > end)
     return CREFERENCE_MALFORMED;
   end = header + total;
   packet->total = (uint16_t)total;
-  packet->flags = PACKET_V6 | PACKET_DONT_FRAGMENT;
-  uint8_t *position = header + 40;
+  packet->flags = PACKET_V6;
   bool is_fragment = false, is_later = false;
   for (int left = EXTENSION_HEADERS; is_extension(next) && !is_later; left--) {
     if (left == 0 || position + 8 > end)
@@ -97,18 +83,15 @@ static enum creference_outcome parse_ipv6(struct packet *packet, const uint8_t *
       return CREFERENCE_MALFORMED;
     }
   }
-  packet->protocol = (uint8_t)next;
   packet->transport = position;
-  *ends = (struct ends){0, 0};
   if (is_later && (next == TCP || next == UDP))
     return CREFERENCE_OTHER;
-  enum creference_outcome outcome = parse_transport(packet, end, ends);
+  enum creference_outcome outcome = parse_transport(packet, next, end);
   return outcome == CREFERENCE_PENDING && is_fragment ? CREFERENCE_OTHER : outcome;
 }
 
 /* Everything that the straight line does not take. */
-COLD enum creference_outcome parse_anything(struct packet *packet, uint8_t *frame, size_t byte_count, uint64_t own,
-                                            struct ends *ends) {
+COLD enum creference_outcome parse_anything(struct packet *packet, uint8_t *frame, size_t byte_count, uint64_t own) {
   packet->total = 0;
   packet->flags = 0;
   if (byte_count < 34)
@@ -122,74 +105,60 @@ COLD enum creference_outcome parse_anything(struct packet *packet, uint8_t *fram
   }
   packet->network = frame + offset;
   if (type == TYPE_IPV4)
-    return parse_ipv4(packet, frame + byte_count, ends);
+    return parse_ipv4(packet, frame + byte_count);
   if (type == TYPE_IPV6)
-    return parse_ipv6(packet, frame + byte_count, ends);
+    return parse_ipv6(packet, frame + byte_count);
   return CREFERENCE_NOT_OURS;
 }
 
 /* The straight line. False: look again. */
-INLINE bool parse_plain_ipv4(struct packet *packet, uint8_t *frame, size_t byte_count, struct ends *ends) {
+INLINE bool parse_plain_ipv4(struct packet *packet, uint8_t *frame, size_t byte_count) {
   size_t total = swap16(load16(frame + 16));
   unsigned protocol = frame[23];
-  /* 60 bytes are read below, at most; frames have room for more. */
-  size_t least = protocol == TCP ? 40 : 28;
-  bool is_whole = 14 + total <= byte_count && total >= least && (load16(frame + 20) & 0xff3f) == 0;
-  if (unlikely(!is_whole || !is_header_sound(frame + 14)))
+  if (unlikely(14 + total > byte_count || (load16(frame + 20) & 0xff3f) != 0 || !is_header_sound(frame + 14)))
     return false;
-  if (likely(protocol == TCP))
+  if (likely(protocol == TCP && total >= 40))
     packet->segment = frame[47] & SEGMENT_FLAGS;
-  else if (protocol == UDP)
+  else if (protocol == UDP && total >= 28)
     packet->segment = SEGMENT_UDP;
   else
     return false;
   packet->network = frame + 14;
   packet->transport = frame + 34;
   packet->total = (uint16_t)total;
-  packet->protocol = (uint8_t)protocol;
-  packet->flags = frame[20] >> 4 & PACKET_DONT_FRAGMENT;
-  uint64_t addresses = swap64(load64(frame + 26));
-  uint32_t ports = swap32(load32(frame + 34));
-  ends->source = (addresses >> 32 << 32) | (ports & 0xffff0000u);
-  ends->destination = addresses << 32 | (uint32_t)(ports << 16);
+  packet->flags = 0;
   return true;
 }
 
-INLINE bool parse_plain_ipv6(struct packet *packet, uint8_t *frame, size_t byte_count, struct ends *ends) {
+INLINE bool parse_plain_ipv6(struct packet *packet, uint8_t *frame, size_t byte_count) {
   size_t total = 40u + swap16(load16(frame + 18));
   unsigned protocol = frame[20];
-  size_t least = protocol == TCP ? 60 : 48;
-  if (unlikely(14 + total > byte_count || total < least))
+  if (unlikely(14 + total > byte_count))
     return false;
-  if (likely(protocol == TCP))
+  if (likely(protocol == TCP && total >= 60))
     packet->segment = frame[67] & SEGMENT_FLAGS;
-  else if (protocol == UDP)
+  else if (protocol == UDP && total >= 48)
     packet->segment = SEGMENT_UDP;
   else
     return false;
   packet->network = frame + 14;
   packet->transport = frame + 54;
   packet->total = (uint16_t)total;
-  packet->protocol = (uint8_t)protocol;
-  packet->flags = PACKET_V6 | PACKET_DONT_FRAGMENT;
-  uint32_t ports = swap32(load32(frame + 54));
-  ends->source = ports & 0xffff0000u;
-  ends->destination = (uint32_t)(ports << 16);
+  packet->flags = PACKET_V6;
   return true;
 }
 
 /* CREFERENCE_PENDING, or what has become of the packet. */
-INLINE enum creference_outcome parse(struct packet *packet, uint8_t *frame, size_t byte_count, uint64_t own,
-                                     struct ends *ends) {
+INLINE enum creference_outcome parse(struct packet *packet, uint8_t *frame, size_t byte_count, uint64_t own) {
   if (likely(byte_count >= 34 && load64(frame) << 16 == own)) {
     /* Type, version, and length of the IPv4 header. */
     uint32_t start = load32(frame + 12);
-    if ((start & 0xffffff) == 0x450008 && likely(parse_plain_ipv4(packet, frame, byte_count, ends)))
+    if ((start & 0xffffff) == 0x450008 && likely(parse_plain_ipv4(packet, frame, byte_count)))
       return CREFERENCE_PENDING;
-    if ((start & 0xf0ffff) == 0x60dd86 && likely(parse_plain_ipv6(packet, frame, byte_count, ends)))
+    if ((start & 0xf0ffff) == 0x60dd86 && likely(parse_plain_ipv6(packet, frame, byte_count)))
       return CREFERENCE_PENDING;
   }
-  return parse_anything(packet, frame, byte_count, own, ends);
+  return parse_anything(packet, frame, byte_count, own);
 }
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A turn, top to bottom. Packets are parsed and their lines prefetched some way ahead of where they are looked up,
- * counted and rewritten, so that misses overlap with work; lookups are strictly in order.
+ * A turn, top to bottom. The batch goes in pieces of a few packets: while one is parsed and its lines are prefetched,
+ * the lines of the pieces before it arrive, and those of an earlier one are looked up, counted and rewritten. So misses
+ * overlap with work, and lookups are strictly in order.
  */
 #include "creference.h"
 
@@ -12,21 +13,27 @@
 #include "expiry.h"
 #include "rewrite.h"
 
-/* Packets between prefetching a line and using it, and between prefetching a frame and parsing it. */
-#ifndef LOOKUP_DISTANCE
-#define LOOKUP_DISTANCE 32
+/* Packets of a piece, and pieces between prefetching a line and using it. */
+#ifndef PIECE
+#define PIECE 16
 #endif
-#ifndef FRAME_DISTANCE
-#define FRAME_DISTANCE 16
+#ifndef PIECES_AHEAD
+#define PIECES_AHEAD 1
 #endif
+#define PIECES (CREFERENCE_BATCH / PIECE)
 
 /* Frames sent in the last turn are free again. */
 INLINE void reclaim(struct creference *reference) {
+  uint64_t mask = ~(uint64_t)(reference->chunk_byte_count - 1);
   for (unsigned interface = 0; interface < INTERFACES; interface++) {
     const struct descriptor *sent = reference->sent[interface];
-    for (size_t index = 0; index < reference->sent_count[interface]; index++)
-      give_frame(reference, sent[index].address);
-    reference->sent_count[interface] = 0;
+    size_t count = (size_t)(reference->sent_end[interface] - sent), room = reference->capacity - reference->free_count;
+    count = count < room ? count : room;
+    uint64_t *free = reference->free + reference->free_count;
+    for (size_t index = 0; index < count; index++)
+      free[index] = sent[index].address & mask;
+    reference->free_count += count;
+    reference->sent_end[interface] = reference->sent[interface];
   }
 }
 
@@ -51,15 +58,38 @@ INLINE size_t receive(struct creference *reference, unsigned *first) {
   return counts[0];
 }
 
-INLINE void begin(struct creference *reference, size_t index, uint64_t own, const struct constants *constants) {
-  struct packet *packet = reference->packets + index;
-  const struct descriptor *frame = reference->frames + index;
-  struct ends ends;
-  enum creference_outcome outcome =
-      parse(packet, reference->umem + frame->address, frame->byte_count, own, &ends);
-  if (likely(outcome == CREFERENCE_PENDING) && unlikely(!classify(packet, ends, constants)))
-    outcome = CREFERENCE_NOT_OURS;
+/* The packet's journey ends without its being sent. */
+INLINE void finish(struct creference *reference, size_t index, enum creference_outcome outcome) {
   reference->outcomes[index] = (uint8_t)outcome;
+  give_frame(reference, reference->frames[index].address);
+}
+
+/* What has become of a packet that is none of ours. Its padding is cut off as soon as its length is known. */
+COLD void turn_away(struct creference *reference, size_t index, struct packet *packet,
+                    enum creference_outcome outcome) {
+  struct descriptor *frame = reference->frames + index;
+  if (packet->total != 0)
+    frame->byte_count = (uint32_t)(packet->network + packet->total - (reference->umem + frame->address));
+  finish(reference, index, outcome);
+}
+
+/* Parses and classifies some frames. Those that are ours become packets, from `packet` on; returns their end. */
+INLINE struct packet *begin(struct creference *reference, size_t index, size_t end, uint64_t own,
+                            const struct constants *constants, struct packet *packet) {
+  uint8_t *umem = reference->umem;
+  for (; index < end; index++) {
+    const struct descriptor *frame = reference->frames + index;
+    enum creference_outcome outcome = parse(packet, umem + frame->address, frame->byte_count, own);
+    if (unlikely(outcome != CREFERENCE_PENDING)) {
+      turn_away(reference, index, packet, outcome);
+    } else if (unlikely(!classify(packet, constants))) {
+      turn_away(reference, index, packet, CREFERENCE_NOT_OURS);
+    } else {
+      packet->index = (uint8_t)index;
+      packet++;
+    }
+  }
+  return packet;
 }
 
 /* The connection of a packet that changes nothing about it but the time it was last seen; nearly all are such. */
@@ -70,25 +100,21 @@ INLINE bool goes_on(struct creference *reference, const struct packet *packet, u
   /* The value was read first: if the key is there now, the value is its connection's. */
   if (unlikely(!matches(*slot, packet->key, v6)))
     return false;
-  unsigned segment = segment_of(packet, old), state = state_of(old);
-  if (unlikely((reference->states.steady[segment] >> state & 1) == 0))
+  unsigned situation = situation_of(old) % SITUATIONS;
+  if (unlikely((reference->states.steady[packet->segment] >> situation & 1) == 0))
     return false;
   *value = old;
   if (likely(old >> COARSE_SHIFT == reference->stamp))
     return true;
   uint64_t idle = (reference->tick - (old >> TICK_SHIFT)) & TICK_MASK;
-  if ((old >> COARSE_SHIFT & 1) != 0 || idle > reference->states.timeouts[timeout_index(segment, state)])
+  if ((old >> COARSE_SHIFT & 1) != 0 || idle > reference->states.timeouts[timeout_index(packet->segment, state_of(old))])
     return false;
   *value = touched(reference, old);
   return compare_exchange(word, old, *value);
 }
 
-INLINE void end(struct creference *reference, size_t index) {
-  struct packet *packet = reference->packets + index;
-  if (unlikely(reference->outcomes[index] != CREFERENCE_PENDING)) {
-    give_frame(reference, reference->frames[index].address);
-    return;
-  }
+/* Looks up, counts and rewrites a packet, and sends it. */
+INLINE void forward(struct creference *reference, const struct packet *packet) {
   uint64_t *slot, value;
   bool v6 = packet->flags & PACKET_V6;
   if (unlikely(!(v6 ? goes_on(reference, packet, &slot, &value, true)
@@ -99,31 +125,30 @@ INLINE void end(struct creference *reference, size_t index) {
     else
       look_closely_v4(reference, packet, &verdict);
     if (verdict.outcome != CREFERENCE_PENDING) {
-      reference->outcomes[index] = (uint8_t)verdict.outcome;
-      give_frame(reference, reference->frames[index].address);
+      finish(reference, packet->index, verdict.outcome);
       return;
     }
     slot = verdict.slot;
     value = verdict.value;
   }
-  /* Counters: packets and bytes of a direction are two words apart. */
-  uint64_t *counters = &reference->counters[server_of(value)].in_packets + (packet->flags >> 1 & 1);
+  struct server *server = reference->servers + server_of(value);
+  /* Packets and bytes of a direction are two words apart. */
+  uint64_t *counters = &server->counters.in_packets + (packet->flags >> 1);
   counters[0]++;
   counters[2] += packet->total;
 
-  struct departure departure = rewrite(reference, packet, slot, value);
-  reference->outcomes[index] = (uint8_t)departure.outcome;
+  struct departure departure = rewrite(reference, packet, server, slot, value);
   if (unlikely(departure.hop == NULL)) {
-    give_frame(reference, reference->frames[index].address);
+    finish(reference, packet->index, departure.outcome);
     return;
   }
-  uint8_t *frame = write_ethernet(departure.start, departure.hop);
-  unsigned interface = departure.hop->interface;
-  size_t place = reference->sent_count[interface]++;
-  /* The packet ends where it ended, padding cut off. */
-  uint32_t byte_count = (uint32_t)(packet->network + packet->total - frame);
-  reference->sent[interface][place] =
-      (struct descriptor){(uint64_t)(frame - reference->umem), byte_count, (uint32_t)index};
+  reference->outcomes[packet->index] = (uint8_t)departure.outcome;
+  uint8_t *frame = write_ethernet(packet->network - departure.extra, departure.hop);
+  struct descriptor *sent = reference->sent_end[departure.hop->interface]++;
+  sent->address = (uint64_t)(frame - reference->umem);
+  /* Where the packet ended: padding is cut off. */
+  sent->byte_count = (uint32_t)(packet->network + packet->total - frame);
+  sent->index = packet->index;
 }
 
 /* Every packet has one outcome; most batches are of one kind. */
@@ -136,6 +161,13 @@ INLINE void count_outcomes(struct creference *reference) {
     reference->totals.outcomes[outcome] += alike ? 8 : 1;
     index += alike ? 8 : 1;
   }
+}
+
+/* The first lines of the frames of a piece. */
+INLINE void prefetch_frames(const struct creference *reference, size_t index) {
+  size_t end = index + PIECE < reference->count ? index + PIECE : reference->count;
+  for (; index < end; index++)
+    __builtin_prefetch(reference->umem + reference->frames[index].address, 1);
 }
 
 size_t creference_turn(struct creference *reference, uint64_t now_nanoseconds) {
@@ -153,16 +185,20 @@ size_t creference_turn(struct creference *reference, uint64_t now_nanoseconds) {
       .v4 = reference->table->lines[0],
       .v6 = reference->table->lines[1],
   };
-  uint8_t *umem = reference->umem;
-  for (size_t index = 0; index < FRAME_DISTANCE && index < count; index++)
-    __builtin_prefetch(umem + reference->frames[index].address, 1);
-  for (size_t index = 0; index < count + LOOKUP_DISTANCE; index++) {
-    if (index + FRAME_DISTANCE < count)
-      __builtin_prefetch(umem + reference->frames[index + FRAME_DISTANCE].address, 1);
-    if (index < count)
-      begin(reference, index, reference->own[index < border ? first : first ^ 1], &constants);
-    if (index >= LOOKUP_DISTANCE)
-      end(reference, index - LOOKUP_DISTANCE);
+  struct packet *next = reference->packets, *packet = next, *ends[PIECES + PIECES_AHEAD];
+  prefetch_frames(reference, 0);
+  for (size_t piece = 0; piece < PIECES + PIECES_AHEAD; piece++) {
+    if (piece * PIECE < count) {
+      prefetch_frames(reference, (piece + 1) * PIECE);
+      size_t index = piece * PIECE, end = index + PIECE < count ? index + PIECE : count;
+      size_t middle = border < index ? index : border < end ? border : end;
+      next = begin(reference, index, middle, reference->own[first], &constants, next);
+      next = begin(reference, middle, end, reference->own[first ^ 1], &constants, next);
+    }
+    ends[piece] = next;
+    if (piece >= PIECES_AHEAD)
+      for (; packet < ends[piece - PIECES_AHEAD]; packet++)
+        forward(reference, packet);
   }
   count_outcomes(reference);
   sweep_due(reference, count != 0);

@@ -8,19 +8,22 @@
 
 #include "parse.h"
 
-/* How a packet leaves: `start` is its outermost IP header; without a hop it does not. */
+/* How a packet leaves: `extra` bytes of an outer header are in front of it. Without a hop it does not leave. */
 struct departure {
   const struct hop *hop;
-  uint8_t *start;
+  unsigned extra;
   enum creference_outcome outcome;
 };
 
-INLINE struct departure stay(void) { return (struct departure){NULL, NULL, CREFERENCE_OTHER}; }
+INLINE struct departure leave(const struct hop *hop, enum creference_outcome outcome) {
+  return (struct departure){hop, 0, outcome};
+}
 
-/* Takes one hop off; `delta` is what changes in the header, the hop included. */
-INLINE void correct_header_v4(uint8_t *header, uint16_t delta) {
-  uint32_t word = load32(header + 8);
-  store32(header + 8, ((word & 0xffff) - 1) | (uint32_t)correct((uint16_t)(word >> 16), delta) << 16);
+INLINE struct departure stay(void) { return (struct departure){NULL, 0, CREFERENCE_OTHER}; }
+
+/* False for what lbd would answer (hop limit used up, too big) or send in pieces. */
+INLINE bool can_leave(const struct packet *packet, const struct hop *hop, unsigned extra, unsigned hops) {
+  return likely(hops > 1) && likely(packet->total + extra <= hop->mtu);
 }
 
 /* A UDP checksum that was not computed: over the whole datagram (RFC 768, RFC 8200 section 8.1). */
@@ -34,9 +37,9 @@ COLD void complete_udp(const struct packet *packet) {
 }
 
 /* Corrects the transport's checksum, once addresses and ports have been written. */
-INLINE void correct_transport(const struct packet *packet, uint16_t delta) {
-  if (likely(packet->protocol == TCP)) {
-    store16(packet->transport + 16, correct(load16(packet->transport + 16), delta));
+INLINE void correct_transport(const struct packet *packet, uint16_t step) {
+  if (likely((packet->segment & SEGMENT_UDP) == 0)) {
+    store16(packet->transport + 16, correct(load16(packet->transport + 16), step));
     return;
   }
   uint16_t old = load16(packet->transport + 6);
@@ -44,7 +47,7 @@ INLINE void correct_transport(const struct packet *packet, uint16_t delta) {
     complete_udp(packet);
     return;
   }
-  uint16_t new = correct(old, delta);
+  uint16_t new = correct(old, step);
   store16(packet->transport + 6, new == 0 ? 0xffff : new);
 }
 
@@ -60,9 +63,9 @@ INLINE uint8_t outer_class(uint8_t class) { return (class & 3) == 3 ? (class & 0
 INLINE void wrap_v4(struct creference *reference, const struct packet *packet, const struct server *server) {
   uint8_t *inner = packet->network, *outer = inner - 20;
   uint16_t identification = swap16((uint16_t)++reference->identification);
-  uint32_t fragment = packet->flags & PACKET_DONT_FRAGMENT ? 0x0040u << 16 : 0;
+  uint32_t dont_fragment = load16(inner + 6) & swap16(0x4000);
   uint32_t first = 0x45u | (uint32_t)outer_class(inner[1]) << 8 | (uint32_t)swap16((uint16_t)(packet->total + 20)) << 16;
-  uint32_t second = identification | fragment;
+  uint32_t second = identification | dont_fragment << 16;
   uint32_t third = inner[8] | 4u << 8;
   uint16_t checksum = (uint16_t)~fold(server->tunnel_sum + first + second + third);
   store64(outer, first | (uint64_t)second << 32);
@@ -89,11 +92,11 @@ INLINE void translate_request_v4(struct creference *reference, const struct pack
   uint32_t local = swap32((uint32_t)reference->locals[value >> LOCAL_ADDRESS_SHIFT & 0x3f].low);
   uint16_t port = swap16((uint16_t)(value >> LOCAL_PORT_SHIFT));
   uint64_t change = difference32(load32(header + 12), local);
-  correct_header_v4(header, delta(change + server->header_delta[0]));
+  correct_header(header, header_step(delta(change + server->header_delta[0])));
   change += difference16(load16(packet->transport), port);
   store64(header + 12, local | server->address[0] << 32);
   store32(packet->transport, port | (uint32_t)server->port << 16);
-  correct_transport(packet, delta(change + server->transport_delta[0]));
+  correct_transport(packet, step(delta(change + server->transport_delta[0])));
 }
 
 INLINE void translate_request_v6(struct creference *reference, const struct packet *packet, const struct server *server,
@@ -110,7 +113,7 @@ INLINE void translate_request_v6(struct creference *reference, const struct pack
   store64(header + 24, server->address[0]);
   store64(header + 32, server->address[1]);
   store32(packet->transport, port | (uint32_t)server->port << 16);
-  correct_transport(packet, delta(change + server->transport_delta[0]));
+  correct_transport(packet, step(delta(change + server->transport_delta[0])));
 }
 
 /* FULLNAT: the client stands beside the entry for replies. */
@@ -119,11 +122,11 @@ INLINE void translate_reply_v4(const struct packet *packet, const struct server 
   uint32_t address = swap32((uint32_t)(client >> 32));
   uint16_t port = swap16((uint16_t)(client >> 16));
   uint64_t change = difference32(load32(header + 16), address);
-  correct_header_v4(header, delta(change + server->header_delta[1]));
+  correct_header(header, header_step(delta(change + server->header_delta[1])));
   change += difference16(load16(packet->transport + 2), port);
   store64(header + 12, (uint32_t)server->vip[0] | (uint64_t)address << 32);
   store32(packet->transport, server->vport | (uint32_t)port << 16);
-  correct_transport(packet, delta(change + server->transport_delta[1]));
+  correct_transport(packet, step(delta(change + server->transport_delta[1])));
 }
 
 INLINE void translate_reply_v6(const struct packet *packet, const struct server *server, struct key client) {
@@ -138,106 +141,106 @@ INLINE void translate_reply_v6(const struct packet *packet, const struct server 
   store64(header + 24, high);
   store64(header + 32, low);
   store32(packet->transport, server->vport | (uint32_t)port << 16);
-  correct_transport(packet, delta(change + server->transport_delta[1]));
+  correct_transport(packet, step(delta(change + server->transport_delta[1])));
 }
 
 /* The way of rewriting: forwarding method, direction, family. */
 #define WAY(method, reply, v6) ((method) << 2 | (reply) << 1 | (v6))
 
-INLINE struct departure rewrite(struct creference *reference, const struct packet *packet, uint64_t *slot,
-                                uint64_t value) {
+INLINE struct departure rewrite(struct creference *reference, const struct packet *packet, struct server *server,
+                                uint64_t *slot, uint64_t value) {
   uint8_t *header = packet->network;
-  const struct server *server = reference->servers + server_of(value);
-  bool v6 = packet->flags & PACKET_V6;
-  /* Answered by lbd: time exceeded. */
-  if (unlikely(header[v6 ? 7 : 8] <= 1))
-    return stay();
   const struct hop *hop = &server->hop;
-  unsigned way = server->method | (packet->flags & (PACKET_V6 | PACKET_REPLY));
-  unsigned extra = 0;
-  struct key client = {0, 0, 0};
-  switch (way) {
-  case WAY(CREFERENCE_TUN, 0, 0):
-    extra = 20;
-    break;
-  case WAY(CREFERENCE_TUN, 0, 1):
-    extra = 40;
-    break;
-  case WAY(CREFERENCE_NAT, 1, 0):
-    hop = route(reference, 0, packet->key.head >> 32);
-    break;
-  case WAY(CREFERENCE_NAT, 1, 1):
-    hop = route(reference, packet->key.high, packet->key.low);
-    break;
-  case WAY(CREFERENCE_FULLNAT, 1, 0):
-    client = key_in(slot + 2, false);
-    hop = route(reference, 0, client.head >> 32);
-    break;
-  case WAY(CREFERENCE_FULLNAT, 1, 1):
-    client = key_in(slot + 4, true);
-    hop = route(reference, client.high, client.low);
-    break;
-  }
-  /* Answered by lbd, or fragmented. */
-  if (unlikely(packet->total + extra > hop->mtu))
-    return stay();
-  switch (way) {
+  struct key client;
+  switch (server->method | packet->flags) {
   case WAY(CREFERENCE_DR, 0, 0):
-    correct_header_v4(header, TTL_DELTA);
-    return (struct departure){hop, header, CREFERENCE_DIRECT_ROUTING};
+    if (!can_leave(packet, hop, 0, header[8]))
+      return stay();
+    correct_header(header, header_step(TTL_DELTA));
+    return leave(hop, CREFERENCE_DIRECT_ROUTING);
   case WAY(CREFERENCE_DR, 0, 1):
+    if (!can_leave(packet, hop, 0, header[7]))
+      return stay();
     header[7]--;
-    return (struct departure){hop, header, CREFERENCE_DIRECT_ROUTING};
+    return leave(hop, CREFERENCE_DIRECT_ROUTING);
   case WAY(CREFERENCE_NAT, 0, 0):
-    correct_header_v4(header, server->header_delta[0]);
+    if (!can_leave(packet, hop, 0, header[8]))
+      return stay();
+    correct_header(header, server->header_step[0]);
     store32(header + 16, (uint32_t)server->address[0]);
     store16(packet->transport + 2, server->port);
-    correct_transport(packet, server->transport_delta[0]);
-    return (struct departure){hop, header, CREFERENCE_MASQUERADE_REQUEST};
+    correct_transport(packet, server->transport_step[0]);
+    return leave(hop, CREFERENCE_MASQUERADE_REQUEST);
   case WAY(CREFERENCE_NAT, 0, 1):
+    if (!can_leave(packet, hop, 0, header[7]))
+      return stay();
     header[7]--;
     store64(header + 24, server->address[0]);
     store64(header + 32, server->address[1]);
     store16(packet->transport + 2, server->port);
-    correct_transport(packet, server->transport_delta[0]);
-    return (struct departure){hop, header, CREFERENCE_MASQUERADE_REQUEST};
+    correct_transport(packet, server->transport_step[0]);
+    return leave(hop, CREFERENCE_MASQUERADE_REQUEST);
   case WAY(CREFERENCE_NAT, 1, 0):
-    correct_header_v4(header, server->header_delta[1]);
+    hop = route(reference, 0, packet->key.head >> 32);
+    if (!can_leave(packet, hop, 0, header[8]))
+      return stay();
+    correct_header(header, server->header_step[1]);
     store32(header + 12, (uint32_t)server->vip[0]);
     store16(packet->transport, server->vport);
-    correct_transport(packet, server->transport_delta[1]);
-    return (struct departure){hop, header, CREFERENCE_MASQUERADE_REPLY};
+    correct_transport(packet, server->transport_step[1]);
+    return leave(hop, CREFERENCE_MASQUERADE_REPLY);
   case WAY(CREFERENCE_NAT, 1, 1):
+    hop = route(reference, packet->key.high, packet->key.low);
+    if (!can_leave(packet, hop, 0, header[7]))
+      return stay();
     header[7]--;
     store64(header + 8, server->vip[0]);
     store64(header + 16, server->vip[1]);
     store16(packet->transport, server->vport);
-    correct_transport(packet, server->transport_delta[1]);
-    return (struct departure){hop, header, CREFERENCE_MASQUERADE_REPLY};
+    correct_transport(packet, server->transport_step[1]);
+    return leave(hop, CREFERENCE_MASQUERADE_REPLY);
   case WAY(CREFERENCE_TUN, 0, 0):
-    correct_header_v4(header, TTL_DELTA);
+    if (!can_leave(packet, hop, 20, header[8]))
+      return stay();
+    correct_header(header, header_step(TTL_DELTA));
     wrap_v4(reference, packet, server);
-    return (struct departure){hop, header - 20, CREFERENCE_TUNNEL};
+    return (struct departure){hop, 20, CREFERENCE_TUNNEL};
   case WAY(CREFERENCE_TUN, 0, 1):
+    if (!can_leave(packet, hop, 40, header[7]))
+      return stay();
     header[7]--;
     wrap_v6(packet, server);
-    return (struct departure){hop, header - 40, CREFERENCE_TUNNEL};
+    return (struct departure){hop, 40, CREFERENCE_TUNNEL};
   case WAY(CREFERENCE_FULLNAT, 0, 0):
+    if (!can_leave(packet, hop, 0, header[8]))
+      return stay();
     translate_request_v4(reference, packet, server, value);
-    return (struct departure){hop, header, CREFERENCE_FULLNAT_REQUEST};
+    return leave(hop, CREFERENCE_FULLNAT_REQUEST);
   case WAY(CREFERENCE_FULLNAT, 0, 1):
+    if (!can_leave(packet, hop, 0, header[7]))
+      return stay();
     translate_request_v6(reference, packet, server, value);
-    return (struct departure){hop, header, CREFERENCE_FULLNAT_REQUEST};
+    return leave(hop, CREFERENCE_FULLNAT_REQUEST);
   case WAY(CREFERENCE_FULLNAT, 1, 0):
+    client = key_in(slot + 2, false);
+    hop = route(reference, 0, client.head >> 32);
+    if (!can_leave(packet, hop, 0, header[8]))
+      return stay();
     translate_reply_v4(packet, server, client.head);
-    return (struct departure){hop, header, CREFERENCE_FULLNAT_REPLY};
-  default:
+    return leave(hop, CREFERENCE_FULLNAT_REPLY);
+  case WAY(CREFERENCE_FULLNAT, 1, 1):
+    client = key_in(slot + 4, true);
+    hop = route(reference, client.high, client.low);
+    if (!can_leave(packet, hop, 0, header[7]))
+      return stay();
     translate_reply_v6(packet, server, client);
-    return (struct departure){hop, header, CREFERENCE_FULLNAT_REPLY};
+    return leave(hop, CREFERENCE_FULLNAT_REPLY);
+  default:
+    return stay();
   }
 }
 
-/* Writes the Ethernet header in front of the packet. Returns where the frame begins. */
+/* The Ethernet header in front of the packet that begins at `start`. Returns where the frame begins. */
 INLINE uint8_t *write_ethernet(uint8_t *start, const struct hop *hop) {
   if (likely(hop->vlan == 0)) {
     store64(start - 14, hop->first);

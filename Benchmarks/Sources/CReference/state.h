@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The TCP state machine as lbd has it, made into two tables by a packet's "segment": its direction and TCP flags, plus
- * whether replies are seen (which the connection knows). One bit tells whether a packet leaves its connection's state as
- * it is: nearly all do, and then the other table is not needed.
+ * The TCP state machine as lbd has it, made into two tables by a packet's "segment" (its direction and TCP flags) and a
+ * connection's "situation" (its state, and whether replies are seen). One bit tells whether a packet leaves its
+ * connection's state as it is: nearly all do, and then the other table is not needed.
  */
 #ifndef CREFERENCE_STATE_H
 #define CREFERENCE_STATE_H
@@ -12,12 +12,15 @@
 #define STATES 11
 #define EVENTS 5
 
-/* Segments: flags 0-31 of requests, the same of requests without replies, of replies (twice), and UDP. */
+/* Segments: the flags of requests, the flags of replies, UDP in either direction. */
 #define SEGMENT_FLAGS 0x1f
-#define SEGMENT_NO_OUTPUT 32
-#define SEGMENT_REPLY 64
-#define SEGMENT_UDP 128
-#define SEGMENTS 192
+#define SEGMENT_REPLY 32
+#define SEGMENT_UDP 64
+#define SEGMENTS 128
+/* Situations: state, and above it the "no output" bit, as they stand in a connection's value. */
+#define SITUATION_STATE 0xf
+#define SITUATION_NO_OUTPUT 0x10
+#define SITUATIONS 32
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
@@ -49,14 +52,16 @@ static const uint8_t transitions[3][EVENTS][STATES] = {
 };
 
 struct states {
-  /* By segment, a bit for each state that stays as it is. That of a dead entry never does. */
-  uint16_t steady[SEGMENTS];
-  uint8_t next[SEGMENTS][16];
+  /* By segment, a bit for each situation that stays as it is. That of a dead entry never does. */
+  uint32_t steady[SEGMENTS];
+  uint8_t next[SEGMENTS][SITUATIONS];
   /* Half seconds by state: TCP's 16, then UDP's. */
   uint32_t timeouts[32];
 };
 
-INLINE unsigned timeout_index(unsigned segment, unsigned state) { return (segment >> 3 & 16) | state; }
+INLINE unsigned timeout_index(unsigned segment, unsigned state) {
+  return (segment & SEGMENT_UDP) / (SEGMENT_UDP / 16) | state;
+}
 
 static unsigned event_of(unsigned flags) {
   if (flags & TCP_RST)
@@ -72,16 +77,17 @@ static void make_states(struct states *states) {
   static const uint32_t seconds[STATES] = {2, 900, 120, 60, 120, 120, 10, 60, 30, 120, 120};
   memset(states, 0, sizeof *states);
   for (unsigned segment = 0; segment < SEGMENTS; segment++) {
-    unsigned row = segment & SEGMENT_REPLY ? 2 : segment & SEGMENT_NO_OUTPUT ? 1 : 0;
-    for (unsigned state = 0; state < 15; state++) {
-      unsigned next = CL;
-      if (segment >= SEGMENT_UDP)
+    for (unsigned situation = 0; situation < SITUATIONS; situation++) {
+      unsigned state = situation & SITUATION_STATE, row = situation & SITUATION_NO_OUTPUT ? 1 : 0, next = CL;
+      if (segment & SEGMENT_REPLY)
+        row = 2;
+      if (segment & SEGMENT_UDP)
         next = state;
       else if (state < STATES)
         next = transitions[row][event_of(segment & SEGMENT_FLAGS)][state];
-      states->next[segment][state] = (uint8_t)next;
-      if (next == state)
-        states->steady[segment] |= (uint16_t)(1u << state);
+      states->next[segment][situation] = (uint8_t)next;
+      if (next == state && state != SITUATION_STATE)
+        states->steady[segment] |= 1u << situation;
     }
   }
   for (unsigned state = 0; state < STATES; state++)
@@ -92,7 +98,7 @@ static void make_states(struct states *states) {
 
 /* ESTABLISHED, SYN_SENT, SYN_RECV, SYNACK; no state of UDP. */
 INLINE bool is_active(unsigned segment, unsigned state) {
-  return segment < SEGMENT_UDP && (0x40eu >> state & 1) != 0;
+  return (segment & SEGMENT_UDP) == 0 && (0x40eu >> state & 1) != 0;
 }
 
 #endif

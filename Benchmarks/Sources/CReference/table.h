@@ -51,6 +51,8 @@ INLINE uint64_t *line_at(const struct lines *table, uint64_t hash) {
   return table->words + (hash & table->mask) * LINE_WORDS;
 }
 INLINE unsigned state_of(uint64_t value) { return value >> STATE_SHIFT & 0xf; }
+/* Bits above are to be ignored: state and "no output" (see state.h). */
+INLINE unsigned situation_of(uint64_t value) { return (unsigned)(value >> STATE_SHIFT); }
 INLINE uint16_t server_of(uint64_t value) { return (uint16_t)value; }
 INLINE uint64_t with_state(uint64_t value, unsigned state) {
   return (value & ~STATE_MASK) | (uint64_t)state << STATE_SHIFT;

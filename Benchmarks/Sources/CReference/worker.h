@@ -12,21 +12,20 @@
 #define NEAR_ENDS 512
 #define WORKERS 16
 
-/* `struct packet`'s flags. The lower two select the way of rewriting. */
+/* `struct packet`'s flags, which are part of the way of rewriting. */
 #define PACKET_V6 1
 #define PACKET_REPLY 2
-#define PACKET_DONT_FRAGMENT 4
 
-/* A packet on its way through a batch. */
+/* A packet that has been parsed and is one of ours. */
 struct packet {
-  uint8_t *network;
+  _Alignas(64) uint8_t *network;
   uint8_t *transport;
   uint64_t *line;
   struct key key;
   uint16_t total; /* bytes of the IP packet; 0: not known */
   uint8_t segment;
   uint8_t flags;
-  uint8_t protocol;
+  uint8_t index; /* its place in the batch */
 };
 
 /* A frame in a ring. */
@@ -46,18 +45,21 @@ struct hop {
 struct server {
   _Alignas(64) struct hop hop;
   uint8_t method; /* forwarding method times four */
-  /* Corrections of checksums, by direction: 0 requests, 1 replies; of the IPv4 header with the hop taken off. */
-  uint16_t header_delta[2], transport_delta[2];
+  /* Corrections of checksums, by direction: 0 requests, 1 replies. */
+  uint16_t header_delta[2], transport_delta[2], transport_step[2];
+  uint64_t header_step[2];
   /* As they stand in packets; IPv4 addresses in the lower half of the first word. */
   uint16_t port, vport;
   uint64_t address[2], vip[2], tunnel_source[2];
   uint64_t tunnel_sum; /* outer IPv4 header, without what differs from packet to packet */
   uint16_t endpoint;
   uint32_t upper, lower;
+  /* Written by this worker only. */
+  struct creference_server_counters counters;
 };
 
 /* What the near end of a packet is looked up by (its address, port, protocol, and which end it is), and its endpoint
- * number; 0: empty. Of IPv4 all is in one word. */
+ * number; 0: empty. IPv4: all in one word, address and port as they stand in the packet. */
 struct near_end_v4 {
   uint64_t word, endpoint;
 };
@@ -96,7 +98,6 @@ struct creference {
   unsigned near_shift, near_mask;
   struct states states;
   struct server servers[CREFERENCE_SERVERS];
-  struct creference_server_counters counters[CREFERENCE_SERVERS];
   struct totals totals;
   struct hop gateway, onlink;
   uint64_t prefix[2], prefix_mask[2];
@@ -111,9 +112,9 @@ struct creference {
   _Alignas(64) uint8_t outcomes[CREFERENCE_BATCH];
   struct packet packets[CREFERENCE_BATCH];
   struct descriptor frames[CREFERENCE_BATCH];
-  /* Rings of each interface. */
-  struct descriptor *arrived[INTERFACES], *sent[INTERFACES];
-  size_t arrived_first[INTERFACES], arrived_count[INTERFACES], sent_count[INTERFACES];
+  /* Rings of each interface; of those for sending, where the next descriptor goes. */
+  struct descriptor *arrived[INTERFACES], *sent[INTERFACES], *sent_end[INTERFACES];
+  size_t arrived_first[INTERFACES], arrived_count[INTERFACES];
   unsigned next_interface;
   size_t capacity;
   /* Free frames. */
