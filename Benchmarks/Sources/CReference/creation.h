@@ -202,7 +202,7 @@ struct creference *creference_create(const struct creference_config *config, str
   if (!makes_sense(config) || table == NULL || umem == NULL || chunk_byte_count < 2048 ||
       (chunk_byte_count & (chunk_byte_count - 1)) != 0)
     return NULL;
-  struct creference *reference = aligned_alloc(64, (sizeof *reference + 63) & ~(size_t)63);
+  struct creference *reference = aligned_alloc(_Alignof(struct creference), sizeof *reference);
   if (reference == NULL)
     return NULL;
   memset(reference, 0, sizeof *reference);

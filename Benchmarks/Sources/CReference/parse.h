@@ -17,10 +17,12 @@
 #define TYPE_SERVICE_VLAN 0x88a8
 #define EXTENSION_HEADERS 8
 
-/* True when the IPv4 header without options adds up to 0xffff. */
+/* True when the IPv4 header without options adds up to 0xffff. The sum in 64 bits, carries added, is a multiple of that
+ * then, and that it is one a multiplication tells: by the inverse of 0xffff, only multiples stay small. */
 INLINE bool is_header_sound(const uint8_t *header) {
   uint64_t sum = add_with_carry(load64(header), load64(header + 8));
-  return fold(add_with_carry(sum, load32(header + 16))) == 0xffff;
+  sum = add_with_carry(sum, load32(header + 16));
+  return sum * -0x0001000100010001u <= 0x0001000100010001u;
 }
 
 INLINE bool is_tag(unsigned type) { return type == TYPE_VLAN || type == TYPE_SERVICE_VLAN; }
@@ -111,54 +113,25 @@ COLD enum creference_outcome parse_anything(struct packet *packet, uint8_t *fram
   return CREFERENCE_NOT_OURS;
 }
 
-/* The straight line. False: look again. */
-INLINE bool parse_plain_ipv4(struct packet *packet, uint8_t *frame, size_t byte_count) {
-  size_t total = swap16(load16(frame + 16));
+/* The straight line. SEGMENT_NONE: look again. */
+#define SEGMENT_NONE 0xff
+
+INLINE unsigned parse_plain_ipv4(const uint8_t *frame, size_t byte_count, size_t total) {
   unsigned protocol = frame[23];
   if (unlikely(14 + total > byte_count || (load16(frame + 20) & 0xff3f) != 0 || !is_header_sound(frame + 14)))
-    return false;
+    return SEGMENT_NONE;
   if (likely(protocol == TCP && total >= 40))
-    packet->segment = frame[47] & SEGMENT_FLAGS;
-  else if (protocol == UDP && total >= 28)
-    packet->segment = SEGMENT_UDP;
-  else
-    return false;
-  packet->network = frame + 14;
-  packet->transport = frame + 34;
-  packet->total = (uint16_t)total;
-  packet->flags = 0;
-  return true;
+    return frame[47] & SEGMENT_FLAGS;
+  return protocol == UDP && total >= 28 ? SEGMENT_UDP : SEGMENT_NONE;
 }
 
-INLINE bool parse_plain_ipv6(struct packet *packet, uint8_t *frame, size_t byte_count) {
-  size_t total = 40u + swap16(load16(frame + 18));
+INLINE unsigned parse_plain_ipv6(const uint8_t *frame, size_t byte_count, size_t total) {
   unsigned protocol = frame[20];
   if (unlikely(14 + total > byte_count))
-    return false;
+    return SEGMENT_NONE;
   if (likely(protocol == TCP && total >= 60))
-    packet->segment = frame[67] & SEGMENT_FLAGS;
-  else if (protocol == UDP && total >= 48)
-    packet->segment = SEGMENT_UDP;
-  else
-    return false;
-  packet->network = frame + 14;
-  packet->transport = frame + 54;
-  packet->total = (uint16_t)total;
-  packet->flags = PACKET_V6;
-  return true;
-}
-
-/* CREFERENCE_PENDING, or what has become of the packet. */
-INLINE enum creference_outcome parse(struct packet *packet, uint8_t *frame, size_t byte_count, uint64_t own) {
-  if (likely(byte_count >= 34 && load64(frame) << 16 == own)) {
-    /* Type, version, and length of the IPv4 header. */
-    uint32_t start = load32(frame + 12);
-    if ((start & 0xffffff) == 0x450008 && likely(parse_plain_ipv4(packet, frame, byte_count)))
-      return CREFERENCE_PENDING;
-    if ((start & 0xf0ffff) == 0x60dd86 && likely(parse_plain_ipv6(packet, frame, byte_count)))
-      return CREFERENCE_PENDING;
-  }
-  return parse_anything(packet, frame, byte_count, own);
+    return frame[67] & SEGMENT_FLAGS;
+  return protocol == UDP && total >= 48 ? SEGMENT_UDP : SEGMENT_NONE;
 }
 
 #endif

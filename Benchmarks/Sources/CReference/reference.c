@@ -79,15 +79,14 @@ INLINE struct packet *begin(struct creference *reference, size_t index, size_t e
   uint8_t *umem = reference->umem;
   for (; index < end; index++) {
     const struct descriptor *frame = reference->frames + index;
-    enum creference_outcome outcome = parse(packet, umem + frame->address, frame->byte_count, own);
+    enum creference_outcome outcome =
+        parse_and_classify(packet, umem + frame->address, frame->byte_count, own, constants);
     if (unlikely(outcome != CREFERENCE_PENDING)) {
       turn_away(reference, index, packet, outcome);
-    } else if (unlikely(!classify(packet, constants))) {
-      turn_away(reference, index, packet, CREFERENCE_NOT_OURS);
-    } else {
-      packet->index = (uint8_t)index;
-      packet++;
+      continue;
     }
+    packet->index = (uint8_t)index;
+    packet++;
   }
   return packet;
 }
@@ -143,11 +142,18 @@ INLINE void forward(struct creference *reference, const struct packet *packet) {
     return;
   }
   reference->outcomes[packet->index] = (uint8_t)departure.outcome;
-  uint8_t *frame = write_ethernet(packet->network - departure.extra, departure.hop);
+  /* Padding is cut off: the frame ends with the packet. */
+  size_t header = 14 + departure.extra;
+  uint8_t *frame = packet->network - header;
+  if (unlikely(departure.hop->vlan != 0)) {
+    write_tagged_ethernet(frame -= 4, departure.hop);
+    header += 4;
+  } else {
+    write_ethernet(frame, departure.hop);
+  }
   struct descriptor *sent = reference->sent_end[departure.hop->interface]++;
   sent->address = (uint64_t)(frame - reference->umem);
-  /* Where the packet ended: padding is cut off. */
-  sent->byte_count = (uint32_t)(packet->network + packet->total - frame);
+  sent->byte_count = (uint32_t)(packet->total + header);
   sent->index = packet->index;
 }
 
@@ -192,8 +198,10 @@ size_t creference_turn(struct creference *reference, uint64_t now_nanoseconds) {
       prefetch_frames(reference, (piece + 1) * PIECE);
       size_t index = piece * PIECE, end = index + PIECE < count ? index + PIECE : count;
       size_t middle = border < index ? index : border < end ? border : end;
-      next = begin(reference, index, middle, reference->own[first], &constants, next);
-      next = begin(reference, middle, end, reference->own[first ^ 1], &constants, next);
+      size_t limits[] = {index, middle, end};
+#pragma clang loop unroll(disable)
+      for (unsigned half = 0; half < 2; half++)
+        next = begin(reference, limits[half], limits[half + 1], reference->own[first ^ half], &constants, next);
     }
     ends[piece] = next;
     if (piece >= PIECES_AHEAD)

@@ -240,17 +240,15 @@ INLINE struct departure rewrite(struct creference *reference, const struct packe
   }
 }
 
-/* The Ethernet header in front of the packet that begins at `start`. Returns where the frame begins. */
-INLINE uint8_t *write_ethernet(uint8_t *start, const struct hop *hop) {
-  if (likely(hop->vlan == 0)) {
-    store64(start - 14, hop->first);
-    store64(start - 8, hop->second);
-    return start - 14;
-  }
-  store64(start - 18, hop->first);
-  store64(start - 12, (hop->second << 16 >> 16) | (uint64_t)swap16(TYPE_VLAN) << 48);
-  store32(start - 4, swap16(hop->vlan) | (uint32_t)(hop->second >> 48) << 16);
-  return start - 18;
+INLINE void write_ethernet(uint8_t *frame, const struct hop *hop) {
+  store64(frame, hop->first);
+  store64(frame + 6, hop->second);
+}
+
+INLINE void write_tagged_ethernet(uint8_t *frame, const struct hop *hop) {
+  store64(frame, hop->first);
+  store64(frame + 6, (hop->second << 16 >> 16) | (uint64_t)swap16(TYPE_VLAN) << 48);
+  store32(frame + 14, swap16(hop->vlan) | (uint32_t)(hop->second >> 48) << 16);
 }
 
 #endif
