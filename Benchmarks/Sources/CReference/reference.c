@@ -15,7 +15,7 @@
 
 /* Packets of a piece, and pieces between prefetching a line and using it. */
 #ifndef PIECE
-#define PIECE 16
+#define PIECE 32
 #endif
 #ifndef PIECES_AHEAD
 #define PIECES_AHEAD 1
@@ -91,14 +91,28 @@ INLINE struct packet *begin(struct creference *reference, size_t index, size_t e
   return packet;
 }
 
+/* The entry of a packet whose home line is full, or was. */
+COLD uint64_t *find_displaced(struct creference *reference, const struct packet *packet) {
+  bool v6 = packet->flags & PACKET_V6;
+  const struct lines *table = lines_of(reference, v6);
+  uint64_t home = (uint64_t)(packet->line - table->words) / LINE_WORDS;
+  return v6 ? find_further_v6(table, packet->key, home) : find_further_v4(table, packet->key, home);
+}
+
 /* The connection of a packet that changes nothing about it but the time it was last seen; nearly all are such. */
 INLINE bool goes_on(struct creference *reference, const struct packet *packet, uint64_t **slot, uint64_t *value,
                     bool v6) {
   *slot = candidate(packet->line, packet->key, v6);
   uint64_t *word = value_of(*slot, v6), old = load_acquire(word);
   /* The value was read first: if the key is there now, the value is its connection's. */
-  if (unlikely(!matches(*slot, packet->key, v6)))
-    return false;
+  if (unlikely(!matches(*slot, packet->key, v6))) {
+    if (!is_marked(packet->line, v6) || (*slot = find_displaced(reference, packet)) == NULL)
+      return false;
+    word = value_of(*slot, v6);
+    old = load_acquire(word);
+    if (!matches(*slot, packet->key, v6))
+      return false;
+  }
   unsigned situation = situation_of(old) % SITUATIONS;
   if (unlikely((reference->states.steady[packet->segment] >> situation & 1) == 0))
     return false;

@@ -87,8 +87,9 @@ INLINE bool matches(uint64_t *slot, struct key key, bool v6) {
 /* The slot that holds the key if any slot of the line does; which one, nobody could predict. */
 INLINE uint64_t *candidate(uint64_t *line, struct key key, bool v6) {
   if (v6) {
-    bool first = (uint32_t)load_relaxed(line) == (uint32_t)key.head && load_relaxed(line + 1) == key.high;
-    return line + (first && load_relaxed(line + 2) == key.low ? 0 : 4);
+    uint64_t difference = (uint32_t)(load_relaxed(line + 4) ^ key.head) | (load_relaxed(line + 5) ^ key.high) |
+                          (load_relaxed(line + 6) ^ key.low);
+    return line + (unsigned)(difference == 0) * 4;
   }
   unsigned second = load_relaxed(line + 2) == key.head, third = load_relaxed(line + 4) == key.head;
   unsigned fourth = load_relaxed(line + 6) == key.head;
