@@ -22,8 +22,9 @@ INLINE uint64_t add_with_carry(uint64_t sum, uint64_t word) {
 /* Replacing `old` by `new` changes a checksum by so much. */
 INLINE uint64_t difference16(uint16_t old, uint16_t new) { return (uint64_t)(uint16_t)~old + new; }
 INLINE uint64_t difference32(uint32_t old, uint32_t new) { return (uint64_t)(uint32_t)~old + new; }
-INLINE uint64_t difference64(uint64_t old, uint64_t new) {
-  return difference32((uint32_t)old, (uint32_t)new) + difference32((uint32_t)(old >> 32), (uint32_t)(new >> 32));
+/* Added to another difference: in 64 bits, carries added. */
+INLINE uint64_t add_difference64(uint64_t sum, uint64_t old, uint64_t new) {
+  return add_with_carry(add_with_carry(sum, ~old), new);
 }
 
 /* The same in 16 bits and never 0, which 0xffff stands for. */
@@ -45,7 +46,7 @@ INLINE uint16_t correct(uint16_t checksum, uint16_t step) {
 
 /* A correction that differs from packet to packet: without the detour over 16 bits. */
 INLINE uint16_t correct_once(uint16_t checksum, uint64_t difference) {
-  return (uint16_t)~fold(difference + (uint16_t)~checksum);
+  return (uint16_t)~fold(add_with_carry(difference, (uint16_t)~checksum));
 }
 
 /* One less in TTL: the first byte of its word. */
@@ -60,6 +61,12 @@ INLINE uint64_t header_step(uint16_t delta) { return ((uint64_t)step(delta) << 1
 INLINE void correct_header(uint8_t *header, uint64_t header_step) {
   uint64_t sum = load32(header + 8) + header_step, limit = (uint64_t)0xffff << 16;
   store32(header + 8, (uint32_t)(sum >= limit ? sum - limit : sum));
+}
+
+/* The same where the difference (that of the hop included) is this packet's own. */
+INLINE void correct_header_once(uint8_t *header, uint64_t difference) {
+  uint32_t word = load32(header + 8);
+  store32(header + 8, ((word & 0xffff) - 1) | (uint32_t)correct_once((uint16_t)(word >> 16), difference) << 16);
 }
 
 /* Any number of bytes. */

@@ -75,7 +75,7 @@ static void address_words(uint64_t words[2], struct creference_address address, 
 static uint64_t address_change(const uint64_t old[2], const uint64_t new[2], bool v6) {
   if (!v6)
     return difference32((uint32_t)old[0], (uint32_t)new[0]);
-  return difference64(old[0], new[0]) + difference64(old[1], new[1]);
+  return add_difference64(add_difference64(0, old[0], new[0]), old[1], new[1]);
 }
 
 static void make_server(struct server *server, const struct creference_config *config, size_t number) {
@@ -93,10 +93,10 @@ static void make_server(struct server *server, const struct creference_config *c
   address_words(server->tunnel_source, config->tunnel_source, v6);
   uint64_t request = address_change(server->vip, server->address, v6);
   uint64_t reply = address_change(server->address, server->vip, v6);
-  server->header_delta[0] = delta(request + TTL_DELTA);
-  server->header_delta[1] = delta(reply + TTL_DELTA);
-  server->transport_delta[0] = delta(request + difference16(server->vport, server->port));
-  server->transport_delta[1] = delta(reply + difference16(server->port, server->vport));
+  server->header_delta[0] = delta(add_with_carry(request, TTL_DELTA));
+  server->header_delta[1] = delta(add_with_carry(reply, TTL_DELTA));
+  server->transport_delta[0] = delta(add_with_carry(request, difference16(server->vport, server->port)));
+  server->transport_delta[1] = delta(add_with_carry(reply, difference16(server->port, server->vport)));
   for (int direction = 0; direction < 2; direction++) {
     server->header_step[direction] = header_step(server->header_delta[direction]);
     server->transport_step[direction] = step(server->transport_delta[direction]);

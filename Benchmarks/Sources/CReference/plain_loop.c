@@ -27,7 +27,7 @@ struct line {
 struct entry {
   _Alignas(64) uint64_t addresses;
   uint32_t ports;
-  uint16_t header_delta, transport_delta;
+  uint16_t header_step, transport_step;
   uint64_t packets, bytes;
   uint64_t ethernet_first, ethernet_second;
   uint64_t new_addresses;
@@ -135,9 +135,9 @@ bool plain_loop_add(struct plain_loop *loop, const struct plain_loop_flow *flow)
   struct entry entry = {.addresses = flow_addresses(flow), .ports = flow_ports(flow)};
   entry.new_addresses = swap32(flow->source) | (uint64_t)swap32(flow->destination) << 32;
   entry.new_ports = swap16(flow->source_port) | (uint32_t)swap16(flow->destination_port) << 16;
-  uint64_t change = difference64(entry.addresses, entry.new_addresses);
-  entry.header_delta = delta(change + TTL_DELTA);
-  entry.transport_delta = delta(change + difference32(entry.ports, entry.new_ports));
+  uint64_t change = add_difference64(0, entry.addresses, entry.new_addresses);
+  entry.header_step = step(delta(add_with_carry(change, TTL_DELTA)));
+  entry.transport_step = step(delta(add_with_carry(change, difference32(entry.ports, entry.new_ports))));
   entry.ethernet_first = swap64(flow->server_mac << 16 | flow->own_mac >> 32);
   entry.ethernet_second = swap64(flow->own_mac << 16) | (uint64_t)swap16(0x0800) << 48;
   uint64_t hash = hash_flow(entry.addresses, entry.ports);
@@ -183,13 +183,13 @@ INLINE bool parse(const uint8_t *frame, size_t byte_count, struct flight *flight
 
 INLINE void rewrite_nat(uint8_t *frame, const struct entry *entry) {
   uint32_t word = load32(frame + 22);
-  store32(frame + 22, ((word & 0xffff) - 1) | (uint32_t)correct((uint16_t)(word >> 16), entry->header_delta) << 16);
+  store32(frame + 22, ((word & 0xffff) - 1) | (uint32_t)correct((uint16_t)(word >> 16), entry->header_step) << 16);
   store64(frame + 26, entry->new_addresses);
   store32(frame + 34, entry->new_ports);
   if (likely((word >> 8 & 0xff) == TCP)) {
-    store16(frame + 50, correct(load16(frame + 50), entry->transport_delta));
+    store16(frame + 50, correct(load16(frame + 50), entry->transport_step));
   } else if (load16(frame + 40) != 0) {
-    uint16_t new = correct(load16(frame + 40), entry->transport_delta);
+    uint16_t new = correct(load16(frame + 40), entry->transport_step);
     store16(frame + 40, new == 0 ? 0xffff : new);
   }
 }

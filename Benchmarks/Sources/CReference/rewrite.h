@@ -51,6 +51,14 @@ INLINE void correct_transport(const struct packet *packet, uint16_t step) {
   store16(packet->transport + 6, new == 0 ? 0xffff : new);
 }
 
+/* The same for a correction that is this packet's own. */
+INLINE void correct_transport_once(const struct packet *packet, uint64_t difference) {
+  if (likely((packet->segment & SEGMENT_UDP) == 0))
+    store16(packet->transport + 16, correct_once(load16(packet->transport + 16), difference));
+  else
+    correct_transport(packet, step(delta(difference)));
+}
+
 /* Replies go to their client by the default route, or directly. */
 INLINE const struct hop *route(const struct creference *reference, uint64_t high, uint64_t low) {
   uint64_t difference = ((high ^ reference->prefix[0]) & reference->prefix_mask[0]) |
@@ -92,11 +100,11 @@ INLINE void translate_request_v4(struct creference *reference, const struct pack
   uint32_t local = swap32((uint32_t)reference->locals[value >> LOCAL_ADDRESS_SHIFT & 0x3f].low);
   uint16_t port = swap16((uint16_t)(value >> LOCAL_PORT_SHIFT));
   uint64_t change = difference32(load32(header + 12), local);
-  correct_header(header, header_step(delta(change + server->header_delta[0])));
+  correct_header_once(header, change + server->header_delta[0]);
   change += difference16(load16(packet->transport), port);
   store64(header + 12, local | server->address[0] << 32);
   store32(packet->transport, port | (uint32_t)server->port << 16);
-  correct_transport(packet, step(delta(change + server->transport_delta[0])));
+  correct_transport_once(packet, add_with_carry(change, server->transport_delta[0]));
 }
 
 INLINE void translate_request_v6(struct creference *reference, const struct packet *packet, const struct server *server,
@@ -105,15 +113,16 @@ INLINE void translate_request_v6(struct creference *reference, const struct pack
   const struct creference_address *local = reference->locals + (value >> LOCAL_ADDRESS_SHIFT & 0x3f);
   uint64_t high = swap64(local->high), low = swap64(local->low);
   uint16_t port = swap16((uint16_t)(value >> LOCAL_PORT_SHIFT));
-  uint64_t change = difference64(load64(header + 8), high) + difference64(load64(header + 16), low) +
-                    difference16(load16(packet->transport), port);
+  uint64_t change = difference16(load16(packet->transport), port);
+  change = add_difference64(change, load64(header + 8), high);
+  change = add_difference64(change, load64(header + 16), low);
   header[7]--;
   store64(header + 8, high);
   store64(header + 16, low);
   store64(header + 24, server->address[0]);
   store64(header + 32, server->address[1]);
   store32(packet->transport, port | (uint32_t)server->port << 16);
-  correct_transport(packet, step(delta(change + server->transport_delta[0])));
+  correct_transport_once(packet, add_with_carry(change, server->transport_delta[0]));
 }
 
 /* FULLNAT: the client stands beside the entry for replies. */
@@ -122,26 +131,27 @@ INLINE void translate_reply_v4(const struct packet *packet, const struct server 
   uint32_t address = swap32((uint32_t)(client >> 32));
   uint16_t port = swap16((uint16_t)(client >> 16));
   uint64_t change = difference32(load32(header + 16), address);
-  correct_header(header, header_step(delta(change + server->header_delta[1])));
+  correct_header_once(header, change + server->header_delta[1]);
   change += difference16(load16(packet->transport + 2), port);
   store64(header + 12, (uint32_t)server->vip[0] | (uint64_t)address << 32);
   store32(packet->transport, server->vport | (uint32_t)port << 16);
-  correct_transport(packet, step(delta(change + server->transport_delta[1])));
+  correct_transport_once(packet, add_with_carry(change, server->transport_delta[1]));
 }
 
 INLINE void translate_reply_v6(const struct packet *packet, const struct server *server, struct key client) {
   uint8_t *header = packet->network;
   uint64_t high = swap64(client.high), low = swap64(client.low);
   uint16_t port = swap16((uint16_t)(client.head >> 16));
-  uint64_t change = difference64(load64(header + 24), high) + difference64(load64(header + 32), low) +
-                    difference16(load16(packet->transport + 2), port);
+  uint64_t change = difference16(load16(packet->transport + 2), port);
+  change = add_difference64(change, load64(header + 24), high);
+  change = add_difference64(change, load64(header + 32), low);
   header[7]--;
   store64(header + 8, server->vip[0]);
   store64(header + 16, server->vip[1]);
   store64(header + 24, high);
   store64(header + 32, low);
   store32(packet->transport, server->vport | (uint32_t)port << 16);
-  correct_transport(packet, step(delta(change + server->transport_delta[1])));
+  correct_transport_once(packet, add_with_carry(change, server->transport_delta[1]));
 }
 
 /* The way of rewriting: forwarding method, direction, family. */
