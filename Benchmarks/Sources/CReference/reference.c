@@ -64,8 +64,8 @@ INLINE void finish(struct creference *reference, size_t index, enum creference_o
   give_frame(reference, reference->frames[index].address);
 }
 
-/* What has become of a packet that is none of ours. Its padding is cut off as soon as its length is known. */
-COLD void turn_away(struct creference *reference, size_t index, struct packet *packet,
+/* What has become of a packet that is none of ours, or of no connection. Padding is cut off if its length is known. */
+COLD void turn_away(struct creference *reference, size_t index, const struct packet *packet,
                     enum creference_outcome outcome) {
   struct descriptor *frame = reference->frames + index;
   if (packet->total != 0)
@@ -138,7 +138,7 @@ INLINE void forward(struct creference *reference, const struct packet *packet) {
     else
       look_closely_v4(reference, packet, &verdict);
     if (verdict.outcome != CREFERENCE_PENDING) {
-      finish(reference, packet->index, verdict.outcome);
+      turn_away(reference, packet->index, packet, verdict.outcome);
       return;
     }
     slot = verdict.slot;
