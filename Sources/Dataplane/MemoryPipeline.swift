@@ -91,12 +91,12 @@ public final class MemoryPipeline {
 
   /// What the last batch sent, in order of the frames that caused it.
   public func forEachTransmitted(_ body: (Transmitted) -> Void) {
-    for index in 0..<forwarder.state.batch.count {
+    for index in 0..<forwarder.state.packetCount {
       let interface = forwarder.state.batch.egress[index]
       if interface != Batch.noEgress {
         body(Transmitted(input: index, interface: Int(interface), bytes: bytes(of: index)))
       }
-      for extra in 0..<forwarder.state.batch.extraCount
+      for extra in 0..<forwarder.state.extraCount
       where Int(forwarder.state.batch.extraParents[extra]) == index {
         let frame = forwarder.state.batch.extraFrames[extra]
         body(
