@@ -205,7 +205,8 @@ extension WorkerState {
     guard insert(index, key: key, connection: &connection, server: server, in: table) else { return }
     let isActive = ConnectionState.isActive(connection.state, protocolNumber: batch.protocols[index])
     shared.bind(number, record: server, active: isActive)
-    counters.servers[Int(number)].connections &+= 1
+    let statistics = counters.servers + Int(number)
+    statistics.pointee.connections &+= 1
     openedInBatch = true
     if hasReplies { askForClient(index) }
     batch.connections[index] = connection
