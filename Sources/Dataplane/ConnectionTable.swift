@@ -252,7 +252,7 @@ struct ConnectionTable<Key: ConnectionKey> {
   }
 
   @inline(__always)
-  func load(_ slot: Slot) -> Connection { Connection(word: lbd_load_relaxed(Self.value(slot))) }
+  func load(_ slot: Slot) -> Connection { Connection(word: lbd_load_acquire(Self.value(slot))) }
 }
 
 /// 64-bit words of a line.
