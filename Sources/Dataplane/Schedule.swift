@@ -256,6 +256,7 @@ extension WorkerState {
     guard insert(index, key: key, connection: &connection, server: server, in: table) else { return }
     let isActive = ConnectionState.isActive(connection.state, protocolNumber: batch.protocols[index])
     shared.bind(number, record: server, active: isActive)
+    // By its address: with `servers[number].connections` the compiler cannot build this for ThreadSanitizer.
     let statistics = counters.servers + Int(number)
     statistics.pointee.connections &+= 1
     openedInBatch = true
