@@ -198,7 +198,9 @@ extension WorkerState {
     guard insert(index, key: key, connection: &connection, server: server, in: table) else { return }
     let isActive = ConnectionState.isActive(connection.state, protocolNumber: packet.pointee.protocolNumber)
     shared.bind(number, record: server, active: isActive)
-    counters.servers[Int(number)].connections &+= 1
+    // By its address: with `servers[number].connections` the compiler cannot build this for ThreadSanitizer.
+    let statistics = counters.servers + Int(number)
+    statistics.pointee.connections &+= 1
     if hasReplies { askForClient(index) }
     packet.pointee.connection = connection
     count(index, server: number, isRequest: true)

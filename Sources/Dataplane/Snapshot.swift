@@ -143,13 +143,14 @@ public final class Snapshot {
     }
 
     // Services.
-    let weights = Dictionary(
-      description.servers.map { ($0.number, $0.weight) }, uniquingKeysWith: { first, _ in first })
+    let hashed = Dictionary(
+      description.servers.map { ($0.number, $0.hashed) }, uniquingKeysWith: { first, _ in first })
+    let unknown = HashedServer(weight: 0, lastWeight: 0, addressFold: 0, port: 0)
     var services = [ServiceRecord?](
       repeating: nil, count: (description.services.map { Int($0.number) }.max() ?? 0) + 1)
     for service in description.services {
-      let list = service.servers.map { weights[$0] ?? 0 }
-      let bucketTable = service.scheduler.makeTable(weights: list)
+      let list = service.servers.map { hashed[$0]?.weight ?? 0 }
+      let bucketTable = service.scheduler.makeTable { service.servers.map { hashed[$0] ?? unknown } }
       let pace = Scheduler.pace(of: list)
       let set = RealServerSet(
         count: service.servers.count, identifiers: array(service.servers), weights: array(list),
