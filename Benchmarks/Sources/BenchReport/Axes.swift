@@ -11,14 +11,21 @@ struct Axes {
   private let step: Double
   private let decimals: Int
   private let legend: [String]
+  private let goal: Double?
 
   /// - Parameters:
   ///   - largest: the largest value to be shown.
   ///   - legend: names of the series; a single one needs none.
+  ///   - goal: a dashed line across the plot.
   ///   - foot: room below for the labels of the x axis.
-  init(_ drawing: borrowing Drawing, largest: Double, legend: [String], foot: Double = 56) {
+  init(
+    _ drawing: borrowing Drawing, largest: Double, legend: [String], goal: Double?, foot: Double = 56
+  ) {
     self.legend = legend.count > 1 ? legend : []
-    let widest = self.legend.map { Drawing.textWidth($0) }.max()
+    self.goal = goal
+    let largest = max(largest, goal ?? 0)
+    let widest = (self.legend + [Axes.name(ofGoal: goal)]).map { Drawing.textWidth($0) }.max { $0 < $1 }
+      .flatMap { $0 > 0 ? $0 : nil }
     right = drawing.width - (widest.map { $0 + 52 } ?? 24)
     bottom = drawing.height - foot
     step = Axes.niceStep(largest > 0 && largest.isFinite ? largest : 1)
@@ -56,12 +63,17 @@ struct Axes {
     }
   }
 
-  /// A goal as a dashed line across the plot.
-  func drawGoal(_ drawing: inout Drawing, _ value: Double) {
-    guard value <= limit else { return }
-    drawing.line((left, y(value)), (right, y(value)), colour: Drawing.goal, width: 1.5, dashes: "5 4")
-    drawing.text(
-      "goal \(NumberText.significant(value, 4))", x: right - 4, y: y(value) - 5, size: 11, anchor: .end,
-      colour: Drawing.faint)
+  /// The goal, over what has been plotted; its name stands in the legend, where no line runs through it.
+  func drawGoal(_ drawing: inout Drawing) {
+    guard let goal else { return }
+    drawing.line((left, y(goal)), (right, y(goal)), colour: Drawing.goal, width: 1.5, dashes: "5 4")
+    let place = top + 10 + 20 * Double(legend.count)
+    drawing.line(
+      (right + 14, place - 4), (right + 34, place - 4), colour: Drawing.goal, width: 1.5, dashes: "5 4")
+    drawing.text(Axes.name(ofGoal: goal), x: right + 40, y: place)
+  }
+
+  private static func name(ofGoal goal: Double?) -> String {
+    goal.map { "goal \(NumberText.significant($0, 4))" } ?? ""
   }
 }

@@ -1,6 +1,8 @@
 /// Groups of bars: a group for each cell, or each set of cells, a bar for each series.
 public struct BarPlot: Plot {
+  /// Becomes a part of the file's name.
   public let name: String
+  /// What it shows, for people.
   public let title: String
   private let yTitle: String
   private let group: [String]
@@ -49,6 +51,12 @@ public struct BarPlot: Plot {
     }
 
     var largest: Double { values.values.flatMap(\.values).max() ?? 0 }
+
+    /// One size for the numbers over all bars, so that the longest fits.
+    func textSize(bar: Double) -> Double {
+      let widest = values.values.flatMap(\.values).map { Drawing.textWidth(BarPlot.words($0), size: 1) }.max() ?? 1
+      return min(11, bar / widest)
+    }
   }
 
   private func groups(_ cells: [Cell]) -> Groups {
@@ -64,6 +72,7 @@ public struct BarPlot: Plot {
     return groups
   }
 
+  /// The picture, or nil when no cell has what it shows.
   public func svg(_ cells: [Cell]) -> String? {
     let groups = self.groups(cells)
     guard !groups.names.isEmpty else { return nil }
@@ -75,13 +84,13 @@ public struct BarPlot: Plot {
     let width = min(1600, max(620, 72 + legendWidth + room * Double(groups.names.count)))
     var drawing = Drawing(width: width, height: isTurned ? 420 + widest * 0.6 : 420, title: title)
     let axes = Axes(
-      drawing, largest: max(groups.largest * 1.05, goal ?? 0), legend: groups.series,
+      drawing, largest: groups.largest * 1.05, legend: groups.series, goal: goal,
       foot: isTurned ? 30 + widest * 0.6 : 40)
     axes.draw(&drawing, title: yTitle)
     for (index, name) in groups.names.enumerated() {
       draw(&drawing, axes, groups, name, at: index, isTurned: isTurned)
     }
-    if let goal { axes.drawGoal(&drawing, goal) }
+    axes.drawGoal(&drawing)
     return drawing.svg
   }
 
@@ -95,18 +104,23 @@ public struct BarPlot: Plot {
     for (position, series) in groups.series.enumerated() {
       guard let value = groups.values[name]?[series] else { continue }
       let x = start + bar * Double(position)
-      let words = value >= 10_000 ? NumberText.short(value) : NumberText.significant(value, 3)
+      let words = BarPlot.words(value)
       drawing.box(
         x: x + 1, y: axes.y(value), width: bar - 2, height: axes.bottom - axes.y(value),
         colour: Drawing.colour(position), note: "\(name), \(series): \(words)")
       guard bar >= 22 else { continue }
-      let size = min(11, bar / Drawing.textWidth(words, size: 1))
-      drawing.text(words, x: x + bar / 2, y: axes.y(value) - 4, size: size, anchor: .middle, colour: Drawing.ink)
+      drawing.text(
+        words, x: x + bar / 2, y: axes.y(value) - 4, size: groups.textSize(bar: bar), anchor: .middle,
+        colour: Drawing.ink)
     }
     if isTurned {
       drawing.text(name, x: middle + 4, y: axes.bottom + 14, anchor: .end, turned: -35)
     } else {
       drawing.text(name, x: middle, y: axes.bottom + 20, anchor: .middle)
     }
+  }
+
+  private static func words(_ value: Double) -> String {
+    value >= 10_000 ? NumberText.short(value) : NumberText.significant(value, 3)
   }
 }

@@ -31,23 +31,27 @@ struct Drawing {
     _ from: (x: Double, y: Double), _ to: (x: Double, y: Double), colour: String, width: Double = 1,
     dashes: String? = nil
   ) {
-    body += "<line x1=\"\(number(from.x))\" y1=\"\(number(from.y))\" x2=\"\(number(to.x))\" y2=\"\(number(to.y))\""
+    body +=
+      "<line x1=\"\(number(from.x))\" y1=\"\(number(from.y))\" x2=\"\(number(to.x))\" y2=\"\(number(to.y))\""
       + " stroke=\"\(colour)\" stroke-width=\"\(number(width))\"\(attribute("stroke-dasharray", dashes))/>\n"
   }
 
   mutating func path(_ points: [(x: Double, y: Double)], colour: String, dashes: String? = nil) {
     let places = points.map { "\(number($0.x)),\(number($0.y))" }.joined(separator: " ")
-    body += "<polyline points=\"\(places)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\""
+    body +=
+      "<polyline points=\"\(places)\" fill=\"none\" stroke=\"\(colour)\" stroke-width=\"2\""
       + " stroke-linejoin=\"round\"\(attribute("stroke-dasharray", dashes))/>\n"
   }
 
   mutating func dot(_ point: (x: Double, y: Double), colour: String, note: String) {
-    body += "<circle cx=\"\(number(point.x))\" cy=\"\(number(point.y))\" r=\"3.5\" fill=\"\(colour)\">"
+    body +=
+      "<circle cx=\"\(number(point.x))\" cy=\"\(number(point.y))\" r=\"3.5\" fill=\"\(colour)\">"
       + "<title>\(escaped(note))</title></circle>\n"
   }
 
   mutating func box(x: Double, y: Double, width: Double, height: Double, colour: String, note: String = "") {
-    body += "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(width))\" height=\"\(number(height))\""
+    body +=
+      "<rect x=\"\(number(x))\" y=\"\(number(y))\" width=\"\(number(width))\" height=\"\(number(height))\""
       + " fill=\"\(colour)\"><title>\(escaped(note))</title></rect>\n"
   }
 
@@ -56,7 +60,8 @@ struct Drawing {
     weight: String? = nil, turned degrees: Double? = nil
   ) {
     let turn = degrees.map { "rotate(\(number($0)) \(number(x)) \(number(y)))" }
-    body += "<text x=\"\(number(x))\" y=\"\(number(y))\" font-size=\"\(number(size))\" fill=\"\(colour)\""
+    body +=
+      "<text x=\"\(number(x))\" y=\"\(number(y))\" font-size=\"\(number(size))\" fill=\"\(colour)\""
       + " text-anchor=\"\(anchor.rawValue)\"\(attribute("font-weight", weight))\(attribute("transform", turn))>"
       + "\(escaped(text))</text>\n"
   }

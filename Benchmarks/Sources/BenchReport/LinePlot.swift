@@ -2,7 +2,9 @@ import Glibc
 
 /// Several series of values over a logarithmic x axis, each a line with its points.
 public struct LinePlot: Plot {
+  /// Becomes a part of the file's name.
   public let name: String
+  /// What it shows, for people.
   public let title: String
   private let x: (field: String, title: String)
   private let y: (field: String, title: String)
@@ -46,13 +48,13 @@ public struct LinePlot: Plot {
     return lines
   }
 
+  /// The picture, or nil when no cell has what it shows.
   public func svg(_ cells: [Cell]) -> String? {
     let lines = self.lines(cells)
     let points = lines.flatMap(\.points)
     guard let least = points.map(\.x).min(), let most = points.map(\.x).max() else { return nil }
     var drawing = Drawing(width: 820, height: 440, title: title)
-    let largest = max(points.map(\.y).max() ?? 1, goal ?? 0)
-    let axes = Axes(drawing, largest: largest, legend: lines.map(\.name))
+    let axes = Axes(drawing, largest: points.map(\.y).max() ?? 1, legend: lines.map(\.name), goal: goal)
     // Half a step of room at both ends keeps the points off the frame.
     let span = (low: log10(least) - 0.15, high: log10(most) + 0.15)
     func place(_ value: Double) -> Double {
@@ -60,7 +62,6 @@ public struct LinePlot: Plot {
     }
     axes.draw(&drawing, title: y.title)
     drawTicks(&drawing, axes, least: least, most: most, place: place)
-    if let goal { axes.drawGoal(&drawing, goal) }
     for (index, line) in lines.enumerated() {
       let colour = Drawing.colour(index)
       let places = line.points.map { (x: place($0.x), y: axes.y($0.y)) }
@@ -70,6 +71,7 @@ public struct LinePlot: Plot {
         drawing.dot(spot, colour: colour, note: note)
       }
     }
+    axes.drawGoal(&drawing)
     return drawing.svg
   }
 

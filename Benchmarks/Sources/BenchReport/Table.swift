@@ -50,7 +50,8 @@ public struct Table: Sendable {
   /// For a Markdown file.
   public var markdown: String {
     func line(_ words: [String]) -> String {
-      "| " + words.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
+      "| "
+        + words.map { $0.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") }
         .joined(separator: " | ") + " |\n"
     }
     return line(headings) + "|" + isRight.map { $0 ? "---:|" : "---|" }.joined() + "\n" + rows.map(line).joined()

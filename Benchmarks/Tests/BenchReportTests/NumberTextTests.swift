@@ -9,10 +9,12 @@ struct NumberTextTests {
     #expect(NumberText.fixed(value, decimals) == text)
   }
 
-  @Test(arguments: [
-    (123.456, 4, "123.5"), (123_456, 3, "123456"), (0.0001234, 3, "0.000123"), (1, 4, "1"), (0, 3, "0"),
-    (-2.50, 3, "-2.5"), (0.05, 6, "0.05"),
-  ] as [(Double, Int, String)]) func significant(value: Double, digits: Int, text: String) {
+  @Test(
+    arguments: [
+      (123.456, 4, "123.5"), (123_456, 3, "123456"), (0.0001234, 3, "0.000123"), (1, 4, "1"), (0, 3, "0"),
+      (-2.50, 3, "-2.5"), (0.05, 6, "0.05"),
+    ] as [(Double, Int, String)]) func significant(value: Double, digits: Int, text: String)
+  {
     #expect(NumberText.significant(value, digits) == text)
   }
 

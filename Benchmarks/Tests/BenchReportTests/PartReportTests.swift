@@ -89,7 +89,8 @@ struct PartReportTests {
       try PartReportTests.report.write(to: "/proc/nothing", machine: PartReportTests.machine)
     }
     let text = PartReportTests.report.markdown(machine: PartReportTests.machine, pictures: [("T", "core-ratio.svg")])
-    #expect(text.hasPrefix("# The core loop\n\nA processor, 2 cores, Linux 6, today\n\n    make bench-core\n\n| mode |"))
+    #expect(
+      text.hasPrefix("# The core loop\n\nA processor, 2 cores, Linux 6, today\n\n    make bench-core\n\n| mode |"))
     #expect(text.contains("![T](core-ratio.svg)") && text.contains("\n- 1 of 2 goals met\n"))
   }
 
