@@ -1,4 +1,5 @@
 import Kernel
+import Wire
 
 /// What a packet is, as `Parse` found it.
 struct PacketFlags: OptionSet {
@@ -42,29 +43,28 @@ struct Batch: ~Copyable {
   @inline(__always) var outcomes: UnsafeMutablePointer<Outcome> { column(25) }
   @inline(__always) var flags: UnsafeMutablePointer<PacketFlags> { column(26) }
   @inline(__always) var protocols: UnsafeMutablePointer<UInt8> { column(27) }
-  @inline(__always) var tcpFlags: UnsafeMutablePointer<UInt8> { column(28) }
+  /// FIN, SYN, RST, PSH, ACK of a TCP segment (RFC 9293 section 3.1); `noSegment` for anything else.
+  @inline(__always) var segments: UnsafeMutablePointer<UInt8> { column(28) }
   @inline(__always) var networkOffsets: UnsafeMutablePointer<UInt16> { column(29) }
   @inline(__always) var transportOffsets: UnsafeMutablePointer<UInt16> { column(31) }
   @inline(__always) var networkByteCounts: UnsafeMutablePointer<UInt16> { column(33) }
-  @inline(__always) var sourcePorts: UnsafeMutablePointer<UInt16> { column(35) }
-  @inline(__always) var destinationPorts: UnsafeMutablePointer<UInt16> { column(37) }
-  @inline(__always) var sourceHigh: UnsafeMutablePointer<UInt64> { column(39) }
-  @inline(__always) var sourceLow: UnsafeMutablePointer<UInt64> { column(47) }
-  @inline(__always) var destinationHigh: UnsafeMutablePointer<UInt64> { column(55) }
-  @inline(__always) var destinationLow: UnsafeMutablePointer<UInt64> { column(63) }
+  /// Both ends, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.
+  @inline(__always) var sources: UnsafeMutablePointer<UInt64> { column(35) }
+  @inline(__always) var destinations: UnsafeMutablePointer<UInt64> { column(43) }
   // classify
-  @inline(__always) var directions: UnsafeMutablePointer<Direction> { column(71) }
-  @inline(__always) var endpoints: UnsafeMutablePointer<UInt16> { column(72) }
-  @inline(__always) var hashes: UnsafeMutablePointer<UInt64> { column(74) }
-  @inline(__always) var slots: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?> { column(82) }
+  @inline(__always) var directions: UnsafeMutablePointer<Direction> { column(51) }
+  /// First word of the connection's key; with the generation of its slot once that is found.
+  @inline(__always) var heads: UnsafeMutablePointer<UInt64> { column(52) }
+  @inline(__always) var hashes: UnsafeMutablePointer<UInt64> { column(60) }
+  @inline(__always) var slots: UnsafeMutablePointer<UnsafeMutablePointer<UInt64>?> { column(68) }
   // schedule
-  @inline(__always) var connections: UnsafeMutablePointer<Connection> { column(90) }
+  @inline(__always) var connections: UnsafeMutablePointer<Connection> { column(76) }
   // rewrite
-  @inline(__always) var egress: UnsafeMutablePointer<UInt8> { column(98) }
+  @inline(__always) var egress: UnsafeMutablePointer<UInt8> { column(84) }
   // Extras.
-  @inline(__always) var extraFrames: UnsafeMutablePointer<FrameDescriptor> { column(99) }
-  @inline(__always) var extraEgress: UnsafeMutablePointer<UInt8> { column(115) }
-  @inline(__always) var extraParents: UnsafeMutablePointer<UInt8> { column(116) }
+  @inline(__always) var extraFrames: UnsafeMutablePointer<FrameDescriptor> { column(85) }
+  @inline(__always) var extraEgress: UnsafeMutablePointer<UInt8> { column(101) }
+  @inline(__always) var extraParents: UnsafeMutablePointer<UInt8> { column(102) }
 
   /// A column that lies behind others which have `byteCount` bytes a packet together.
   @inline(__always)
@@ -73,11 +73,15 @@ struct Batch: ~Copyable {
   }
 
   /// Bytes a packet, over all columns.
-  private static var byteCountPerPacket: Int { 117 }
+  private static var byteCountPerPacket: Int { 103 }
 
   /// `egress` of a frame that leaves by no interface.
   @inline(__always)
   static var noEgress: UInt8 { 0xff }
+
+  /// `segments` of a packet without a TCP header in it: no event for the state machine.
+  @inline(__always)
+  static var noSegment: UInt8 { 0x20 }
 
   init() {
     let byteCount = Batch.byteCountPerPacket * Limits.batchCapacity
@@ -94,19 +98,15 @@ struct Batch: ~Copyable {
     precondition(end(ingress) == UnsafeMutableRawPointer(outcomes))
     precondition(end(outcomes) == UnsafeMutableRawPointer(flags))
     precondition(end(flags) == UnsafeMutableRawPointer(protocols))
-    precondition(end(protocols) == UnsafeMutableRawPointer(tcpFlags))
-    precondition(end(tcpFlags) == UnsafeMutableRawPointer(networkOffsets))
+    precondition(end(protocols) == UnsafeMutableRawPointer(segments))
+    precondition(end(segments) == UnsafeMutableRawPointer(networkOffsets))
     precondition(end(networkOffsets) == UnsafeMutableRawPointer(transportOffsets))
     precondition(end(transportOffsets) == UnsafeMutableRawPointer(networkByteCounts))
-    precondition(end(networkByteCounts) == UnsafeMutableRawPointer(sourcePorts))
-    precondition(end(sourcePorts) == UnsafeMutableRawPointer(destinationPorts))
-    precondition(end(destinationPorts) == UnsafeMutableRawPointer(sourceHigh))
-    precondition(end(sourceHigh) == UnsafeMutableRawPointer(sourceLow))
-    precondition(end(sourceLow) == UnsafeMutableRawPointer(destinationHigh))
-    precondition(end(destinationHigh) == UnsafeMutableRawPointer(destinationLow))
-    precondition(end(destinationLow) == UnsafeMutableRawPointer(directions))
-    precondition(end(directions) == UnsafeMutableRawPointer(endpoints))
-    precondition(end(endpoints) == UnsafeMutableRawPointer(hashes))
+    precondition(end(networkByteCounts) == UnsafeMutableRawPointer(sources))
+    precondition(end(sources) == UnsafeMutableRawPointer(destinations))
+    precondition(end(destinations) == UnsafeMutableRawPointer(directions))
+    precondition(end(directions) == UnsafeMutableRawPointer(heads))
+    precondition(end(heads) == UnsafeMutableRawPointer(hashes))
     precondition(end(hashes) == UnsafeMutableRawPointer(slots))
     precondition(end(slots) == UnsafeMutableRawPointer(connections))
     precondition(end(connections) == UnsafeMutableRawPointer(egress))
@@ -131,6 +131,30 @@ struct Batch: ~Copyable {
   /// The packet's transport header.
   @inline(__always)
   func transport(_ index: Int) -> UnsafeMutableRawPointer { packets[index] + Int(transportOffsets[index]) }
+
+  /// The sender's address in two words, IPv4 in the low half of `low`, as it stands in the packet.
+  @inline(__always)
+  func sourceAddress(_ index: Int) -> (high: UInt64, low: UInt64) {
+    guard flags[index].contains(.ipv6) else { return (0, sources[index] >> 32) }
+    let header = UnsafeRawPointer(network(index))
+    return (header.loadBigEndian64(at: IPv6.sourceOffset), header.loadBigEndian64(at: IPv6.sourceOffset + 8))
+  }
+
+  /// The receiver's, likewise.
+  @inline(__always)
+  func destinationAddress(_ index: Int) -> (high: UInt64, low: UInt64) {
+    guard flags[index].contains(.ipv6) else { return (0, destinations[index] >> 32) }
+    let header = UnsafeRawPointer(network(index))
+    return (
+      header.loadBigEndian64(at: IPv6.destinationOffset), header.loadBigEndian64(at: IPv6.destinationOffset + 8)
+    )
+  }
+
+  @inline(__always)
+  func sourcePort(_ index: Int) -> UInt16 { UInt16(truncatingIfNeeded: sources[index] >> 16) }
+
+  @inline(__always)
+  func destinationPort(_ index: Int) -> UInt16 { UInt16(truncatingIfNeeded: destinations[index] >> 16) }
 
   /// Ends a packet's journey without forwarding it.
   @inline(__always)

@@ -13,30 +13,39 @@ enum Classify {
     _ batch: borrowing Batch, snapshot: UnsafePointer<SnapshotView>, shared: SharedState,
     fragments: borrowing FragmentTable, now: UInt64
   ) {
+    // In registers: whatever the loops store, these do not change.
     let tableV4 = shared.tableV4
     let tableV6 = shared.tableV6
+    let endpoints4 = snapshot.pointee.endpoints4
+    let endpoints6 = snapshot.pointee.endpoints6
     for index in 0..<batch.count where batch.outcomes[index] == .pending {
       if batch.flags[index].contains(.fragment) {
         guard follow(fragment: index, of: batch, fragments: fragments, now: now) else { continue }
       }
-      findEndpoint(index, of: batch, snapshot: snapshot)
-      if batch.endpoints[index] == 0 {
-        batch.finish(index, .notOurs)
-        continue
-      }
+      let hash: UInt64
       if batch.flags[index].contains(.ipv6) {
-        let hash = keyV6(index, of: batch).hash(tableV6.secret)
-        batch.hashes[index] = hash
+        guard findEndpointV6(index, of: batch, in: endpoints6) else {
+          batch.finish(index, .notOurs)
+          continue
+        }
+        hash = keyV6(index, of: batch).hash(tableV6.secret)
         tableV6.prefetch(hash: hash)
       } else {
-        let hash = keyV4(index, of: batch).hash(tableV4.secret)
-        batch.hashes[index] = hash
+        guard findEndpointV4(index, of: batch, in: endpoints4) else {
+          batch.finish(index, .notOurs)
+          continue
+        }
+        hash = keyV4(index, of: batch).hash(tableV4.secret)
         tableV4.prefetch(hash: hash)
       }
+      batch.hashes[index] = hash
     }
     for index in 0..<batch.count where batch.outcomes[index] == .pending {
       if batch.flags[index].contains(.ipv6) {
-        batch.slots[index] = tableV6.find(keyV6(index, of: batch), hash: batch.hashes[index])
+        let slot = tableV6.find(keyV6(index, of: batch), hash: batch.hashes[index])
+        batch.slots[index] = slot
+        // With the generation of this life of the slot: `schedule` sees by one word whether it is still the same.
+        if let slot { batch.heads[index] = lbd_load_relaxed(slot) & ~0xffff_ffff | batch.heads[index] }
       } else {
         batch.slots[index] = tableV4.find(keyV4(index, of: batch), hash: batch.hashes[index])
       }
@@ -45,51 +54,69 @@ enum Classify {
 
   /// The far end and the endpoint of an IPv4 packet: the client's side of a request, the near side of a reply.
   @inline(__always)
-  static func keyV4(_ index: Int, of batch: borrowing Batch) -> KeyV4 {
-    let isRequest = batch.directions[index] == .request
-    return KeyV4(
-      address: UInt32(truncatingIfNeeded: isRequest ? batch.sourceLow[index] : batch.destinationLow[index]),
-      port: isRequest ? batch.sourcePorts[index] : batch.destinationPorts[index], endpoint: batch.endpoints[index])
-  }
+  static func keyV4(_ index: Int, of batch: borrowing Batch) -> KeyV4 { KeyV4(word: batch.heads[index]) }
 
   /// The same of an IPv6 packet.
   @inline(__always)
   static func keyV6(_ index: Int, of batch: borrowing Batch) -> KeyV6 {
-    let isRequest = batch.directions[index] == .request
+    let header = UnsafeRawPointer(batch.network(index))
+    let far = batch.directions[index] == .request ? IPv6.sourceOffset : IPv6.destinationOffset
     return KeyV6(
-      high: isRequest ? batch.sourceHigh[index] : batch.destinationHigh[index],
-      low: isRequest ? batch.sourceLow[index] : batch.destinationLow[index],
-      port: isRequest ? batch.sourcePorts[index] : batch.destinationPorts[index], endpoint: batch.endpoints[index])
+      high: header.loadBigEndian64(at: far), low: header.loadBigEndian64(at: far &+ 8), head: batch.heads[index])
   }
 
   @inline(__always)
-  private static func findEndpoint(_ index: Int, of batch: borrowing Batch, snapshot: UnsafePointer<SnapshotView>) {
-    let isIPv6 = batch.flags[index].contains(.ipv6)
-    let table = isIPv6 ? snapshot.pointee.endpoints6 : snapshot.pointee.endpoints4
+  private static func findEndpointV4(
+    _ index: Int, of batch: borrowing Batch, in table: EndpointTable<NearEndV4>
+  ) -> Bool {
+    let source = batch.sources[index]
+    let destination = batch.destinations[index]
     let protocolNumber = batch.protocols[index]
-    let destination = EndpointTable.tag(
-      port: batch.destinationPorts[index], protocolNumber: protocolNumber, side: .destination)
-    var endpoint = table.find(
-      high: batch.destinationHigh[index], low: batch.destinationLow[index], tag: destination)
-    batch.directions[index] = .request
-    if endpoint == 0 {
-      let source = EndpointTable.tag(port: batch.sourcePorts[index], protocolNumber: protocolNumber, side: .source)
-      endpoint = table.find(high: batch.sourceHigh[index], low: batch.sourceLow[index], tag: source)
-      batch.directions[index] = .reply
+    var endpoint = table.find(NearEndV4(end: destination, protocolNumber: protocolNumber, side: .destination))
+    if endpoint != 0 {
+      batch.directions[index] = .request
+      batch.heads[index] = source | UInt64(endpoint)
+      return true
     }
-    batch.endpoints[index] = endpoint
+    endpoint = table.find(NearEndV4(end: source, protocolNumber: protocolNumber, side: .source))
+    batch.directions[index] = .reply
+    batch.heads[index] = destination | UInt64(endpoint)
+    return endpoint != 0
+  }
+
+  @inline(__always)
+  private static func findEndpointV6(
+    _ index: Int, of batch: borrowing Batch, in table: EndpointTable<NearEndV6>
+  ) -> Bool {
+    let source = batch.sources[index]
+    let destination = batch.destinations[index]
+    let protocolNumber = batch.protocols[index]
+    let near = batch.destinationAddress(index)
+    var endpoint = table.find(
+      NearEndV6(
+        high: near.high, low: near.low, port: destination, protocolNumber: protocolNumber, side: .destination))
+    if endpoint != 0 {
+      batch.directions[index] = .request
+      batch.heads[index] = source | UInt64(endpoint)
+      return true
+    }
+    let far = batch.sourceAddress(index)
+    endpoint = table.find(
+      NearEndV6(high: far.high, low: far.low, port: source, protocolNumber: protocolNumber, side: .source))
+    batch.directions[index] = .reply
+    batch.heads[index] = destination | UInt64(endpoint)
+    return endpoint != 0
   }
 
   /// Gives a later fragment the ports of its datagram, or remembers those of a first one.
   /// - Returns: false when the packet's journey ends here.
+  @inline(never)
   private static func follow(
     fragment index: Int, of batch: borrowing Batch, fragments: borrowing FragmentTable, now: UInt64
   ) -> Bool {
     var key = FragmentTable.Entry()
-    key.sourceHigh = batch.sourceHigh[index]
-    key.sourceLow = batch.sourceLow[index]
-    key.destinationHigh = batch.destinationHigh[index]
-    key.destinationLow = batch.destinationLow[index]
+    (key.sourceHigh, key.sourceLow) = batch.sourceAddress(index)
+    (key.destinationHigh, key.destinationLow) = batch.destinationAddress(index)
     key.protocolNumber = batch.protocols[index]
     if batch.flags[index].contains(.ipv6) {
       // The fragment header is the one right in front of what parse took for the transport header, or further up
@@ -103,12 +130,12 @@ enum Classify {
         batch.finish(index, .fragmentWithoutFirst)
         return false
       }
-      batch.sourcePorts[index] = UInt16(truncatingIfNeeded: ports >> 16)
-      batch.destinationPorts[index] = UInt16(truncatingIfNeeded: ports)
+      batch.sources[index] |= UInt64(ports & 0xffff_0000)
+      batch.destinations[index] |= UInt64(ports & 0xffff) << 16
       return true
     }
     let remembered = fragments.remember(
-      key, sourcePort: batch.sourcePorts[index], destinationPort: batch.destinationPorts[index], now: now)
+      key, sourcePort: batch.sourcePort(index), destinationPort: batch.destinationPort(index), now: now)
     if !remembered { batch.finish(index, .fragmentTableFull) }
     return remembered
   }

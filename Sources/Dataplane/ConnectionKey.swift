@@ -15,6 +15,8 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
   static var wordsPerSlot: Int { get }
   /// True when the slot holds this key. Reads the first word last as well, when the key has several.
   func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool
+  /// The slot of a line that holds this key if any of them does: chosen without a branch, which nobody could predict.
+  func candidate(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64>
   /// Writes all words of the key but the first.
   func writeTail(_ slot: UnsafeMutablePointer<UInt64>)
   /// The first word; `generation` distinguishes lives of one slot where the key has several words.
@@ -36,13 +38,21 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
 }
 
 /// Random numbers that keep strangers from choosing keys that collide.
+///
+/// A key's words are multiplied by secret odd numbers and added (which is universal: no pair of keys collides for more
+/// than a few of all secrets), and mixed once more, so that the low bits, which choose the line, depend on every bit of
+/// the key. Multiplications of 64 bits and shifts only: a BPF program can compute the same.
 struct HashSecret {
   var offset: UInt64
   var multiplier: UInt64
+  var highMultiplier: UInt64
+  var lowMultiplier: UInt64
 
   init(seed: UInt64) {
     offset = HashSecret.scramble(seed &+ 0x9e37_79b9_7f4a_7c15)
     multiplier = HashSecret.scramble(seed &+ 0x3c6e_f372_fe94_f82a) | 1
+    highMultiplier = HashSecret.scramble(seed &+ 0xdaa6_6d2c_7ddf_743f) | 1
+    lowMultiplier = HashSecret.scramble(seed &+ 0x78dd_e6e5_fd29_f054) | 1
   }
 
   private static func scramble(_ seed: UInt64) -> UInt64 {
@@ -52,14 +62,26 @@ struct HashSecret {
     return word ^ word >> 31
   }
 
-  /// A 64-bit mix that a BPF program can compute too: no wide multiplication, no table.
+  /// 64 mixed bits.
   @inline(__always)
   func mix(_ word: UInt64) -> UInt64 {
-    var mixed = (word ^ offset) &* multiplier
-    mixed ^= mixed >> 32
-    mixed = mixed &* 0xd6e8_feb8_6659_fd93
+    let mixed = spread((word ^ offset) &* multiplier)
     return mixed ^ mixed >> 32
   }
+
+  /// 32 mixed bits of a key of one word.
+  @inline(__always)
+  func line(_ word: UInt64) -> UInt64 { spread((word ^ offset) &* multiplier) >> 32 }
+
+  /// 32 mixed bits of a key of three.
+  @inline(__always)
+  func line(_ word: UInt64, high: UInt64, low: UInt64) -> UInt64 {
+    spread((word ^ offset) &* multiplier &+ high &* highMultiplier &+ low &* lowMultiplier) >> 32
+  }
+
+  /// What was multiplied has its best bits at the top: they go down, and up again.
+  @inline(__always)
+  private func spread(_ word: UInt64) -> UInt64 { (word ^ word >> 32) &* 0xd6e8_feb8_6659_fd93 }
 }
 
 /// Client address, client port, endpoint in one word.
@@ -79,10 +101,20 @@ struct KeyV4: ConnectionKey {
   @inline(__always)
   init(_ slot: UnsafeMutablePointer<UInt64>) { word = lbd_load_acquire(slot) }
 
-  private init(word: UInt64) { self.word = word }
+  /// From the word itself.
+  @inline(__always)
+  init(word: UInt64) { self.word = word }
 
   @inline(__always)
   static var wordsPerSlot: Int { 2 }
+
+  @inline(__always)
+  func candidate(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64> {
+    let isSecond = lbd_load_relaxed(line + 2) == word
+    let isThird = lbd_load_relaxed(line + 4) == word
+    let isFourth = lbd_load_relaxed(line + 6) == word
+    return line + ((isSecond ? 2 : 0) | (isThird ? 4 : 0) | (isFourth ? 6 : 0))
+  }
   @inline(__always)
   func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool { lbd_load_acquire(slot) == word }
   @inline(__always)
@@ -98,7 +130,7 @@ struct KeyV4: ConnectionKey {
   @inline(__always)
   func at(endpoint: UInt16) -> KeyV4 { KeyV4(word: word & ~0xffff | UInt64(endpoint)) }
   @inline(__always)
-  func hash(_ secret: HashSecret) -> UInt64 { secret.mix(word) }
+  func hash(_ secret: HashSecret) -> UInt64 { secret.line(word) }
   @inline(__always)
   var continuation: UInt64 { word | UInt64(LB_ENDPOINT_CONTINUATION) }
 }
@@ -123,8 +155,24 @@ struct KeyV6: ConnectionKey {
     low = lbd_load_relaxed(slot + 2)
   }
 
+  /// - Parameter head: first word of a slot or of a key: port and endpoint count, the generation does not.
+  @inline(__always)
+  init(high: UInt64, low: UInt64, head: UInt64) {
+    self.high = high
+    self.low = low
+    portAndEndpoint = head & 0xffff_ffff
+  }
+
   @inline(__always)
   static var wordsPerSlot: Int { 4 }
+
+  @inline(__always)
+  func candidate(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64> {
+    let difference =
+      (lbd_load_relaxed(line + 4) ^ portAndEndpoint) & 0xffff_ffff | (lbd_load_relaxed(line + 5) ^ high)
+      | (lbd_load_relaxed(line + 6) ^ low)
+    return line + (difference == 0 ? 4 : 0)
+  }
 
   @inline(__always)
   func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool {
@@ -150,7 +198,7 @@ struct KeyV6: ConnectionKey {
   func at(endpoint: UInt16) -> KeyV6 { KeyV6(high: high, low: low, port: port, endpoint: endpoint) }
   @inline(__always)
   func hash(_ secret: HashSecret) -> UInt64 {
-    secret.mix(secret.mix(secret.mix(high) &+ low) &+ portAndEndpoint)
+    secret.line(portAndEndpoint, high: high, low: low)
   }
   @inline(__always)
   var continuation: UInt64 { portAndEndpoint | UInt64(LB_ENDPOINT_CONTINUATION) }

@@ -38,52 +38,64 @@ struct ConnectionState: ~Copyable {
     }
   }
 
-  /// Which table: requests, replies, and requests of a connection whose replies are not seen.
+  /// Which table: requests, requests of a connection whose replies are not seen, replies.
   enum Row: Int {
     case input
-    case output
     case inputOnly
+    case output
   }
 
-  /// [row][event][state]
-  private let transitions: UnsafeMutablePointer<UInt8>
+  /// [row][what the segment says][state]: the event is decided when the table is made, so that a packet costs one
+  /// load. A packet without a segment (`Batch.noSegment`) changes nothing; nothing leads to the state of a dead entry,
+  /// so that one is never mistaken for a connection that goes on as it was.
+  let transitions: UnsafeMutablePointer<UInt8>
   private static var stateStride: Int { 16 }
-  private static var eventStride: Int { 5 }
+  private static var segmentStride: Int { 64 }
 
   init() {
-    let count = 3 * ConnectionState.eventStride * ConnectionState.stateStride
-    transitions = .allocate(capacity: count)
-    transitions.initialize(repeating: TCP.close.rawValue, count: count)
-    for (row, events) in ConnectionState.tables.enumerated() {
-      for (event, states) in events.enumerated() {
-        for (state, next) in states.enumerated() {
-          transitions[(row * ConnectionState.eventStride + event) * ConnectionState.stateStride + state] = next.rawValue
+    let rowStride = ConnectionState.segmentStride * ConnectionState.stateStride
+    transitions = .allocate(capacity: 3 * rowStride)
+    transitions.initialize(repeating: TCP.close.rawValue, count: 3 * rowStride)
+    for row in [Row.input, .inputOnly, .output] {
+      for segment in 0..<ConnectionState.segmentStride {
+        let line = transitions + row.rawValue * rowStride + segment * ConnectionState.stateStride
+        let states = ConnectionState.table(row)[ConnectionState.event(of: UInt8(segment))]
+        for state in TCP.allCases.indices {
+          line[state] = segment & Int(Batch.noSegment) != 0 ? UInt8(state) : states[state].rawValue
         }
       }
     }
+  }
+
+  /// The first that applies of RST, SYN, FIN, ACK; else one that closes.
+  private static func event(of flags: UInt8) -> Int {
+    if flags & 0x04 != 0 { return 3 }
+    if flags & 0x02 != 0 { return 0 }
+    if flags & 0x01 != 0 { return 1 }
+    return flags & 0x10 != 0 ? 2 : 4
+  }
+
+  private static func table(_ row: Row) -> [[TCP]] {
+    // A segment with none of the flags has no line of its own: it closes.
+    let events = row == .input ? input : row == .output ? output : inputOnly
+    return events + [[TCP](repeating: .close, count: TCP.allCases.count)]
   }
 
   deinit {
     transitions.deallocate()
   }
 
-  /// The state after a segment.
-  /// - Parameters:
-  ///   - flags: byte 13 of the TCP header.
+  /// The state after a packet.
+  /// - Parameter segment: as in `Batch.segments`.
   @inline(__always)
-  func next(_ state: UInt8, row: Row, flags: UInt8) -> UInt8 {
-    let event: Int
-    if flags & 0x04 != 0 {
-      event = 3
-    } else if flags & 0x02 != 0 {
-      event = 0
-    } else if flags & 0x01 != 0 {
-      event = 1
-    } else {
-      event = flags & 0x10 != 0 ? 2 : 4
-    }
-    let index = (row.rawValue &* ConnectionState.eventStride &+ event) &* ConnectionState.stateStride &+ Int(state)
-    return transitions[index]
+  func next(_ state: UInt8, row: Row, segment: UInt8) -> UInt8 {
+    transitions[ConnectionState.index(state: Int(state), row: row.rawValue, segment: Int(segment))]
+  }
+
+  /// Where in `transitions` the next state stands.
+  @inline(__always)
+  static func index(state: Int, row: Int, segment: Int) -> Int {
+    (row &* segmentStride &+ segment) &* stateStride &+ state
   }
 
   /// True for the states that count as active: ESTABLISHED, SYN_SENT, SYN_RECV, SYNACK.
@@ -93,46 +105,47 @@ struct ConnectionState: ~Copyable {
   }
 
   // Rows by event: SYN, FIN, ACK, RST; columns by state from NONE to SYNACK.
-  private static let tables: [[[TCP]]] = [
+
+  private static let input: [[TCP]] = [
     [
-      [
-        .synReceived, .established, .established, .synReceived, .synReceived, .synReceived, .synReceived, .synReceived,
-        .synReceived, .synReceived, .synReceived,
-      ],
-      [
-        .close, .closeWait, .synSent, .timeWait, .timeWait, .timeWait, .close, .closeWait, .lastAck, .listen, .timeWait,
-      ],
-      [
-        .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .close, .listen,
-        .established,
-      ],
-      [.close, .close, .close, .synReceived, .close, .close, .close, .close, .lastAck, .listen, .synReceived],
+      .synReceived, .established, .established, .synReceived, .synReceived, .synReceived, .synReceived, .synReceived,
+      .synReceived, .synReceived, .synReceived,
     ],
     [
-      [
-        .synSent, .established, .synSent, .synReceived, .synSent, .synSent, .synSent, .synSent, .synSent, .listen,
-        .synReceived,
-      ],
-      [
-        .timeWait, .finWait, .synSent, .timeWait, .finWait, .timeWait, .close, .timeWait, .lastAck, .listen, .timeWait,
-      ],
-      [
-        .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .lastAck,
-        .established, .established,
-      ],
-      [.close, .close, .synSent, .close, .close, .timeWait, .close, .close, .close, .close, .close],
+      .close, .closeWait, .synSent, .timeWait, .timeWait, .timeWait, .close, .closeWait, .lastAck, .listen, .timeWait,
     ],
     [
-      [
-        .synReceived, .established, .established, .synReceived, .synReceived, .synReceived, .synReceived, .synReceived,
-        .synReceived, .synReceived, .synReceived,
-      ],
-      [.close, .finWait, .synSent, .timeWait, .finWait, .timeWait, .close, .closeWait, .lastAck, .listen, .timeWait],
-      [
-        .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .close, .listen,
-        .established,
-      ],
-      [.close, .close, .close, .synReceived, .close, .close, .close, .close, .lastAck, .listen, .close],
+      .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .close, .listen,
+      .established,
     ],
+    [.close, .close, .close, .synReceived, .close, .close, .close, .close, .lastAck, .listen, .synReceived],
+  ]
+
+  private static let output: [[TCP]] = [
+    [
+      .synSent, .established, .synSent, .synReceived, .synSent, .synSent, .synSent, .synSent, .synSent, .listen,
+      .synReceived,
+    ],
+    [
+      .timeWait, .finWait, .synSent, .timeWait, .finWait, .timeWait, .close, .timeWait, .lastAck, .listen, .timeWait,
+    ],
+    [
+      .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .lastAck,
+      .established, .established,
+    ],
+    [.close, .close, .synSent, .close, .close, .timeWait, .close, .close, .close, .close, .close],
+  ]
+
+  private static let inputOnly: [[TCP]] = [
+    [
+      .synReceived, .established, .established, .synReceived, .synReceived, .synReceived, .synReceived, .synReceived,
+      .synReceived, .synReceived, .synReceived,
+    ],
+    [.close, .finWait, .synSent, .timeWait, .finWait, .timeWait, .close, .closeWait, .lastAck, .listen, .timeWait],
+    [
+      .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .close, .listen,
+      .established,
+    ],
+    [.close, .close, .close, .synReceived, .close, .close, .close, .close, .lastAck, .listen, .close],
   ]
 }

@@ -51,16 +51,21 @@ struct ConnectionTable<Key: ConnectionKey> {
   /// The slot that holds `key`, or nil.
   @inline(__always)
   func find(_ key: Key, hash: UInt64) -> Slot? {
-    var index = hash
-    for _ in 0...Limits.probeLineLimit {
-      let first = line(index)
-      var slot = first
-      for _ in 0..<Self.slotsPerLine {
-        if key.matches(slot) { return slot }
-        slot += Key.wordsPerSlot
-      }
+    let first = line(hash)
+    let slot = key.candidate(in: first)
+    if key.matches(slot) { return slot }
+    if lbd_load_relaxed(Self.value(first)) & Connection.overflowMask == 0 { return nil }
+    return findFurther(key, hash: hash)
+  }
+
+  /// The home line is full, or was.
+  @inline(never)
+  private func findFurther(_ key: Key, hash: UInt64) -> Slot? {
+    for distance in 1...UInt64(Limits.probeLineLimit) {
+      let first = line(hash &+ distance)
+      let slot = key.candidate(in: first)
+      if key.matches(slot) { return slot }
       if lbd_load_relaxed(Self.value(first)) & Connection.overflowMask == 0 { return nil }
-      index &+= 1
     }
     return nil
   }

@@ -18,7 +18,7 @@ extension WorkerState {
     var offset = piece
     while offset < payload {
       let count = min(piece, payload - offset)
-      let copy = addExtra(index, headerByteCount: headerByteCount, payload: count, over: hop, type: EtherType.ipv4)
+      let copy = addExtra(index, headerByteCount: headerByteCount, payload: count, over: hop, isIPv6: false)
       copy.copyMemory(from: header, byteCount: headerByteCount)
       (copy + headerByteCount).copyMemory(from: header + headerByteCount + offset, byteCount: count)
       // The last piece keeps the packet's own "more fragments".
@@ -32,7 +32,7 @@ extension WorkerState {
     header.storeBigEndian16(field | 0x2000, at: 6)
     WorkerState.finishIPv4Header(header, byteCount: headerByteCount)
     cut(index, networkOffset: networkOffset, byteCount: headerByteCount + piece)
-    send(index, networkOffset: networkOffset, over: hop, type: EtherType.ipv4)
+    send(index, networkOffset: networkOffset, over: hop, isIPv6: false)
   }
 
   /// Cuts the IPv6 packet at `networkOffset` that lbd has just made (fixed header, then payload).
@@ -47,7 +47,7 @@ extension WorkerState {
     var offset = piece
     while offset < payload {
       let count = min(piece, payload - offset)
-      let copy = addExtra(index, headerByteCount: 48, payload: count, over: hop, type: EtherType.ipv6)
+      let copy = addExtra(index, headerByteCount: 48, payload: count, over: hop, isIPv6: true)
       copy.copyMemory(from: header, byteCount: 40)
       (copy + 48).copyMemory(from: header + 40 + offset, byteCount: count)
       writeFragmentHeader(copy, next: next, payload: count, offset: offset, more: offset + count < payload)
@@ -58,7 +58,7 @@ extension WorkerState {
     moved.copyMemory(from: header, byteCount: 40)
     writeFragmentHeader(moved, next: next, payload: piece, offset: 0, more: true)
     cut(index, networkOffset: networkOffset, byteCount: 40 + piece)
-    send(index, networkOffset: networkOffset - 8, over: hop, type: EtherType.ipv6)
+    send(index, networkOffset: networkOffset - 8, over: hop, isIPv6: true)
   }
 
   private mutating func writeFragmentHeader(
@@ -86,12 +86,12 @@ extension WorkerState {
   /// Takes a frame for a piece and writes its Ethernet header.
   /// - Returns: where its IP header goes.
   private mutating func addExtra(
-    _ index: Int, headerByteCount: Int, payload: Int, over hop: UnsafePointer<NextHop>, type: UInt16
+    _ index: Int, headerByteCount: Int, payload: Int, over hop: UnsafePointer<NextHop>, isIPv6: Bool
   ) -> UnsafeMutableRawPointer {
     guard let chunk = pool.take() else { preconditionFailure("reserve() has made sure of the frames") }
     let address = chunk + UInt64(FramePool.headroomByteCount)
     let frame = pool.base + Int(address)
-    WorkerState.writeEthernet(frame, hop: hop, type: type)
+    hop.pointee.writeHeader(frame, type: (isIPv6 ? EtherType.ipv6 : EtherType.ipv4).bigEndian)
     let count = hop.pointee.headerByteCount + headerByteCount + payload
     batch.extraFrames[batch.extraCount] = FrameDescriptor(address: address, byteCount: UInt32(count))
     batch.extraEgress[batch.extraCount] = hop.pointee.interface

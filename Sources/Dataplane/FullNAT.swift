@@ -21,7 +21,7 @@ extension WorkerState {
       return false
     }
     let ports = UInt64(service.pointee.localPortLast) - UInt64(service.pointee.localPortFirst) + 1
-    let start = batch.hashes[index] >> 16
+    let start = table.secret.mix(batch.hashes[index])
     for attempt in 0..<UInt64(Limits.localPortAttempts) {
       // An odd stride far from the neighbouring ports: a retry does not walk through a run of taken ones.
       let candidate = start &+ attempt &* 0x9e37_79b1
@@ -64,18 +64,59 @@ extension WorkerState {
 extension WorkerState {
   /// Client -> VIP becomes local address -> server.
   @inline(__always)
-  mutating func translate(request index: Int, _ connection: Connection, server: UnsafePointer<ServerRecord>) {
+  mutating func translate(request index: Int, server: UnsafePointer<ServerRecord>) {
+    let connection = batch.connections[index]
     let service = service(server.pointee.service)
     guard let locals = service.pointee.localAddresses, connection.localAddress < service.pointee.localAddressCount
     else { return }
     let local = locals + connection.localAddress
-    var delta = ChecksumDelta()
-    replaceAddress(
-      index, at: .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, delta: &delta)
-    replaceAddress(index, at: .source, high: local.pointee.high, low: local.pointee.low, delta: &delta)
-    replacePort(index, at: .destination, with: server.pointee.port, delta: &delta)
-    replacePort(index, at: .source, with: connection.localPort, delta: &delta)
-    fixTransport(index, delta: delta)
+    var change = addressChange(
+      index, from: batch.sourceAddress(index), to: (local.pointee.high, local.pointee.low))
+    let header = change.with(server.pointee.requestHeaderDelta)
+    change.replace16(batch.sourcePort(index).bigEndian, with: connection.localPort.bigEndian)
+    replaceEnd(
+      index, .source, high: local.pointee.high, low: local.pointee.low, port: connection.localPort)
+    replaceEnd(
+      index, .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, port: server.pointee.port)
+    correct(index, header: header, transport: change.with(server.pointee.requestDelta))
+  }
+
+  /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
+  @inline(__always)
+  mutating func translate(reply index: Int, server: UnsafePointer<ServerRecord>) {
+    guard let slot = batch.slots[index] else { return }
+    let client: (high: UInt64, low: UInt64)
+    let port: UInt16
+    if batch.flags[index].contains(.ipv6) {
+      let key = KeyV6(slot + KeyV6.wordsPerSlot)
+      (client, port) = ((key.high, key.low), key.port)
+    } else {
+      let key = KeyV4(slot + KeyV4.wordsPerSlot)
+      (client, port) = ((0, UInt64(key.address)), key.port)
+    }
+    var change = addressChange(index, from: batch.destinationAddress(index), to: client)
+    let header = change.with(server.pointee.replyHeaderDelta)
+    change.replace16(batch.destinationPort(index).bigEndian, with: port.bigEndian)
+    replaceEnd(index, .destination, high: client.high, low: client.low, port: port)
+    replaceEnd(
+      index, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow, port: server.pointee.virtualPort
+    )
+    correct(index, header: header, transport: change.with(server.pointee.replyDelta))
+  }
+
+  /// What another address changes in the checksums.
+  @inline(__always)
+  private mutating func addressChange(
+    _ index: Int, from old: (high: UInt64, low: UInt64), to new: (high: UInt64, low: UInt64)
+  ) -> ChecksumDelta {
+    var change = ChecksumDelta()
+    if batch.flags[index].contains(.ipv6) {
+      change.replace((old.high.bigEndian, old.low.bigEndian), with: (new.high.bigEndian, new.low.bigEndian))
+    } else {
+      change.replace(
+        UInt32(truncatingIfNeeded: old.low).bigEndian, with: UInt32(truncatingIfNeeded: new.low).bigEndian)
+    }
+    return change
   }
 
   /// The client that a reply is for, in two words.
@@ -87,26 +128,5 @@ extension WorkerState {
       return (client.high, client.low)
     }
     return (0, UInt64(KeyV4(slot + KeyV4.wordsPerSlot).address))
-  }
-
-  /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
-  @inline(__always)
-  mutating func translate(reply index: Int, server: UnsafePointer<ServerRecord>) {
-    guard let slot = batch.slots[index] else { return }
-    let service = service(server.pointee.service)
-    var delta = ChecksumDelta()
-    if batch.flags[index].contains(.ipv6) {
-      let client = KeyV6(slot + KeyV6.wordsPerSlot)
-      replaceAddress(index, at: .destination, high: client.high, low: client.low, delta: &delta)
-      replacePort(index, at: .destination, with: client.port, delta: &delta)
-    } else {
-      let client = KeyV4(slot + KeyV4.wordsPerSlot)
-      replaceAddress(index, at: .destination, high: 0, low: UInt64(client.address), delta: &delta)
-      replacePort(index, at: .destination, with: client.port, delta: &delta)
-    }
-    replaceAddress(
-      index, at: .source, high: service.pointee.addressHigh, low: service.pointee.addressLow, delta: &delta)
-    replacePort(index, at: .source, with: service.pointee.port, delta: &delta)
-    fixTransport(index, delta: delta)
   }
 }

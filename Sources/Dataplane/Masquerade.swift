@@ -6,87 +6,82 @@ import Wire
 /// whole datagram, and one that comes out as zero is sent as 0xffff. Later fragments have no transport header: only
 /// their addresses change, the delta is in the first fragment's checksum. In a fragmented datagram a zero UDP
 /// checksum stays zero, since no single fragment has all the bytes.
+///
+/// What changes is the same for every packet to a server, so `ServerRecord` has the corrections ready.
 extension WorkerState {
   @inline(__always)
   mutating func masquerade(request index: Int, server: UnsafePointer<ServerRecord>) {
-    var delta = ChecksumDelta()
-    replaceAddress(
-      index, at: .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, delta: &delta)
-    replacePort(index, at: .destination, with: server.pointee.port, delta: &delta)
-    fixTransport(index, delta: delta)
+    replaceEnd(
+      index, .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, port: server.pointee.port)
+    correct(index, header: server.pointee.requestHeaderDelta, transport: server.pointee.requestDelta)
   }
 
   @inline(__always)
   mutating func masquerade(reply index: Int, server: UnsafePointer<ServerRecord>) {
-    let service = service(server.pointee.service)
-    var delta = ChecksumDelta()
-    replaceAddress(
-      index, at: .source, high: service.pointee.addressHigh, low: service.pointee.addressLow, delta: &delta)
-    replacePort(index, at: .source, with: service.pointee.port, delta: &delta)
-    fixTransport(index, delta: delta)
+    replaceEnd(
+      index, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow, port: server.pointee.virtualPort
+    )
+    correct(index, header: server.pointee.replyHeaderDelta, transport: server.pointee.replyDelta)
   }
 
-  /// Replaces one address in the header and the batch, fixes the IPv4 header checksum, and adds to the transport's
-  /// delta.
+  /// Writes an address and, unless this is a later fragment, a port.
   @inline(__always)
-  mutating func replaceAddress(
-    _ index: Int, at side: EndpointTable.Side, high: UInt64, low: UInt64, delta: inout ChecksumDelta
-  ) {
+  mutating func replaceEnd(_ index: Int, _ side: Side, high: UInt64, low: UInt64, port: UInt16) {
     let header = batch.network(index)
-    let isSource = side == .source
     if batch.flags[index].contains(.ipv6) {
-      let old = isSource ? (batch.sourceHigh[index], batch.sourceLow[index]) : destination(index)
-      delta.replace((old.0.bigEndian, old.1.bigEndian), with: (high.bigEndian, low.bigEndian))
-      header.storeBigEndian64(high, at: isSource ? IPv6.sourceOffset : IPv6.destinationOffset)
-      header.storeBigEndian64(low, at: (isSource ? IPv6.sourceOffset : IPv6.destinationOffset) + 8)
+      let offset = side == .source ? IPv6.sourceOffset : IPv6.destinationOffset
+      header.storeBigEndian64(high, at: offset)
+      header.storeBigEndian64(low, at: offset &+ 8)
     } else {
-      let old = UInt32(truncatingIfNeeded: isSource ? batch.sourceLow[index] : batch.destinationLow[index])
-      let new = UInt32(truncatingIfNeeded: low)
-      var change = ChecksumDelta()
-      change.replace(old.bigEndian, with: new.bigEndian)
-      delta.replace(old.bigEndian, with: new.bigEndian)
-      header.storeBigEndian32(new, at: isSource ? IPv4.sourceOffset : IPv4.destinationOffset)
-      let checksum = header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)
-      header.storeBytes(of: change.apply(to: checksum), toByteOffset: IPv4.checksumOffset, as: UInt16.self)
+      header.storeBigEndian32(
+        UInt32(truncatingIfNeeded: low), at: side == .source ? IPv4.sourceOffset : IPv4.destinationOffset)
     }
-    if isSource {
-      batch.sourceHigh[index] = high
-      batch.sourceLow[index] = low
-    } else {
-      batch.destinationHigh[index] = high
-      batch.destinationLow[index] = low
-    }
+    if batch.flags[index].contains(.laterFragment) { return }
+    batch.transport(index).storeBigEndian16(port, at: side == .source ? 0 : 2)
   }
 
-  /// Replaces one port, unless this is a later fragment.
+  /// Takes one hop off and corrects the checksums, once all ends have been written.
+  /// - Parameters:
+  ///   - header: what has changed in the IPv4 header, the hop included; not 0.
+  ///   - transport: what has changed in the pseudo-header and the ports; not 0.
   @inline(__always)
-  mutating func replacePort(_ index: Int, at side: EndpointTable.Side, with port: UInt16, delta: inout ChecksumDelta) {
+  mutating func correct(_ index: Int, header delta: UInt16, transport: UInt16) {
+    let header = batch.network(index)
+    if batch.flags[index].contains(.ipv6) {
+      WorkerState.takeHopV6(header)
+    } else {
+      let hops = header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self)
+      header.storeByte(hops &- 1, at: IPv4.timeToLiveOffset)
+      WorkerState.correct(header + IPv4.checksumOffset, by: delta)
+    }
     if batch.flags[index].contains(.laterFragment) { return }
-    let header = batch.transport(index)
-    let offset = side == .source ? 0 : 2
-    delta.replace16(header.loadUnaligned(fromByteOffset: offset, as: UInt16.self), with: port.bigEndian)
-    header.storeBigEndian16(port, at: offset)
-  }
-
-  /// Applies the delta to the TCP or UDP checksum.
-  @inline(__always)
-  mutating func fixTransport(_ index: Int, delta: ChecksumDelta) {
-    if batch.flags[index].contains(.laterFragment) { return }
-    let header = batch.transport(index)
     if batch.protocols[index] == TransportProtocol.tcp.rawValue {
-      let old = header.loadUnaligned(fromByteOffset: TCP.checksumOffset, as: UInt16.self)
-      header.storeBytes(of: delta.apply(to: old), toByteOffset: TCP.checksumOffset, as: UInt16.self)
-      return
+      WorkerState.correct(batch.transport(index) + TCP.checksumOffset, by: transport)
+    } else {
+      correctUDP(index, by: transport)
     }
-    let old = header.loadUnaligned(fromByteOffset: UDP.checksumOffset, as: UInt16.self)
+  }
+
+  @inline(__always)
+  private static func correct(_ checksum: UnsafeMutableRawPointer, by delta: UInt16) {
+    let old = checksum.loadUnaligned(as: UInt16.self)
+    checksum.storeBytes(of: ChecksumDelta.correct(old, by: delta), as: UInt16.self)
+  }
+
+  @inline(__always)
+  private mutating func correctUDP(_ index: Int, by delta: UInt16) {
+    let checksum = batch.transport(index) + UDP.checksumOffset
+    let old = checksum.loadUnaligned(as: UInt16.self)
     if old != 0 {
-      header.storeBytes(of: delta.applyUDP(to: old), toByteOffset: UDP.checksumOffset, as: UInt16.self)
+      let new = ChecksumDelta.correct(old, by: delta)
+      checksum.storeBytes(of: new == 0 ? 0xffff : new, as: UInt16.self)
     } else if !batch.flags[index].contains(.fragment) {
       completeUDP(index)
     }
   }
 
   /// Computes a UDP checksum over the whole datagram (RFC 768, RFC 8200 section 8.1).
+  @inline(never)
   private mutating func completeUDP(_ index: Int) {
     let header = batch.transport(index)
     let end = Int(batch.networkOffsets[index]) + Int(batch.networkByteCounts[index])
@@ -102,10 +97,5 @@ extension WorkerState {
         addresses: batch.network(index) + IPv4.sourceOffset, protocolNumber: number, byteCount: byteCount)
     }
     header.storeBytes(of: sum.udpValue, toByteOffset: UDP.checksumOffset, as: UInt16.self)
-  }
-
-  @inline(__always)
-  private mutating func destination(_ index: Int) -> (UInt64, UInt64) {
-    (batch.destinationHigh[index], batch.destinationLow[index])
   }
 }

@@ -19,10 +19,10 @@ public struct NextHop: Sendable, Equatable {
     case local
   }
 
-  /// Destination MAC address, most significant byte first on the wire.
-  public var destination: UInt64
-  /// The port's own MAC address.
-  public var source: UInt64
+  /// The first eight bytes of the Ethernet header as they stand in memory: destination, start of the source.
+  private var first: UInt64
+  /// The source in the first six bytes; the type comes behind it.
+  private var sourceBytes: UInt64
   /// VLAN tag control information; 0 for untagged.
   public var vlan: UInt16
   /// Largest IP packet in bytes.
@@ -36,8 +36,8 @@ public struct NextHop: Sendable, Equatable {
 
   /// A next hop that frames can be sent to.
   public init(destination: EthernetAddress, source: EthernetAddress, interface: UInt8, mtu: Int, vlan: UInt16 = 0) {
-    self.destination = destination.number
-    self.source = source.number
+    first = (destination.number << 16 | source.number >> 32).bigEndian
+    sourceBytes = (source.number << 16).bigEndian
     self.vlan = vlan
     self.mtu = UInt16(clamping: mtu)
     self.interface = interface
@@ -46,15 +46,34 @@ public struct NextHop: Sendable, Equatable {
 
   /// A next hop that frames cannot be sent to.
   public init(_ state: State) {
-    destination = 0
-    source = 0
+    first = 0
+    sourceBytes = 0
     vlan = 0
     mtu = 0
     interface = 0
     self.state = state
   }
 
+  /// Destination MAC address, most significant byte first on the wire.
+  public var destination: UInt64 { first.bigEndian >> 16 }
+
+  /// The port's own MAC address.
+  public var source: UInt64 { sourceBytes.bigEndian >> 16 }
+
   /// Bytes of the Ethernet header in front of the packet.
   @inline(__always)
   var headerByteCount: Int { vlan == 0 ? 14 : 18 }
+
+  /// Writes the Ethernet header: destination, source, tag if there is one, type.
+  /// - Parameter type: EtherType as it stands in memory.
+  @inline(__always)
+  func writeHeader(_ frame: UnsafeMutableRawPointer, type: UInt16) {
+    frame.storeBytes(of: first, as: UInt64.self)
+    // The two words overlap where the source begins.
+    frame.storeBytes(of: sourceBytes | UInt64(type) << 48, toByteOffset: 6, as: UInt64.self)
+    if vlan != 0 {
+      frame.storeBigEndian32(UInt32(EtherType.vlan) << 16 | UInt32(vlan), at: 12)
+      frame.storeBytes(of: type, toByteOffset: 16, as: UInt16.self)
+    }
+  }
 }

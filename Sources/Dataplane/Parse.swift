@@ -27,10 +27,26 @@ enum Parse {
     guard bytes.loadUnaligned(as: UInt64.self).bigEndian >> 16 == ownAddress else {
       return batch.finish(index, .otherHost)
     }
+    // Nearly every packet is untagged, and IPv4 without options or IPv6: its offsets are constants then.
+    let start = bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self).bigEndian >> 8
+    if start == UInt32(EtherType.ipv4) << 8 | 0x45 {
+      batch.networkOffsets[index] = 14
+      return ipv4(index, of: batch, bytes, offset: 14, headerByteCount: 20, byteCount: byteCount)
+    }
+    if start >> 8 == UInt32(EtherType.ipv6) {
+      batch.networkOffsets[index] = 14
+      return ipv6(index, of: batch, bytes, offset: 14, byteCount: byteCount)
+    }
+    unusual(index, of: batch, bytes, byteCount: byteCount)
+  }
+
+  /// Tags, options, and everything that is not IP.
+  @inline(never)
+  private static func unusual(_ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, byteCount: Int) {
     var offset = 14
     var type = bytes.loadBigEndian16(at: 12)
     if type == EtherType.vlan || type == EtherType.serviceVLAN {
-      // The guard above leaves room for two tags and their types: 14 + 4 + 4 <= 34.
+      // A frame has 34 bytes at least, which leaves room for two tags and their types: 14 + 4 + 4.
       type = bytes.loadBigEndian16(at: 16)
       offset = 18
       if type == EtherType.vlan || type == EtherType.serviceVLAN {
@@ -40,36 +56,33 @@ enum Parse {
     }
     batch.networkOffsets[index] = UInt16(truncatingIfNeeded: offset)
     switch type {
-    case EtherType.ipv4: ipv4(index, of: batch, bytes, offset: offset, byteCount: byteCount)
+    case EtherType.ipv4:
+      let first = bytes.loadByte(at: offset)
+      let headerByteCount = Int(first & 0xf) * 4
+      guard byteCount >= offset + headerByteCount, first >> 4 == 4, headerByteCount >= 20 else {
+        return batch.finish(index, .malformed)
+      }
+      ipv4(index, of: batch, bytes, offset: offset, headerByteCount: headerByteCount, byteCount: byteCount)
     case EtherType.ipv6: ipv6(index, of: batch, bytes, offset: offset, byteCount: byteCount)
     default: batch.finish(index, .notOurs)
     }
   }
 
+  /// The caller has seen the version, and that the frame holds the header.
   @inline(__always)
   private static func ipv4(
-    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, byteCount: Int
+    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, headerByteCount: Int,
+    byteCount: Int
   ) {
-    guard byteCount >= offset + 20 else { return batch.finish(index, .malformed) }
     let header = bytes + offset
-    let first = header.load(as: UInt8.self)
-    let headerByteCount = Int(first & 0xf) * 4
     let total = Int(header.loadBigEndian16(at: 2))
-    guard first >> 4 == 4, headerByteCount >= 20, total >= headerByteCount, offset + total <= byteCount else {
-      return batch.finish(index, .malformed)
-    }
-    guard headerSum(header, byteCount: headerByteCount) == 0xffff else {
-      return batch.finish(index, .badHeaderChecksum)
-    }
+    guard total >= headerByteCount, offset + total <= byteCount else { return batch.finish(index, .malformed) }
+    guard isChecksumRight(header, byteCount: headerByteCount) else { return batch.finish(index, .badHeaderChecksum) }
     batch.frames[index].byteCount = UInt32(truncatingIfNeeded: offset + total)
     batch.networkByteCounts[index] = UInt16(truncatingIfNeeded: total)
     batch.transportOffsets[index] = UInt16(truncatingIfNeeded: offset + headerByteCount)
-    let protocolNumber = header.load(fromByteOffset: 9, as: UInt8.self)
+    let protocolNumber = header.loadByte(at: 9)
     batch.protocols[index] = protocolNumber
-    batch.sourceHigh[index] = 0
-    batch.sourceLow[index] = UInt64(header.loadBigEndian32(at: 12))
-    batch.destinationHigh[index] = 0
-    batch.destinationLow[index] = UInt64(header.loadBigEndian32(at: 16))
     let fragment = header.loadBigEndian16(at: 6)
     var flags: PacketFlags = fragment & 0x4000 != 0 ? .dontFragment : []
     if fragment & 0x3fff != 0 {
@@ -77,7 +90,10 @@ enum Parse {
       if fragment & 0x1fff != 0 { flags.insert(.laterFragment) }
     }
     batch.flags[index] = flags
-    transport(index, of: batch, bytes, end: offset + total, protocolNumber: protocolNumber, flags: flags)
+    let addresses = header.loadBigEndian64(at: IPv4.sourceOffset)
+    transport(
+      index, of: batch, bytes, offset: offset + headerByteCount, end: offset + total, protocolNumber: protocolNumber,
+      flags: flags, source: addresses & 0xffff_ffff_0000_0000, destination: addresses << 32)
   }
 
   @inline(__always)
@@ -92,21 +108,32 @@ enum Parse {
     }
     batch.frames[index].byteCount = UInt32(truncatingIfNeeded: offset + total)
     batch.networkByteCounts[index] = UInt16(truncatingIfNeeded: total)
-    batch.sourceHigh[index] = header.loadBigEndian64(at: 8)
-    batch.sourceLow[index] = header.loadBigEndian64(at: 16)
-    batch.destinationHigh[index] = header.loadBigEndian64(at: 24)
-    batch.destinationLow[index] = header.loadBigEndian64(at: 32)
-    var next = header.load(fromByteOffset: 6, as: UInt8.self)
+    let next = header.loadByte(at: 6)
+    if isExtension(next) { return extended(index, of: batch, bytes, offset: offset, end: offset + total) }
+    let position = offset + 40
+    batch.protocols[index] = next
+    batch.transportOffsets[index] = UInt16(truncatingIfNeeded: position)
+    batch.flags[index] = [.ipv6, .dontFragment]
+    transport(
+      index, of: batch, bytes, offset: position, end: offset + total, protocolNumber: next,
+      flags: [.ipv6, .dontFragment], source: 0, destination: 0)
+  }
+
+  /// IPv6 with extension headers.
+  @inline(never)
+  private static func extended(
+    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, end: Int
+  ) {
+    var next = bytes.loadByte(at: offset + 6)
     var position = offset + 40
     var flags: PacketFlags = [.ipv6, .dontFragment]
-    let end = offset + total
-    if isExtension(next) {
-      guard walkExtensions(bytes, &next, &position, &flags, end: end) else { return batch.finish(index, .malformed) }
-    }
+    guard walkExtensions(bytes, &next, &position, &flags, end: end) else { return batch.finish(index, .malformed) }
     batch.protocols[index] = next
     batch.transportOffsets[index] = UInt16(truncatingIfNeeded: position)
     batch.flags[index] = flags
-    transport(index, of: batch, bytes, end: end, protocolNumber: next, flags: flags)
+    transport(
+      index, of: batch, bytes, offset: position, end: end, protocolNumber: next, flags: flags, source: 0,
+      destination: 0)
   }
 
   /// Hop-by-hop options, routing, fragment, destination options.
@@ -141,35 +168,41 @@ enum Parse {
     return !isExtension(next)
   }
 
+  /// - Parameters:
+  ///   - source: the sender's address as `Batch.sources` has it; the port comes in here.
+  ///   - destination: the receiver's.
   @inline(__always)
   private static func transport(
-    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, end: Int, protocolNumber: UInt8,
-    flags: PacketFlags
+    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, end: Int, protocolNumber: UInt8,
+    flags: PacketFlags, source: UInt64, destination: UInt64
   ) {
-    batch.tcpFlags[index] = 0
-    batch.sourcePorts[index] = 0
-    batch.destinationPorts[index] = 0
-    let offset = Int(batch.transportOffsets[index])
-    switch protocolNumber {
-    case TransportProtocol.tcp.rawValue:
-      if flags.contains(.laterFragment) { return }
+    var segment = Batch.noSegment
+    if protocolNumber == TransportProtocol.tcp.rawValue {
+      if flags.contains(.laterFragment) { return withoutPorts(index, of: batch, source, destination) }
       guard offset + 20 <= end else { return batch.finish(index, .malformed) }
-      batch.tcpFlags[index] = bytes.load(fromByteOffset: offset + 13, as: UInt8.self)
-    case TransportProtocol.udp.rawValue:
-      if flags.contains(.laterFragment) { return }
+      segment = bytes.loadByte(at: offset + 13) & 0x1f
+    } else if protocolNumber == TransportProtocol.udp.rawValue {
+      if flags.contains(.laterFragment) { return withoutPorts(index, of: batch, source, destination) }
       guard offset + 8 <= end else { return batch.finish(index, .malformed) }
-    case 1, 58:
-      return batch.finish(index, .icmp)
-    default:
-      return batch.finish(index, .notOurs)
+    } else {
+      return batch.finish(index, protocolNumber == 1 || protocolNumber == 58 ? .icmp : .notOurs)
     }
-    batch.sourcePorts[index] = bytes.loadBigEndian16(at: offset)
-    batch.destinationPorts[index] = bytes.loadBigEndian16(at: offset + 2)
+    batch.segments[index] = segment
+    let ports = UInt64(bytes.loadBigEndian32(at: offset))
+    batch.sources[index] = source | ports & 0xffff_0000
+    batch.destinations[index] = destination | (ports & 0xffff) << 16
   }
 
-  /// One's complement sum of an IPv4 header; 0xffff when its checksum is right (RFC 1071).
+  /// A later fragment has no transport header: `Classify` finds its ports.
+  private static func withoutPorts(_ index: Int, of batch: borrowing Batch, _ source: UInt64, _ destination: UInt64) {
+    batch.segments[index] = Batch.noSegment
+    batch.sources[index] = source
+    batch.destinations[index] = destination
+  }
+
+  /// True when the one's complement sum over an IPv4 header is 0xffff (RFC 1071).
   @inline(__always)
-  private static func headerSum(_ header: UnsafeRawPointer, byteCount: Int) -> UInt16 {
+  private static func isChecksumRight(_ header: UnsafeRawPointer, byteCount: Int) -> Bool {
     // The header without options in three loads; the halves cannot overflow.
     let first = header.loadUnaligned(as: UInt64.self)
     let second = header.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
@@ -182,8 +215,6 @@ enum Parse {
     }
     sum = (sum & 0xffff_ffff) &+ (sum >> 32)
     sum = (sum & 0xffff) &+ (sum >> 16)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    return UInt16(truncatingIfNeeded: sum)
+    return sum == 0xffff || sum == 0x1_fffe
   }
 }

@@ -47,24 +47,24 @@ extension WorkerState {
     guard !batch.flags[index].contains(.laterFragment), isSingleHost(index), errorBudget.take(now: clock.nanoseconds)
     else { return }
     let isIPv6 = batch.flags[index].contains(.ipv6)
-    let hop = routedHop(high: batch.sourceHigh[index], low: batch.sourceLow[index], isIPv6: isIPv6)
+    let sender = batch.sourceAddress(index)
+    let hop = routedHop(high: sender.high, low: sender.low, isIPv6: isIPv6)
     guard hop.pointee.state == .resolved else { return }
     let interface = snapshot.pointee.interfaces + Int(hop.pointee.interface)
     let isRequest = batch.directions[index] == .request
     if isIPv6 {
       writeICMPv6(index, message, interface: interface, isRequest: isRequest)
-      send(index, networkOffset: Int(batch.networkOffsets[index]) - 48, over: hop, type: EtherType.ipv6)
+      send(index, networkOffset: Int(batch.networkOffsets[index]) - 48, over: hop, isIPv6: true)
     } else {
       writeICMPv4(index, message, interface: interface, isRequest: isRequest)
-      send(index, networkOffset: Int(batch.networkOffsets[index]) - 28, over: hop, type: EtherType.ipv4)
+      send(index, networkOffset: Int(batch.networkOffsets[index]) - 28, over: hop, isIPv6: false)
     }
   }
 
   private mutating func isSingleHost(_ index: Int) -> Bool {
-    if batch.flags[index].contains(.ipv6) {
-      return batch.sourceHigh[index] >> 56 != 0xff && batch.sourceHigh[index] | batch.sourceLow[index] != 0
-    }
-    let source = UInt32(truncatingIfNeeded: batch.sourceLow[index])
+    let (high, low) = batch.sourceAddress(index)
+    if batch.flags[index].contains(.ipv6) { return high >> 56 != 0xff && high | low != 0 }
+    let source = UInt32(truncatingIfNeeded: low)
     return source != 0 && source >> 28 < 0xe && source >> 24 != 127
   }
 
@@ -85,12 +85,12 @@ extension WorkerState {
     sum.add(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
     icmp.storeBytes(of: sum.value, toByteOffset: 2, as: UInt16.self)
     identification &+= 1
-    let source = isRequest ? UInt32(truncatingIfNeeded: batch.destinationLow[index]) : interface.pointee.ipv4
+    let source = isRequest ? UInt32(truncatingIfNeeded: batch.destinationAddress(index).low) : interface.pointee.ipv4
     header.storeBigEndian32(0x45c0_0000 | UInt32(28 + quoted), at: 0)
     header.storeBigEndian32(identification << 16, at: 4)
     header.storeBigEndian32(64 << 24 | 1 << 16, at: 8)
     header.storeBigEndian32(source, at: 12)
-    header.storeBigEndian32(UInt32(truncatingIfNeeded: batch.sourceLow[index]), at: 16)
+    header.storeBigEndian32(UInt32(truncatingIfNeeded: batch.sourceAddress(index).low), at: 16)
     WorkerState.finishIPv4Header(header, byteCount: 20)
     batch.frames[index].byteCount = UInt32(networkOffset + quoted)
   }
@@ -109,14 +109,15 @@ extension WorkerState {
     case .tooBig(let limit):
       icmp.storeBigEndian64(0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)), at: 0)
     }
-    let sourceHigh = isRequest ? batch.destinationHigh[index] : interface.pointee.ipv6High
-    let sourceLow = isRequest ? batch.destinationLow[index] : interface.pointee.ipv6Low
+    let own = (high: interface.pointee.ipv6High, low: interface.pointee.ipv6Low)
+    let source = isRequest ? batch.destinationAddress(index) : own
+    let destination = batch.sourceAddress(index)
     header.storeBigEndian32(0x6000_0000, at: 0)
     header.storeBigEndian32(UInt32(8 + quoted) << 16 | 58 << 8 | 64, at: 4)
-    header.storeBigEndian64(sourceHigh, at: 8)
-    header.storeBigEndian64(sourceLow, at: 16)
-    header.storeBigEndian64(batch.sourceHigh[index], at: 24)
-    header.storeBigEndian64(batch.sourceLow[index], at: 32)
+    header.storeBigEndian64(source.high, at: 8)
+    header.storeBigEndian64(source.low, at: 16)
+    header.storeBigEndian64(destination.high, at: 24)
+    header.storeBigEndian64(destination.low, at: 32)
     var sum = Checksum()
     sum.addPseudoHeader6(addresses: header + IPv6.sourceOffset, protocolNumber: 58, byteCount: 8 + quoted)
     sum.add(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))

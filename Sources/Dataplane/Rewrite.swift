@@ -7,36 +7,41 @@ import Wire
 /// forwarding method's own rewriting, then a new Ethernet header right in front of the IP header. Each method has a file.
 extension WorkerState {
   mutating func rewrite() {
+    let servers = snapshot.pointee.servers
+    let limit = snapshot.pointee.serverLimit
     for index in 0..<batch.count where batch.outcomes[index] == .pending {
-      let connection = batch.connections[index]
-      let server = server(connection.server)
+      let server = servers + Int(min(UInt32(batch.connections[index].server), limit))
       if batch.directions[index] == .request {
-        rewrite(request: index, connection, server: server)
+        rewrite(request: index, server: UnsafePointer(server))
       } else {
-        rewrite(reply: index, connection, server: server)
+        rewrite(reply: index, server: UnsafePointer(server))
       }
     }
   }
 
   @inline(__always)
-  private mutating func rewrite(request index: Int, _ connection: Connection, server: UnsafePointer<ServerRecord>) {
-    let hop = nextHop(server.pointee.nextHop)
+  private mutating func rewrite(request index: Int, server: UnsafePointer<ServerRecord>) {
+    let hop = ServerRecord.hop(server)
     guard isUsable(hop, index) else { return }
     guard hopsLeft(index) > 1 else { return answerTimeExceeded(index) }
-    takeHop(index)
-    if server.pointee.method == .tunnelling { return encapsulate(index, server: server, hop: hop) }
+    if server.pointee.method == .tunnelling {
+      takeHop(index)
+      return encapsulate(index, server: server, hop: hop)
+    }
     let isTooBig = !fits(index, in: Int(hop.pointee.mtu))
     if isTooBig && batch.flags[index].contains(.dontFragment) {
+      takeHop(index)
       return answerTooBig(index, limit: Int(hop.pointee.mtu))
     }
     switch server.pointee.method {
     case .directRouting, .tunnelling:
+      takeHop(index)
       batch.outcomes[index] = .directRouting
     case .masquerading:
       masquerade(request: index, server: server)
       batch.outcomes[index] = .masqueradeRequest
     case .fullNAT:
-      translate(request: index, connection, server: server)
+      translate(request: index, server: server)
       batch.outcomes[index] = .fullNATRequest
     }
     leave(index, isTooBig: isTooBig, over: hop)
@@ -45,11 +50,10 @@ extension WorkerState {
   /// A reply is forwarded as the host would: hop limit, route and size are looked at before anything is changed, so
   /// that an error quotes what the server has sent and goes to the server.
   @inline(__always)
-  private mutating func rewrite(reply index: Int, _ connection: Connection, server: UnsafePointer<ServerRecord>) {
+  private mutating func rewrite(reply index: Int, server: UnsafePointer<ServerRecord>) {
     guard hopsLeft(index) > 1 else { return answerTimeExceeded(index) }
     let isFullNAT = server.pointee.method == .fullNAT
-    let client =
-      isFullNAT ? client(ofReply: index) : (high: batch.destinationHigh[index], low: batch.destinationLow[index])
+    let client = isFullNAT ? client(ofReply: index) : batch.destinationAddress(index)
     let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.flags[index].contains(.ipv6))
     guard isUsable(hop, index) else {
       if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
@@ -59,7 +63,6 @@ extension WorkerState {
     if isTooBig && batch.flags[index].contains(.dontFragment) {
       return answerTooBig(index, limit: Int(hop.pointee.mtu))
     }
-    takeHop(index)
     if isFullNAT {
       translate(reply: index, server: server)
       batch.outcomes[index] = .fullNATReply
@@ -73,7 +76,11 @@ extension WorkerState {
   /// The next hop towards an address by the kernel's routes.
   @inline(__always)
   mutating func routedHop(high: UInt64, low: UInt64, isIPv6: Bool) -> UnsafePointer<NextHop> {
-    nextHop((isIPv6 ? snapshot.pointee.routes6 : snapshot.pointee.routes4).nextHop(high: high, low: low))
+    let number =
+      isIPv6
+      ? snapshot.pointee.routes6.nextHop(high: high, low: low)
+      : snapshot.pointee.routes4.nextHop(high: high, low: low)
+    return nextHop(number)
   }
 
   /// Tells control that a host cannot be reached for want of its MAC address.
@@ -85,8 +92,9 @@ extension WorkerState {
   /// True when frames can be sent over `hop`; otherwise the packet's journey ends here.
   @inline(__always)
   mutating func isUsable(_ hop: UnsafePointer<NextHop>, _ index: Int) -> Bool {
+    if hop.pointee.state == .resolved { return true }
     switch hop.pointee.state {
-    case .resolved: return true
+    case .resolved: break
     case .unresolved: batch.finish(index, .neighbourUnresolved)
     case .unreachable: batch.finish(index, .noRoute)
     case .local: batch.finish(index, .serverLocal)
@@ -104,15 +112,17 @@ extension WorkerState {
   @inline(__always)
   private mutating func takeHop(_ index: Int) {
     let header = batch.network(index)
-    let left = hopsLeft(index) &- 1
-    if batch.flags[index].contains(.ipv6) {
-      header.storeBytes(of: left, toByteOffset: 7, as: UInt8.self)
-      return
-    }
-    header.storeBytes(of: left, toByteOffset: 8, as: UInt8.self)
-    // One less in the high byte of a word is 0x0100 more in the checksum, with end-around carry.
-    let sum = UInt32(header.loadBigEndian16(at: 10)) &+ 0x0100
-    header.storeBigEndian16(UInt16(truncatingIfNeeded: sum >= 0xffff ? sum &+ 1 : sum), at: 10)
+    if batch.flags[index].contains(.ipv6) { return WorkerState.takeHopV6(header) }
+    header.storeByte(header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self) &- 1, at: IPv4.timeToLiveOffset)
+    // One less in the high byte of a word is 0x0100 more in the checksum, in memory 0x0001, with end-around carry.
+    let sum = UInt32(header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)) &+ 1
+    let carried = UInt16(truncatingIfNeeded: sum >= 0xffff ? sum &+ 1 : sum)
+    header.storeBytes(of: carried, toByteOffset: IPv4.checksumOffset, as: UInt16.self)
+  }
+
+  @inline(__always)
+  static func takeHopV6(_ header: UnsafeMutableRawPointer) {
+    header.storeByte(header.load(fromByteOffset: IPv6.hopLimitOffset, as: UInt8.self) &- 1, at: IPv6.hopLimitOffset)
   }
 
   @inline(__always)
@@ -131,33 +141,21 @@ extension WorkerState {
 
   /// Writes the Ethernet header in front of the packet at `networkOffset` (which may lie before the frame's old start)
   /// and says where the frame leaves.
-  /// - Parameter type: EtherType; nil for the packet's own family.
+  /// - Parameter isIPv6: of the header at `networkOffset`; nil: as the packet came.
   @inline(__always)
-  mutating func send(_ index: Int, networkOffset: Int, over hop: UnsafePointer<NextHop>, type: UInt16? = nil) {
+  mutating func send(_ index: Int, networkOffset: Int, over hop: UnsafePointer<NextHop>, isIPv6: Bool? = nil) {
     let headerByteCount = hop.pointee.headerByteCount
-    let start = networkOffset - headerByteCount
+    let start = networkOffset &- headerByteCount
     let frame = batch.packets[index] + start
-    let own = batch.flags[index].contains(.ipv6) ? EtherType.ipv6 : EtherType.ipv4
-    WorkerState.writeEthernet(frame, hop: hop, type: type ?? own)
-    batch.packets[index] = frame
-    batch.frames[index].address = UInt64(Int64(batch.frames[index].address) &+ Int64(start))
-    batch.frames[index].byteCount = UInt32(Int(batch.frames[index].byteCount) &- start)
-    batch.networkOffsets[index] = UInt16(truncatingIfNeeded: headerByteCount)
-    batch.egress[index] = hop.pointee.interface
-  }
-
-  /// Destination, source, tag if the next hop has one, type.
-  @inline(__always)
-  static func writeEthernet(_ frame: UnsafeMutableRawPointer, hop: UnsafePointer<NextHop>, type: UInt16) {
-    let destination = hop.pointee.destination
-    let source = hop.pointee.source
-    frame.storeBigEndian64(destination << 16 | source >> 32, at: 0)
-    frame.storeBigEndian32(UInt32(truncatingIfNeeded: source), at: 8)
-    if hop.pointee.vlan == 0 {
-      frame.storeBigEndian16(type, at: 12)
-    } else {
-      frame.storeBigEndian32(UInt32(EtherType.vlan) << 16 | UInt32(hop.pointee.vlan), at: 12)
-      frame.storeBigEndian16(type, at: 16)
+    let type = isIPv6 ?? batch.flags[index].contains(.ipv6) ? EtherType.ipv6 : EtherType.ipv4
+    hop.pointee.writeHeader(frame, type: type.bigEndian)
+    if start != 0 {
+      batch.packets[index] = frame
+      batch.frames[index].address = UInt64(bitPattern: Int64(bitPattern: batch.frames[index].address) &+ Int64(start))
+      batch.frames[index].byteCount = UInt32(
+        truncatingIfNeeded: Int(truncatingIfNeeded: batch.frames[index].byteCount) &- start)
+      batch.networkOffsets[index] = UInt16(truncatingIfNeeded: headerByteCount)
     }
+    batch.egress[index] = hop.pointee.interface
   }
 }

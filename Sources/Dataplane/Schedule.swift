@@ -14,18 +14,20 @@ import Wire
 extension WorkerState {
   mutating func schedule() {
     openedInBatch = false
-    let tableV4 = shared.tableV4
-    let tableV6 = shared.tableV6
+    let tables = (shared.tableV4, shared.tableV6)
+    let steady = SteadyTest(self)
     for index in 0..<batch.count where batch.outcomes[index] == .pending {
+      if let slot = batch.slots[index], goesOn(index, slot: slot, steady) { continue }
       if batch.flags[index].contains(.ipv6) {
-        schedule(index, key: Classify.keyV6(index, of: batch), in: tableV6)
+        schedule(index, key: Classify.keyV6(index, of: batch), in: tables.1)
       } else {
-        schedule(index, key: Classify.keyV4(index, of: batch), in: tableV4)
+        schedule(index, key: Classify.keyV4(index, of: batch), in: tables.0)
       }
     }
   }
 
-  @inline(__always)
+  /// Whatever is not a plain packet of a steady connection.
+  @inline(never)
   private mutating func schedule<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
     if let slot = batch.slots[index], advance(index, key: key, slot: slot, in: table) { return }
     if openedInBatch, let slot = table.find(key, hash: batch.hashes[index]) {
@@ -42,9 +44,66 @@ extension WorkerState {
 
   // MARK: - Existing connections
 
+  /// What `goesOn` compares a connection with, the same for a whole batch: in registers, not behind pointers.
+  private struct SteadyTest {
+    let transitions: UnsafeMutablePointer<UInt8>
+    let servers: UnsafePointer<ServerRecord>
+    let serverLimit: UInt32
+    let counters: UnsafeMutableRawPointer
+    /// The stamp of this moment, in place.
+    let stamp: UInt64
+    let tick: UInt64
+    let timeouts: UnsafeMutablePointer<UInt32>
+
+    @inline(__always)
+    init(_ state: borrowing WorkerState) {
+      transitions = state.states.transitions
+      servers = UnsafePointer(state.snapshot.pointee.servers)
+      serverLimit = state.snapshot.pointee.serverLimit
+      counters = UnsafeMutableRawPointer(state.counters.servers)
+      tick = state.clock.tick
+      stamp = tick << UInt64(LB_VALUE_TICK_SHIFT)
+      timeouts = state.snapshot.pointee.timeouts
+    }
+  }
+
+  /// A packet that changes nothing about its connection but the time it was last seen: nearly all are such.
+  /// - Returns: false when it is not so plain, with nothing done.
+  @inline(__always)
+  private mutating func goesOn(_ index: Int, slot: UnsafeMutablePointer<UInt64>, _ steady: SteadyTest) -> Bool {
+    let isIPv6 = batch.flags[index].contains(.ipv6)
+    let value = slot + (isIPv6 ? KeyV6.wordsPerSlot - 1 : KeyV4.wordsPerSlot - 1)
+    var word = lbd_load_acquire(value)
+    // The value was read first: if the key is still the packet's, the value is its connection's.
+    guard lbd_load_acquire(slot) == batch.heads[index] else { return false }
+    let reply = Int(batch.directions[index].rawValue)
+    let noOutput = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_NO_OUTPUT_SHIFT)) & 1 & ~reply
+    let state = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_STATE_SHIFT)) & 0xf
+    let next = ConnectionState.index(
+      state: state, row: reply &* 2 &+ noOutput, segment: Int(batch.segments[index]))
+    guard Int(steady.transitions[next]) == state else { return false }
+    let number = UInt16(truncatingIfNeeded: word)
+    let server = steady.servers + Int(min(UInt32(number), steady.serverLimit))
+    guard server.pointee.isAvailable || reply != 0 else { return false }
+    if word & Connection.tickField != steady.stamp {
+      // Coarse stamps and what has been idle too long are for the long way.
+      let isTCP = batch.protocols[index] == TransportProtocol.tcp.rawValue
+      let seen = word >> UInt64(LB_VALUE_TICK_SHIFT)
+      let idle = (steady.tick &- seen) & Clock.tickMask
+      let isCoarse = word >> UInt64(LB_VALUE_COARSE_SHIFT) & 1 != 0
+      guard !isCoarse, idle <= UInt64(steady.timeouts[isTCP ? state : SnapshotView.udpTimeout]) else { return false }
+      let stamped = word & ~Connection.tickField | steady.stamp
+      guard lbd_compare_exchange(value, word, stamped) else { return false }
+      word = stamped
+    }
+    batch.connections[index] = Connection(word: word)
+    let statistics = steady.counters + (Int(number) &* MemoryLayout<ServerCounters>.stride &+ reply &* 8)
+    ServerCounters.count(at: statistics, byteCount: UInt64(batch.networkByteCounts[index]))
+    return true
+  }
+
   /// Moves a connection on by one packet.
   /// - Returns: false when the slot no longer holds it.
-  @inline(__always)
   private mutating func advance<Key>(
     _ index: Int, key: Key, slot: UnsafeMutablePointer<UInt64>, in table: ConnectionTable<Key>
   ) -> Bool {
@@ -60,17 +119,15 @@ extension WorkerState {
       }
       var new = old
       new.touch(clock)
-      if batch.protocols[index] == TransportProtocol.tcp.rawValue, !batch.flags[index].contains(.laterFragment) {
-        let row: ConnectionState.Row = isRequest ? (old.noOutput ? .inputOnly : .input) : .output
-        let state = states.next(old.state, row: row, flags: batch.tcpFlags[index])
-        if state != old.state {
-          if !isRequest {
-            turn(index, reply: key, slot: slot, in: table, server: server)
-            old = table.load(slot)
-            break
-          }
-          new.state = state
+      let row: ConnectionState.Row = isRequest ? (old.noOutput ? .inputOnly : .input) : .output
+      let state = states.next(old.state, row: row, segment: batch.segments[index])
+      if state != old.state {
+        if !isRequest {
+          turn(index, reply: key, slot: slot, in: table, server: server)
+          old = table.load(slot)
+          break
         }
+        new.state = state
       }
       if new.word == old.word { break }
       guard table.replace(slot, old: old, with: new) else {
@@ -107,7 +164,7 @@ extension WorkerState {
     while !old.isDead {
       var new = old
       new.touch(clock)
-      new.state = states.next(old.state, row: .output, flags: batch.tcpFlags[index])
+      new.state = states.next(old.state, row: .output, segment: batch.segments[index])
       if table.replace(primary, old: old, with: new) {
         recount(from: old.state, to: new.state, server: new.server)
         mirror(new.state, at: key, server: new.server, in: table)
@@ -168,30 +225,24 @@ extension WorkerState {
 
   @inline(__always)
   private mutating func count(_ index: Int, server: UInt16, isRequest: Bool) {
-    let statistics = counters.servers + Int(server)
-    let bytes = UInt64(batch.networkByteCounts[index])
-    if isRequest {
-      statistics.pointee.inPackets &+= 1
-      statistics.pointee.inBytes &+= bytes
-    } else {
-      statistics.pointee.outPackets &+= 1
-      statistics.pointee.outBytes &+= bytes
-    }
+    let statistics = UnsafeMutableRawPointer(counters.servers + Int(server)) + (isRequest ? 0 : 8)
+    ServerCounters.count(at: statistics, byteCount: UInt64(batch.networkByteCounts[index]))
   }
 
   // MARK: - New connections
 
   /// Schedules a packet that has no connection, if it may open one.
   private mutating func open<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
-    let service = service(snapshot.pointee.endpoint(key.endpoint).index)
+    let serviceNumber = snapshot.pointee.endpoint(key.endpoint).index
+    let service = service(serviceNumber)
     guard service.pointee.isActive else { return batch.finish(index, .notOurs) }
     let isTCP = batch.protocols[index] == TransportProtocol.tcp.rawValue
     // SYN without RST; SYN+ACK counts as SYN, as in IPVS. A later fragment cannot open anything.
-    if isTCP && batch.tcpFlags[index] & 0x06 != 0x02 || batch.flags[index].contains(.laterFragment) {
+    if isTCP && batch.segments[index] & 0x06 != 0x02 || batch.flags[index].contains(.laterFragment) {
       return batch.finish(index, .noConnection)
     }
-    if batch.sourcePorts[index] == 20 { return batch.finish(index, .privilegedSource) }
-    guard let number = pick(index, service: service) else {
+    if batch.sourcePort(index) == 20 { return batch.finish(index, .privilegedSource) }
+    guard let number = pick(index, service: service, number: serviceNumber) else {
       answer(index, .portUnreachable)
       return batch.outcomes[index] = .noServerAvailable
     }
@@ -199,7 +250,7 @@ extension WorkerState {
     let hasReplies = server.pointee.method == .masquerading || server.pointee.method == .fullNAT
     var connection = Connection(server: number, noOutput: !hasReplies)
     if isTCP {
-      connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, flags: batch.tcpFlags[index])
+      connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: batch.segments[index])
     }
     connection.touch(clock)
     guard insert(index, key: key, connection: &connection, server: server, in: table) else { return }
@@ -214,18 +265,19 @@ extension WorkerState {
 
   /// The server's answer will have to find its way to the client: its next hop had better be known by then.
   private mutating func askForClient(_ index: Int) {
-    let isIPv6 = batch.flags[index].contains(.ipv6)
-    let hop = routedHop(high: batch.sourceHigh[index], low: batch.sourceLow[index], isIPv6: isIPv6)
-    if hop.pointee.state == .unresolved { ask(high: batch.sourceHigh[index], low: batch.sourceLow[index], index) }
+    let client = batch.sourceAddress(index)
+    let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.flags[index].contains(.ipv6))
+    if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
   }
 
-  private mutating func pick(_ index: Int, service: UnsafePointer<ServiceRecord>) -> UInt16? {
+  private mutating func pick(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
     let isIPv6 = batch.flags[index].contains(.ipv6)
+    let client = batch.sourceAddress(index)
+    let destination = batch.destinationAddress(index)
     let flow = ScheduledFlow(
-      clientFold: fold(high: batch.sourceHigh[index], low: batch.sourceLow[index], isIPv6: isIPv6),
-      destinationFold: fold(high: batch.destinationHigh[index], low: batch.destinationLow[index], isIPv6: isIPv6),
-      clientPort: batch.sourcePorts[index])
-    let number = snapshot.pointee.endpoint(batch.endpoints[index]).index
+      clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
+      destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),
+      clientPort: batch.sourcePort(index))
     let word = shared.schedulerStates + Int(number)
     while true {
       let old = SchedulerState(word: lbd_load_relaxed(word))

@@ -40,24 +40,102 @@ public enum Forwarding: UInt8, Sendable {
   case fullNAT
 }
 
-/// A real server of one service as workers see it.
+/// A real server of one service as workers see it, with all that can be computed ahead of its packets.
+///
+/// What a request needs stands in the first line, what a reply or a tunnel needs in the second.
 struct ServerRecord {
+  /// Where its packets leave. First, so that a pointer to the record is one to the next hop.
+  var hop: NextHop
   var addressHigh: UInt64
   var addressLow: UInt64
-  /// Source address of tunnel packets to it.
-  var tunnelSourceHigh: UInt64
-  var tunnelSourceLow: UInt64
-  var nextHop: UInt32
   var port: UInt16
+  /// NAT: what VIP:port -> address:port changes in a transport checksum; likewise FULLNAT, whose source comes on top.
+  var requestDelta: UInt16
+  /// NAT, IPv4: what the new address and one hop less change in the header's checksum.
+  var requestHeaderDelta: UInt16
+  var method: Forwarding
+  /// False when it has been removed and only its connections remain.
+  var isAvailable: Bool
+  var isIPv6: Bool
   var service: UInt16
   /// Number of its address:port, the near end in keys of replies.
   var endpoint: UInt16
-  var method: Forwarding
-  var isIPv6: Bool
-  /// False when it has been removed and only its connections remain.
-  var isAvailable: Bool
+
+  /// The VIP and the service's port.
+  var virtualHigh: UInt64
+  var virtualLow: UInt64
+  var virtualPort: UInt16
+  /// NAT: what address:port -> VIP:port changes.
+  var replyDelta: UInt16
+  var replyHeaderDelta: UInt16
+  /// Sum over the constant words of an IPv4 tunnel header.
+  var tunnelSum: UInt16
+  /// Source address of tunnel packets to it.
+  var tunnelSourceHigh: UInt64
+  var tunnelSourceLow: UInt64
   var upperThreshold: UInt32
   var lowerThreshold: UInt32
+  private var padding: UInt64 = 0
+
+  /// Where its packets leave, as a pointer into the record.
+  @inline(__always)
+  static func hop(_ server: UnsafePointer<ServerRecord>) -> UnsafePointer<NextHop> {
+    UnsafeRawPointer(server).assumingMemoryBound(to: NextHop.self)
+  }
+}
+
+extension ServerRecord {
+  /// - Parameter service: the one it belongs to; nil for the record that is nobody's.
+  init(_ server: SnapshotDescription.Server, of service: SnapshotDescription.Service?) {
+    isIPv6 = server.address.family == .ipv6
+    hop = server.nextHop
+    (addressHigh, addressLow) = server.address.words
+    port = server.port
+    method = server.method
+    isAvailable = server.isAvailable
+    self.service = server.service
+    endpoint = server.endpoint
+    (virtualHigh, virtualLow) = service?.address.words ?? (0, 0)
+    virtualPort = service?.port ?? 0
+    (tunnelSourceHigh, tunnelSourceLow) = server.tunnelSource?.words ?? (0, 0)
+    upperThreshold = server.upperThreshold
+    lowerThreshold = server.lowerThreshold
+
+    let own = (addressHigh, addressLow, port)
+    let virtual = (virtualHigh, virtualLow, virtualPort)
+    requestDelta = ServerRecord.delta(from: virtual, to: own, withPorts: true)
+    replyDelta = ServerRecord.delta(from: own, to: virtual, withPorts: true)
+    requestHeaderDelta = ServerRecord.oneHopLess(ServerRecord.delta(from: virtual, to: own, withPorts: false))
+    replyHeaderDelta = ServerRecord.oneHopLess(ServerRecord.delta(from: own, to: virtual, withPorts: false))
+    var sum = Checksum()
+    sum.add(UInt64(UInt16(0x4500).bigEndian))
+    sum.add(UInt64(UInt32(truncatingIfNeeded: tunnelSourceLow).bigEndian))
+    sum.add(UInt64(UInt32(truncatingIfNeeded: addressLow).bigEndian))
+    tunnelSum = sum.folded
+  }
+
+  /// What replacing one end by another changes; IPv4 addresses in the low half of the second word. Never 0, so that
+  /// `correct` needs no case for it: 0xffff changes nothing either.
+  private static func delta(
+    from old: (UInt64, UInt64, UInt16), to new: (UInt64, UInt64, UInt16), withPorts: Bool
+  ) -> UInt16 {
+    var delta = ChecksumDelta()
+    delta.replace((old.0.bigEndian, old.1.bigEndian), with: (new.0.bigEndian, new.1.bigEndian))
+    if withPorts { delta.replace16(old.2.bigEndian, with: new.2.bigEndian) }
+    return delta.folded == 0 ? 0xffff : delta.folded
+  }
+
+  /// TTL stands in the upper byte of its word.
+  private static func oneHopLess(_ delta: UInt16) -> UInt16 {
+    var sum = ChecksumDelta(folded: delta)
+    sum.replace16(UInt16(0x0100).bigEndian, with: 0)
+    return sum.folded
+  }
+}
+
+extension IPAddress {
+  /// As the dataplane keeps addresses: IPv4 in the low half of the second word.
+  var words: (high: UInt64, low: UInt64) { family == .ipv6 ? (high, low) : (0, UInt64(v4)) }
 }
 
 /// What an endpoint number stands for.
@@ -71,59 +149,4 @@ struct EndpointRecord {
   }
   var kind: Kind
   var index: UInt16
-}
-
-/// The hot table that turns (address, protocol, port) into an endpoint number: a few kilobytes that stay in L1.
-///
-/// Open addressing at a quarter full, one table a family; it lies in the snapshot and never changes.
-struct EndpointTable {
-  /// Which end of the packet is looked up.
-  enum Side: UInt64 {
-    case destination = 1
-    case source = 2
-  }
-
-  struct Entry {
-    var high: UInt64 = 0
-    var low: UInt64 = 0
-    /// Port, protocol and side; 0 = empty.
-    var tag: UInt64 = 0
-    var endpoint: UInt16 = 0
-  }
-
-  let entries: UnsafeMutablePointer<Entry>
-  let mask: Int
-
-  @inline(__always)
-  static func tag(port: UInt16, protocolNumber: UInt8, side: Side) -> UInt64 {
-    UInt64(port) << 16 | UInt64(protocolNumber) << 8 | side.rawValue
-  }
-
-  @inline(__always)
-  func position(high: UInt64, low: UInt64, tag: UInt64) -> Int {
-    var mixed = (low ^ high &* 0x9e37_79b9_7f4a_7c15) &+ tag &* 0xd6e8_feb8_6659_fd93
-    mixed = (mixed ^ mixed >> 32) &* 0x9e37_79b9_7f4a_7c15
-    return Int(truncatingIfNeeded: mixed >> 40) & mask
-  }
-
-  /// The endpoint's number, or 0.
-  @inline(__always)
-  func find(high: UInt64, low: UInt64, tag: UInt64) -> UInt16 {
-    var index = position(high: high, low: low, tag: tag)
-    while true {
-      let entry = entries + index
-      if entry.pointee.tag == tag && entry.pointee.low == low && entry.pointee.high == high {
-        return entry.pointee.endpoint
-      }
-      if entry.pointee.tag == 0 { return 0 }
-      index = (index &+ 1) & mask
-    }
-  }
-
-  func insert(_ address: IPAddress, tag: UInt64, endpoint: UInt16) {
-    let low = address.family == .ipv4 ? UInt64(address.v4) : address.low
-    var index = position(high: address.high, low: low, tag: tag)
-    while entries[index].tag != 0 { index = (index + 1) & mask }
-    entries[index] = Entry(high: address.high, low: low, tag: tag, endpoint: endpoint)
-  }
 }

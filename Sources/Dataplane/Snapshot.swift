@@ -10,19 +10,19 @@ import Wire
 struct SnapshotView {
   /// Counts up; what a worker reports.
   var generation: UInt64
-  var endpoints4: EndpointTable
-  var endpoints6: EndpointTable
+  var endpoints4: EndpointTable<NearEndV4>
+  var endpoints6: EndpointTable<NearEndV6>
   // By number. Behind the last of each stands one that is nobody's: an entry of the table that outlived what it refers
   // to (which only a lost race can leave behind) leads there and nowhere else.
   fileprivate let endpoints: UnsafeMutablePointer<EndpointRecord>
   fileprivate let services: UnsafeMutablePointer<ServiceRecord>
-  fileprivate let servers: UnsafeMutablePointer<ServerRecord>
+  let servers: UnsafeMutablePointer<ServerRecord>
   fileprivate let endpointLimit: UInt32
   fileprivate let serviceLimit: UInt32
-  fileprivate let serverLimit: UInt32
+  let serverLimit: UInt32
   var nextHops: UnsafeMutablePointer<NextHop>
-  var routes4: RouteTable
-  var routes6: RouteTable
+  var routes4: RouteTable<UInt32>
+  var routes6: RouteTable<WideAddress>
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
   /// Ticks by state: TCP's 16 first, then UDP's one.
   var timeouts: UnsafeMutablePointer<UInt32>
@@ -102,43 +102,44 @@ public final class Snapshot {
     let highest = max(
       description.services.map { Int($0.endpoint) }.max() ?? 0, description.servers.map { Int($0.endpoint) }.max() ?? 0)
     var endpoints = [EndpointRecord](repeating: EndpointRecord(kind: .none, index: 0), count: highest + 1)
-    func table(for count: Int) -> EndpointTable {
-      let capacity = Snapshot.powerOfTwo(atLeast: max(16, count * 4))
+    func table<Near>(for count: Int) -> EndpointTable<Near> {
+      let capacity = Snapshot.powerOfTwo(atLeast: max(64, count * 4))
       return EndpointTable(
-        entries: array([EndpointTable.Entry](repeating: .init(), count: capacity)), mask: capacity - 1)
+        entries: array([EndpointTable<Near>.Entry](repeating: .init(), count: capacity)), capacity: capacity)
     }
-    let endpoints4 = table(for: description.services.count + description.servers.count)
-    let endpoints6 = table(for: description.services.count + description.servers.count)
+    let ends = description.services.count + description.servers.count
+    let endpoints4: EndpointTable<NearEndV4> = table(for: ends)
+    let endpoints6: EndpointTable<NearEndV6> = table(for: ends)
+    func insert(_ address: IPAddress, _ port: UInt16, _ transport: TransportProtocol, _ side: Side, _ endpoint: UInt16)
+    {
+      let (high, low) = address.words
+      let number = transport.rawValue
+      if address.family == .ipv6 {
+        endpoints6.insert(
+          NearEndV6(high: high, low: low, port: UInt64(port) << 16, protocolNumber: number, side: side),
+          endpoint: endpoint)
+      } else {
+        endpoints4.insert(
+          NearEndV4(end: low << 32 | UInt64(port) << 16, protocolNumber: number, side: side), endpoint: endpoint)
+      }
+    }
     for service in description.services {
       endpoints[Int(service.endpoint)] = EndpointRecord(kind: .service, index: service.number)
-      let tag = EndpointTable.tag(
-        port: service.port, protocolNumber: service.transport.rawValue, side: .destination)
       guard service.isOurs else { continue }
-      let isIPv6 = service.address.family == .ipv6
-      (isIPv6 ? endpoints6 : endpoints4).insert(service.address, tag: tag, endpoint: service.endpoint)
+      insert(service.address, service.port, service.transport, .destination, service.endpoint)
     }
 
     // Servers. Several services may have the same address:port: then they share the endpoint.
     var servers = [ServerRecord?](
       repeating: nil, count: (description.servers.map { Int($0.number) }.max() ?? 0) + 1)
-    var transports: [UInt16: TransportProtocol] = [:]
-    for service in description.services { transports[service.number] = service.transport }
+    let serviceByNumber = Dictionary(
+      description.services.map { ($0.number, $0) }, uniquingKeysWith: { _, last in last })
     for server in description.servers {
-      let isIPv6 = server.address.family == .ipv6
-      let source = server.tunnelSource
-      servers[Int(server.number)] = ServerRecord(
-        addressHigh: server.address.high, addressLow: isIPv6 ? server.address.low : UInt64(server.address.v4),
-        tunnelSourceHigh: source?.high ?? 0,
-        tunnelSourceLow: source.map { $0.family == .ipv6 ? $0.low : UInt64($0.v4) } ?? 0,
-        nextHop: index(of: server.nextHop), port: server.port, service: server.service, endpoint: server.endpoint,
-        method: server.method, isIPv6: isIPv6, isAvailable: server.isAvailable,
-        upperThreshold: server.upperThreshold, lowerThreshold: server.lowerThreshold)
-      guard server.endpoint != 0, endpoints[Int(server.endpoint)].kind == .none,
-        let transport = transports[server.service]
-      else { continue }
+      let service = serviceByNumber[server.service]
+      servers[Int(server.number)] = ServerRecord(server, of: service)
+      guard server.endpoint != 0, endpoints[Int(server.endpoint)].kind == .none, let service else { continue }
       endpoints[Int(server.endpoint)] = EndpointRecord(kind: .server, index: server.number)
-      let tag = EndpointTable.tag(port: server.port, protocolNumber: transport.rawValue, side: .source)
-      (isIPv6 ? endpoints6 : endpoints4).insert(server.address, tag: tag, endpoint: server.endpoint)
+      insert(server.address, server.port, service.transport, .source, server.endpoint)
     }
 
     // Services.
@@ -156,21 +157,19 @@ public final class Snapshot {
         table: bucketTable.map { UnsafePointer(array($0)) }, tableCount: bucketTable?.count ?? 0, step: pace.step,
         maximum: pace.maximum)
       let locals = service.localAddresses.map {
-        LocalAddress(
-          high: $0.address.high, low: $0.address.family == .ipv6 ? $0.address.low : UInt64($0.address.v4),
-          isActive: $0.isActive)
+        LocalAddress(high: $0.address.words.high, low: $0.address.words.low, isActive: $0.isActive)
       }
       let isIPv6 = service.address.family == .ipv6
       services[Int(service.number)] = ServiceRecord(
-        addressHigh: service.address.high, addressLow: isIPv6 ? service.address.low : UInt64(service.address.v4),
-        port: service.port, protocolNumber: service.transport.rawValue, isIPv6: isIPv6, endpoint: service.endpoint,
+        addressHigh: service.address.words.high, addressLow: service.address.words.low, port: service.port,
+        protocolNumber: service.transport.rawValue, isIPv6: isIPv6, endpoint: service.endpoint,
         isActive: service.isActive, scheduler: service.scheduler, schedulerFlags: service.flags, servers: set,
         localAddresses: UnsafePointer(array(locals)), localAddressCount: locals.count,
         localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound)
     }
 
-    let routes4 = Snapshot.routes(description, family: .ipv4, index: index(of:), arena: arena)
-    let routes6 = Snapshot.routes(description, family: .ipv6, index: index(of:), arena: arena)
+    let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)
+    let routes6: RouteTable<WideAddress> = Snapshot.routes(description, .ipv6, index: index(of:), arena: arena)
     var timeouts = [UInt32](repeating: 0, count: SnapshotView.udpTimeout + 1)
     for (state, seconds) in description.timeouts.tcp.enumerated() {
       timeouts[state] = seconds * UInt32(Clock.ticksPerSecond)
@@ -189,9 +188,10 @@ public final class Snapshot {
         connections: UnsafePointer(shared.connectionCounts), overloaded: UnsafePointer(shared.overloaded)),
       localAddresses: nil, localAddressCount: 0, localPortFirst: 1, localPortLast: 1)
     let noServer = ServerRecord(
-      addressHigh: 0, addressLow: 0, tunnelSourceHigh: 0, tunnelSourceLow: 0, nextHop: 0, port: 0,
-      service: .max, endpoint: 0, method: .directRouting, isIPv6: false, isAvailable: false, upperThreshold: 0,
-      lowerThreshold: 0)
+      SnapshotDescription.Server(
+        number: 0, service: .max, endpoint: 0, address: IPAddress(v4: 0), port: 0, method: .directRouting, weight: 0,
+        nextHop: nextHops[0], isAvailable: false),
+      of: nil)
     view.initialize(
       to: SnapshotView(
         generation: generation, endpoints4: endpoints4, endpoints6: endpoints6,
@@ -203,41 +203,32 @@ public final class Snapshot {
         timeouts: array(timeouts)))
   }
 
-  private static func routes(
-    _ description: SnapshotDescription, family: IPAddress.Family, index: (NextHop) -> UInt32, arena: Arena
-  ) -> RouteTable {
-    let routes = description.routes.filter { $0.prefix.address.family == family }
+  private static func routes<Address>(
+    _ description: SnapshotDescription, _ family: IPAddress.Family, index: (NextHop) -> UInt32, arena: Arena
+  ) -> RouteTable<Address> {
+    func number(_ address: IPAddress) -> Address { Address(high: address.words.high, low: address.words.low) }
+    let ranges = RouteTable<Address>.ranges(
+      of: description.routes.filter { $0.prefix.address.family == family }.map { route in
+        RouteTable.Route(
+          start: number(route.prefix.address), length: route.prefix.length,
+          target: RouteTable.Target(
+            nextHop: index(route.nextHop), interface: route.nextHop.interface, isOnLink: route.isOnLink))
+      })
     let neighbours = description.neighbours.filter { $0.address.family == family }
-    let capacity = powerOfTwo(atLeast: max(16, routes.count * 4))
-    let neighbourCapacity = powerOfTwo(atLeast: max(16, neighbours.count * 4))
-    let isIPv6 = family == .ipv6
-    let lengths = Set(routes.map { $0.prefix.length }).sorted(by: >)
-    let table = RouteTable(
-      entries: arena.array([RouteTable.Entry](repeating: .init(), count: capacity)), mask: capacity - 1,
-      lengths: arena.array(lengths.map { UInt8($0) }), lengthCount: lengths.count, isIPv6: isIPv6,
-      neighbours: arena.array([RouteTable.Entry](repeating: .init(), count: neighbourCapacity)),
-      neighbourMask: neighbourCapacity - 1)
-    func words(_ address: IPAddress) -> (UInt64, UInt64) {
-      isIPv6 ? (address.high, address.low) : (0, UInt64(address.v4))
-    }
-    for route in routes {
-      let (high, low) = words(route.prefix.address)
-      let masked = RouteTable.mask(high: high, low: low, length: UInt8(route.prefix.length), isIPv6: isIPv6)
-      RouteTable.insert(
-        RouteTable.Entry(
-          high: masked.0, low: masked.1, tag: UInt16(route.prefix.length) + 1, isOnLink: route.isOnLink,
-          interface: route.nextHop.interface, nextHop: index(route.nextHop)),
-        into: table.entries, mask: table.mask)
-    }
+    let capacity = powerOfTwo(atLeast: max(16, neighbours.count * 4))
+    let places = arena.array([RouteTable<Address>.Neighbour](repeating: .none, count: capacity))
     for neighbour in neighbours {
-      let (high, low) = words(neighbour.address)
-      RouteTable.insert(
-        RouteTable.Entry(
-          high: high, low: low, tag: RouteTable.neighbourTag(neighbour.nextHop.interface),
-          nextHop: index(neighbour.nextHop)),
-        into: table.neighbours, mask: table.neighbourMask)
+      let address = number(neighbour.address)
+      let interface = UInt16(neighbour.nextHop.interface)
+      var place = RouteTable.place(of: address, interface) & (capacity - 1)
+      while places[place].interface != 0xffff { place = (place + 1) & (capacity - 1) }
+      places[place] = RouteTable.Neighbour(
+        address: address, interface: interface, nextHop: index(neighbour.nextHop))
     }
-    return table
+    return RouteTable(
+      starts: arena.array(ranges.map(\.start)), targets: arena.array(ranges.map(\.target)),
+      firsts: arena.array(RouteTable<Address>.index(of: ranges.map(\.start))), neighbours: places,
+      neighbourMask: capacity - 1)
   }
 
   static func powerOfTwo(atLeast count: Int) -> Int {

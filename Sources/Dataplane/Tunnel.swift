@@ -6,64 +6,82 @@ import Wire
 /// TTL is the inner one after decrement; don't-fragment as inside; source is the address the host would use towards the
 /// server. A packet that does not fit with the header in front is answered (DF, IPv6) or the outer packet is fragmented.
 extension WorkerState {
+  @inline(__always)
   mutating func encapsulate(_ index: Int, server: UnsafePointer<ServerRecord>, hop: UnsafePointer<NextHop>) {
     let outerIPv6 = server.pointee.isIPv6
     let extra = outerIPv6 ? 40 : 20
     let total = Int(batch.networkByteCounts[index])
-    let limit = Int(hop.pointee.mtu) - extra
-    let dontFragment = batch.flags[index].contains(.dontFragment)
-    if total > limit && dontFragment { return answerTooBig(index, limit: limit) }
-
     let networkOffset = Int(batch.networkOffsets[index])
-    let inner = UnsafeRawPointer(batch.packets[index] + networkOffset)
-    let outer = batch.packets[index] + (networkOffset - extra)
-    let innerIPv6 = batch.flags[index].contains(.ipv6)
-    let trafficClass =
-      innerIPv6
-      ? UInt8(truncatingIfNeeded: inner.loadBigEndian16(at: 0) >> 4) : inner.load(fromByteOffset: 1, as: UInt8.self)
-    let hops = inner.load(fromByteOffset: innerIPv6 ? 7 : 8, as: UInt8.self)
-    let number: UInt8 = innerIPv6 ? 41 : 4
-    let outerClass = trafficClass & 3 == 3 ? trafficClass & 0xfc | 2 : trafficClass
+    let limit = Int(hop.pointee.mtu) &- extra
+    if total > limit && batch.flags[index].contains(.dontFragment) { return answerTooBig(index, limit: limit) }
     batch.outcomes[index] = .tunnel
+    let outer = batch.packets[index] + (networkOffset &- extra)
     if outerIPv6 {
-      outer.storeBigEndian32(0x6000_0000 | UInt32(outerClass) << 20, at: 0)
-      outer.storeBigEndian16(UInt16(truncatingIfNeeded: total), at: 4)
-      outer.storeBigEndian16(UInt16(number) << 8 | UInt16(hops), at: 6)
-      outer.storeBigEndian64(server.pointee.tunnelSourceHigh, at: 8)
-      outer.storeBigEndian64(server.pointee.tunnelSourceLow, at: 16)
-      outer.storeBigEndian64(server.pointee.addressHigh, at: 24)
-      outer.storeBigEndian64(server.pointee.addressLow, at: 32)
+      writeOuterIPv6(index, outer, total: total, server: server)
     } else {
-      // IPv6 inside cannot be fragmented by routers, but IPVS does not set the outer bit for it.
-      let fragment: UInt16 = !innerIPv6 && dontFragment ? 0x4000 : 0
-      writeOuterIPv4(
-        outer, total: total + extra, trafficClass: outerClass, fragment: fragment, hops: hops, number: number,
-        source: UInt32(truncatingIfNeeded: server.pointee.tunnelSourceLow),
-        destination: UInt32(truncatingIfNeeded: server.pointee.addressLow))
+      writeOuterIPv4(index, outer, total: total &+ 20, server: server)
     }
-    if total > limit {
-      if outerIPv6 {
-        splitIPv6(index, networkOffset: networkOffset - extra, limit: Int(hop.pointee.mtu), over: hop)
-      } else {
-        splitIPv4(index, networkOffset: networkOffset - extra, limit: Int(hop.pointee.mtu), over: hop)
-      }
-      return
+    if total > limit { return splitTunnel(index, networkOffset: networkOffset - extra, outerIPv6, over: hop) }
+    send(index, networkOffset: networkOffset &- extra, over: hop, isIPv6: outerIPv6)
+  }
+
+  @inline(never)
+  private mutating func splitTunnel(
+    _ index: Int, networkOffset: Int, _ outerIPv6: Bool, over hop: UnsafePointer<NextHop>
+  ) {
+    if outerIPv6 {
+      splitIPv6(index, networkOffset: networkOffset, limit: Int(hop.pointee.mtu), over: hop)
+    } else {
+      splitIPv4(index, networkOffset: networkOffset, limit: Int(hop.pointee.mtu), over: hop)
     }
-    send(index, networkOffset: networkOffset - extra, over: hop, type: outerIPv6 ? EtherType.ipv6 : EtherType.ipv4)
+  }
+
+  /// TTL or hop limit, outer traffic class and number of the packet inside.
+  @inline(__always)
+  private mutating func inner(_ index: Int) -> (hops: UInt64, trafficClass: UInt64, number: UInt64) {
+    let packet = UnsafeRawPointer(batch.network(index))
+    let isIPv6 = batch.flags[index].contains(.ipv6)
+    let trafficClass =
+      isIPv6 ? UInt64(packet.loadBigEndian16(at: 0) >> 4 & 0xff) : UInt64(packet.loadByte(at: IPv4.serviceOffset))
+    let hops = packet.loadByte(at: isIPv6 ? IPv6.hopLimitOffset : IPv4.timeToLiveOffset)
+    // "Congestion experienced" (3) becomes ECT(0), which is 2.
+    return (UInt64(hops), trafficClass & 3 == 3 ? trafficClass ^ 1 : trafficClass, isIPv6 ? 41 : 4)
   }
 
   @inline(__always)
-  private mutating func writeOuterIPv4(
-    _ outer: UnsafeMutableRawPointer, total: Int, trafficClass: UInt8, fragment: UInt16, hops: UInt8, number: UInt8,
-    source: UInt32, destination: UInt32
+  private mutating func writeOuterIPv6(
+    _ index: Int, _ outer: UnsafeMutableRawPointer, total: Int, server: UnsafePointer<ServerRecord>
   ) {
+    let (hops, trafficClass, number) = inner(index)
+    outer.storeBigEndian64(
+      0x6000_0000_0000_0000 | trafficClass << 52 | UInt64(truncatingIfNeeded: total) << 16 | number << 8 | hops, at: 0)
+    outer.storeBigEndian64(server.pointee.tunnelSourceHigh, at: 8)
+    outer.storeBigEndian64(server.pointee.tunnelSourceLow, at: 16)
+    outer.storeBigEndian64(server.pointee.addressHigh, at: 24)
+    outer.storeBigEndian64(server.pointee.addressLow, at: 32)
+  }
+
+  /// The sum over version and addresses is in the record; the words that differ from packet to packet come on top.
+  @inline(__always)
+  private mutating func writeOuterIPv4(
+    _ index: Int, _ outer: UnsafeMutableRawPointer, total: Int, server: UnsafePointer<ServerRecord>
+  ) {
+    let (hops, trafficClass, number) = inner(index)
+    // IPv6 inside cannot be fragmented by routers, but IPVS does not set the outer bit for it.
+    let keepsWhole = number == 4 && batch.flags[index].contains(.dontFragment)
     identification &+= 1
-    outer.storeBigEndian32(0x4500_0000 | UInt32(trafficClass) << 16 | UInt32(truncatingIfNeeded: total), at: 0)
-    outer.storeBigEndian32(identification << 16 | UInt32(fragment), at: 4)
-    outer.storeBigEndian32(UInt32(hops) << 24 | UInt32(number) << 16, at: 8)
-    outer.storeBigEndian32(source, at: 12)
-    outer.storeBigEndian32(destination, at: 16)
-    WorkerState.finishIPv4Header(outer, byteCount: 20)
+    let start =
+      0x4500_0000_0000_0000 | trafficClass << 48 | UInt64(truncatingIfNeeded: total) << 32
+      | UInt64(identification & 0xffff) << 16 | (keepsWhole ? 0x4000 : 0)
+    let last = hops << 8 | number
+    // One's complement does not mind the byte order, as long as it is one.
+    var sum = UInt64(server.pointee.tunnelSum.bigEndian) &+ trafficClass &+ last
+    sum &+= UInt64(truncatingIfNeeded: total) &+ UInt64(identification & 0xffff) &+ start & 0xffff
+    sum = (sum & 0xffff) &+ (sum >> 16)
+    sum = (sum & 0xffff) &+ (sum >> 16)
+    outer.storeBigEndian64(start, at: 0)
+    outer.storeBigEndian64(last << 48 | (~sum & 0xffff) << 32 | server.pointee.tunnelSourceLow, at: 8)
+    outer.storeBigEndian32(UInt32(truncatingIfNeeded: server.pointee.addressLow), at: 16)
   }
 
   /// Computes the header checksum anew.

@@ -142,6 +142,19 @@ public struct ChecksumDelta: Sendable {
   }
 }
 
+extension ChecksumDelta {
+  /// A checksum corrected by a delta kept in 16 bits which is not 0 (0xffff changes nothing): as `apply`, in four steps.
+  @inlinable @inline(__always)
+  public static func correct(_ checksum: UInt16, by delta: UInt16) -> UInt16 {
+    let sum = UInt32(~checksum) &+ UInt32(delta)
+    return ~UInt16(truncatingIfNeeded: (sum & 0xffff) &+ (sum >> 16))
+  }
+
+  /// Both corrections in 16 bits; not 0 if `delta` is not.
+  @inlinable @inline(__always)
+  public func with(_ delta: UInt16) -> UInt16 { foldOnes(sum &+ UInt64(delta)) }
+}
+
 /// The one's complement sum of the four 16-bit words of `sum`; 0 only for 0.
 @inlinable @inline(__always)
 func foldOnes(_ sum: UInt64) -> UInt16 {

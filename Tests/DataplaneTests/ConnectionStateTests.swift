@@ -35,7 +35,7 @@ import Wire
     #expect(next.count == 11)
     for state in 0..<11 {
       for other: UInt8 in [0, TCP.psh, TCP.urg | TCP.ece | TCP.cwr] {
-        let found = states.next(UInt8(state), row: direction, flags: flags | other)
+        let found = states.next(UInt8(state), row: direction, segment: (flags | other) & 0x1f)
         #expect(Int(found) == next[state], "\(direction) \(event) in \(Self.columns[state])")
       }
     }
@@ -48,7 +48,7 @@ import Wire
       for state in UInt8(0)..<11 {
         for flags in UInt8(0)...63 {
           let event: UInt8 = [TCP.rst, TCP.syn, TCP.fin, TCP.ack].first { flags & $0 != 0 } ?? 0
-          #expect(states.next(state, row: row, flags: flags) == states.next(state, row: row, flags: event))
+          #expect(states.next(state, row: row, segment: flags & 0x1f) == states.next(state, row: row, segment: event))
         }
       }
     }

@@ -17,9 +17,10 @@ import Wire
     dataplane.publish(description)
     let view = dataplane.snapshot.pointee
     return addresses.map { address in
-      let isIPv6 = address.family == .ipv6
-      let table = isIPv6 ? view.routes6 : view.routes4
-      let index = table.nextHop(high: isIPv6 ? address.high : 0, low: isIPv6 ? address.low : UInt64(address.v4))
+      let (high, low) = address.words
+      let index =
+        address.family == .ipv6
+        ? view.routes6.nextHop(high: high, low: low) : view.routes4.nextHop(high: high, low: low)
       return view.nextHops[Int(index)].destination
     }
   }

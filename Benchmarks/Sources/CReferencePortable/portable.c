@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The same sources under other names; see creference_portable.h. */
+#define creference_table_create creference_portable_table_create
+#define creference_table_destroy creference_portable_table_destroy
+#define creference_table_entries creference_portable_table_entries
+#define creference_table_bytes creference_portable_table_bytes
+#define creference_table_active creference_portable_table_active
+#define creference_table_inactive creference_portable_table_inactive
+#define creference_create creference_portable_create
+#define creference_destroy creference_portable_destroy
+#define creference_take creference_portable_take
+#define creference_offer creference_portable_offer
+#define creference_turn creference_portable_turn
+#define creference_turn_now creference_portable_turn_now
+#define creference_sweep creference_portable_sweep
+#define creference_outcome_of creference_portable_outcome_of
+#define creference_address_of creference_portable_address_of
+#define creference_byte_count_of creference_portable_byte_count_of
+#define creference_egress_of creference_portable_egress_of
+#define creference_counter creference_portable_counter
+#define creference_server_counter creference_portable_server_counter
+#define creference_expired creference_portable_expired
+
+#include "../CReference/reference.c"
+#include "creference_portable.h"
