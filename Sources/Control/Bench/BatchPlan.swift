@@ -31,12 +31,11 @@ struct BatchPlan {
 
     mutating func takes(_ frame: LoadedCapture.Frame) -> Bool {
       let own = UInt32(1) << UInt32(frame.interface)
-      if waiting & own != 0 || openers & ~own != 0 {
-        waiting |= own
-        return false
-      }
+      let hasToWait = waiting & own != 0 || openers & ~own != 0
+      if hasToWait { waiting |= own }
+      // Also one that waits: what comes after it must not overtake it.
       if frame.isOpener { openers |= own }
-      return true
+      return !hasToWait
     }
   }
 
