@@ -92,6 +92,7 @@ struct Batch {
     outcomes[index] = outcome
     egress[index] = Batch.noEgress
     let packet = packet(index)
+    packet.pointee.form = .finished
     guard packet.pointee.byteCount != 0 else { return }
     let end = packet.pointee.network + Int(packet.pointee.byteCount)
     frames[index].byteCount = UInt32(truncatingIfNeeded: end - bytes(index))

@@ -35,9 +35,9 @@ struct Classify {
       guard outcome == .pending else { return outcome }
     }
     guard packet.pointee.isIPv6 ? ipv6(packet, ends) : ipv4(packet, ends) else { return .notOurs }
-    if packet.pointee.flags.contains(.fragment) {
-      packet.pointee.form = PacketForm(
-        isIPv6: packet.pointee.isIPv6, isReply: packet.pointee.form.isReply, isFragment: true)
+    let shortest = packet.pointee.isIPv6 ? 40 : 20
+    if packet.pointee.flags.contains(.fragment) || packet.pointee.transport != packet.pointee.network + shortest {
+      packet.pointee.form = packet.pointee.form.odd
     }
     return .pending
   }

@@ -48,7 +48,10 @@ struct ConnectionState: ~Copyable {
   /// [row][what the segment says][state]: the event is decided when the table is made, so that a packet costs one
   /// load. A packet without a segment (`Packet.noSegment`) changes nothing; nothing leads to the state of a dead entry,
   /// so that one is never mistaken for a connection that goes on as it was.
-  let transitions: UnsafeMutablePointer<UInt8>
+  private let transitions: UnsafeMutablePointer<UInt8>
+  /// By segment, the states that it leaves as they are, a bit each: of requests in the lower half (and, where replies
+  /// are not seen, the 16 bits above), of replies in the upper. The bit of a dead entry is never set.
+  let steady: UnsafeMutablePointer<UInt64>
   private static var stateStride: Int { 16 }
   private static var segmentStride: Int { 64 }
 
@@ -56,12 +59,15 @@ struct ConnectionState: ~Copyable {
     let rowStride = ConnectionState.segmentStride * ConnectionState.stateStride
     transitions = .allocate(capacity: 3 * rowStride)
     transitions.initialize(repeating: TCP.close.rawValue, count: 3 * rowStride)
+    steady = .allocate(capacity: ConnectionState.segmentStride)
+    steady.initialize(repeating: 0, count: ConnectionState.segmentStride)
     for row in [Row.input, .inputOnly, .output] {
       for segment in 0..<ConnectionState.segmentStride {
         let line = transitions + row.rawValue * rowStride + segment * ConnectionState.stateStride
         let states = ConnectionState.table(row)[ConnectionState.event(of: UInt8(segment))]
         for state in TCP.allCases.indices {
           line[state] = segment & Int(Packet.noSegment) != 0 ? UInt8(state) : states[state].rawValue
+          if line[state] == state { steady[segment] |= 1 << UInt64(row.rawValue * 16 + state) }
         }
       }
     }
@@ -83,19 +89,15 @@ struct ConnectionState: ~Copyable {
 
   deinit {
     transitions.deallocate()
+    steady.deallocate()
   }
 
   /// The state after a packet.
   /// - Parameter segment: as in `Packet.segment`.
   @inline(__always)
   func next(_ state: UInt8, row: Row, segment: UInt8) -> UInt8 {
-    transitions[ConnectionState.index(state: Int(state), row: row.rawValue, segment: Int(segment))]
-  }
-
-  /// Where in `transitions` the next state stands.
-  @inline(__always)
-  static func index(state: Int, row: Int, segment: Int) -> Int {
-    (row &* segmentStride &+ segment) &* stateStride &+ state
+    let place = (row.rawValue &* ConnectionState.segmentStride &+ Int(segment)) &* ConnectionState.stateStride
+    return transitions[place &+ Int(state)]
   }
 
   /// True for the states that count as active: ESTABLISHED, SYN_SENT, SYN_RECV, SYNACK.

@@ -130,14 +130,10 @@ extension WorkerState {
       let bytes = batch.bytes(index)
       let byteCount = Int(truncatingIfNeeded: batch.frames[index].byteCount)
       let address = addresses[Int(batch.ingress[index])]
-      if let ends = Parse.plainIPv4(packet, bytes, byteCount: byteCount, ownAddress: address),
-        classify.ipv4(packet, ends)
-      {
-        batch.outcomes[index] = .pending
-      } else if let ends = Parse.plainIPv6(packet, bytes, byteCount: byteCount, ownAddress: address),
-        classify.ipv6(packet, ends)
-      {
-        batch.outcomes[index] = .pending
+      if let ends = Parse.plainIPv4(packet, bytes, byteCount: byteCount, ownAddress: address) {
+        if !classify.ipv4(packet, ends) { batch.finish(index, .notOurs) }
+      } else if let ends = Parse.plainIPv6(packet, bytes, byteCount: byteCount, ownAddress: address) {
+        if !classify.ipv6(packet, ends) { batch.finish(index, .notOurs) }
       } else {
         lookClosely(index, ownAddress: address.bigEndian)
       }
@@ -154,7 +150,6 @@ extension WorkerState {
     var outcome = Parse.packet(
       packet, batch.bytes(index), byteCount: byteCount, ownAddress: ownAddress, ends: &ends)
     if outcome == .pending { outcome = Classify(self).packet(packet, ends, fragments: fragments) }
-    batch.outcomes[index] = outcome
     if outcome != .pending { batch.finish(index, outcome) }
   }
 
@@ -164,9 +159,9 @@ extension WorkerState {
     var index = piece.lowerBound
     while index < piece.upperBound {
       let form = batch.packet(index).pointee.form
-      if batch.outcomes[index] != .pending {
+      if form.isFinished {
         index &+= 1
-      } else if form.isFragment {
+      } else if form.isOdd {
         if schedule(index) { rewrite(index) }
         index &+= 1
       } else if form.isIPv6 {
@@ -204,15 +199,13 @@ extension WorkerState {
     let steady = Steady(self)
     var index = first
     while index < end {
-      if batch.outcomes[index] == .pending {
-        let packet = batch.packet(index)
-        guard packet.pointee.form.rawValue == form.rawValue else { return index }
-        if let server = steady.server(of: packet, form) {
-          let departure = rewrite(index, packet, form, server: server)
-          if let hop = departure.hop { batch.depart(index, departure, over: hop) }
-        } else if schedule(index) {
-          rewrite(index)
-        }
+      let packet = batch.packet(index)
+      guard packet.pointee.form.rawValue == form.rawValue else { return index }
+      if let server = steady.server(of: packet, form) {
+        let departure = rewrite(index, packet, form, server: server)
+        if let hop = departure.hop { batch.depart(index, departure, over: hop) }
+      } else if schedule(index) {
+        rewrite(index)
       }
       index &+= 1
     }

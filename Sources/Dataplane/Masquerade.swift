@@ -44,8 +44,8 @@ extension WorkerState {
       header.storeBigEndian32(
         UInt32(truncatingIfNeeded: low), at: side == .source ? IPv4.sourceOffset : IPv4.destinationOffset)
     }
-    if form.isFragment && packet.pointee.flags.contains(.laterFragment) { return }
-    packet.pointee.transport.storeBigEndian16(port, at: side == .source ? 0 : 2)
+    if form.isOdd && packet.pointee.flags.contains(.laterFragment) { return }
+    packet.pointee.transportHeader(form).storeBigEndian16(port, at: side == .source ? 0 : 2)
   }
 
   /// Takes one hop off and corrects the checksums, once all ends have been written.
@@ -60,13 +60,15 @@ extension WorkerState {
     if form.isIPv6 {
       takeHopV6(header)
     } else {
-      let hops = header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self)
-      header.storeByte(hops &- 1, at: IPv4.timeToLiveOffset)
-      correct(at: header + IPv4.checksumOffset, by: delta)
+      // TTL, protocol, checksum: one word, one load and store.
+      let word = header.loadUnaligned(fromByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
+      let checksum = ChecksumDelta.correct(UInt16(truncatingIfNeeded: word >> 16), by: delta)
+      header.storeBytes(
+        of: (word & 0xffff) &- 1 | UInt32(checksum) << 16, toByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
     }
-    if form.isFragment && packet.pointee.flags.contains(.laterFragment) { return }
+    if form.isOdd && packet.pointee.flags.contains(.laterFragment) { return }
     if packet.pointee.isTCP {
-      correct(at: packet.pointee.transport + TCP.checksumOffset, by: transport)
+      correct(at: packet.pointee.transportHeader(form) + TCP.checksumOffset, by: transport)
     } else {
       correctUDP(packet, form, by: transport)
     }
@@ -80,12 +82,12 @@ extension WorkerState {
 
   @inline(__always)
   private static func correctUDP(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, by delta: UInt16) {
-    let checksum = packet.pointee.transport + UDP.checksumOffset
+    let checksum = packet.pointee.transportHeader(form) + UDP.checksumOffset
     let old = checksum.loadUnaligned(as: UInt16.self)
     if old != 0 {
       let new = ChecksumDelta.correct(old, by: delta)
       checksum.storeBytes(of: new == 0 ? 0xffff : new, as: UInt16.self)
-    } else if !form.isFragment {
+    } else if !(form.isOdd && packet.pointee.flags.contains(.fragment)) {
       completeUDP(packet)
     }
   }
@@ -93,7 +95,7 @@ extension WorkerState {
   /// Computes a UDP checksum over the whole datagram (RFC 768, RFC 8200 section 8.1).
   @inline(never)
   private static func completeUDP(_ packet: UnsafeMutablePointer<Packet>) {
-    let header = packet.pointee.transport
+    let header = packet.pointee.transportHeader(packet.pointee.form)
     let byteCount = packet.pointee.network + Int(packet.pointee.byteCount) - header
     var sum = Checksum()
     sum.add(UnsafeRawBufferPointer(start: header, count: byteCount))

@@ -25,17 +25,26 @@ struct PacketForm {
   let rawValue: UInt8
 
   @inline(__always)
-  init(isIPv6: Bool, isReply: Bool, isFragment: Bool = false) {
-    rawValue = (isIPv6 ? 1 : 0) | (isReply ? 2 : 0) | (isFragment ? 4 : 0)
-  }
+  init(isIPv6: Bool, isReply: Bool) { rawValue = (isIPv6 ? 1 : 0) | (isReply ? 2 : 0) }
+
+  private init(rawValue: UInt8) { self.rawValue = rawValue }
+
+  /// The packet's journey has ended.
+  static var finished: PacketForm { PacketForm(rawValue: 0x80) }
 
   @inline(__always)
   var isIPv6: Bool { rawValue & 1 != 0 }
   /// From a real server to a client (NAT) or to a local address (FULLNAT); else from a client to a VIP.
   @inline(__always)
   var isReply: Bool { rawValue & 2 != 0 }
+  /// A fragment, or with options or extension headers: the transport header is not right behind the shortest header.
   @inline(__always)
-  var isFragment: Bool { rawValue & 4 != 0 }
+  var isOdd: Bool { rawValue & 4 != 0 }
+  @inline(__always)
+  var isFinished: Bool { rawValue & 0x80 != 0 }
+
+  /// The same, odd.
+  var odd: PacketForm { PacketForm(rawValue: rawValue | 4) }
 }
 
 /// What the stages know about one packet of a batch: two cache lines, filled from stage to stage.
@@ -46,6 +55,7 @@ struct PacketForm {
 struct Packet {
   // parse
   var network: UnsafeMutableRawPointer
+  /// Of an odd packet; of others it is known without (`transportHeader`).
   var transport: UnsafeMutableRawPointer
   // classify
   /// First word of the connection's key.
@@ -84,6 +94,12 @@ struct Packet {
   var isTCP: Bool { protocolNumber == TransportProtocol.tcp.rawValue }
   @inline(__always)
   var isRequest: Bool { !form.isReply }
+  /// The transport header. A later fragment has none.
+  @inline(__always)
+  func transportHeader(_ form: PacketForm) -> UnsafeMutableRawPointer {
+    form.isOdd ? transport : network + (form.isIPv6 ? 40 : 20)
+  }
+
   /// The far end's: the client's of a request, the client's or the local address's of a reply.
   @inline(__always)
   var farPort: UInt16 { UInt16(truncatingIfNeeded: head >> 16) }

@@ -28,7 +28,6 @@ enum Parse {
       14 + total <= byteCount, total >= 20 + (isTCP ? 20 : 8), isChecksumRight(header + 14, byteCount: 20)
     else { return nil }
     packet.pointee.network = bytes + 14
-    packet.pointee.transport = bytes + 34
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
     packet.pointee.protocolNumber = protocolNumber
     packet.pointee.flags = PacketFlags(rawValue: UInt8(truncatingIfNeeded: (fragment & 0x40) >> 3))
@@ -56,7 +55,6 @@ enum Parse {
       payload >= (isTCP ? 20 : 8)
     else { return nil }
     packet.pointee.network = bytes + 14
-    packet.pointee.transport = bytes + 54
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: 40 + payload)
     packet.pointee.protocolNumber = protocolNumber
     packet.pointee.flags = [.ipv6, .dontFragment]
@@ -237,21 +235,21 @@ enum Parse {
     return .pending
   }
 
-  /// True when the one's complement sum over an IPv4 header is 0xffff (RFC 1071).
+  /// True when the one's complement sum over an IPv4 header is 0xffff (RFC 1071), which is to say: when it is a multiple
+  /// of 65535 (and not 0, which a header that begins with its version cannot be).
   @inline(__always)
   private static func isChecksumRight(_ header: UnsafeRawPointer, byteCount: Int) -> Bool {
-    // The header without options in three loads; the halves cannot overflow.
     let first = header.loadUnaligned(as: UInt64.self)
     let second = header.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
-    var sum = UInt64(header.loadUnaligned(fromByteOffset: 16, as: UInt32.self))
-    sum &+= (first & 0xffff_ffff) &+ (first >> 32) &+ (second & 0xffff_ffff) &+ (second >> 32)
+    var sum = Checksum()
+    sum.add(first)
+    sum.add(second)
+    sum.add(UInt64(header.loadUnaligned(fromByteOffset: 16, as: UInt32.self)))
     var offset = 20
     while offset < byteCount {
-      sum &+= UInt64(header.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+      sum.add(UInt64(header.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
       offset &+= 4
     }
-    sum = (sum & 0xffff_ffff) &+ (sum >> 32)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    return sum == 0xffff || sum == 0x1_fffe
+    return sum.isWhole
   }
 }

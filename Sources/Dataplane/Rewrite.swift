@@ -168,11 +168,11 @@ extension WorkerState {
   private static func takeHop(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) {
     let header = packet.pointee.network
     if form.isIPv6 { return takeHopV6(header) }
-    header.storeByte(header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self) &- 1, at: IPv4.timeToLiveOffset)
-    // One less in the high byte of a word is 0x0100 more in the checksum, in memory 0x0001, with end-around carry.
-    let sum = UInt32(header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)) &+ 1
-    let carried = UInt16(truncatingIfNeeded: sum >= 0xffff ? sum &+ 1 : sum)
-    header.storeBytes(of: carried, toByteOffset: IPv4.checksumOffset, as: UInt16.self)
+    // TTL, protocol, checksum are one word, TTL lowest. One less in the high byte of TTL's 16 bits is 0x0100 more in the
+    // checksum, in memory 0x0001, with end-around carry.
+    let word = header.loadUnaligned(fromByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
+    let carry: UInt32 = word >= 0xfffe_0000 ? 0x1_0000 : 0
+    header.storeBytes(of: word &+ 0xffff &+ carry, toByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
   }
 
   @inline(__always)

@@ -16,6 +16,7 @@ extension WorkerState {
   /// - Returns: false when its journey has ended.
   mutating func schedule(_ index: Int) -> Bool {
     let packet = batch.packet(index)
+    batch.outcomes[index] = .pending
     if packet.pointee.isIPv6 {
       schedule(index, key: packet.pointee.keyV6, in: shared.tableV6)
     } else {

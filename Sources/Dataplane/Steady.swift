@@ -11,7 +11,7 @@ import CShims
 struct Steady {
   private let tableV4: ConnectionTable<KeyV4>
   private let tableV6: ConnectionTable<KeyV6>
-  private let transitions: UnsafeMutablePointer<UInt8>
+  private let states: UnsafeMutablePointer<UInt64>
   private let servers: UnsafePointer<ServerRecord>
   private let serverLimit: UInt32
   private let counters: UnsafeMutableRawPointer
@@ -22,7 +22,7 @@ struct Steady {
   init(_ state: borrowing WorkerState) {
     tableV4 = state.shared.tableV4
     tableV6 = state.shared.tableV6
-    transitions = state.states.transitions
+    states = state.states.steady
     servers = UnsafePointer(state.snapshot.pointee.servers)
     serverLimit = state.snapshot.pointee.serverLimit
     counters = UnsafeMutableRawPointer(state.counters.servers)
@@ -37,11 +37,11 @@ struct Steady {
     let line = packet.pointee.line
     if form.isIPv6 {
       guard let (slot, connection) = tableV6.look(for: packet.pointee.keyV6, at: line) else { return nil }
-      packet.pointee.slot = slot
+      if form.isReply { packet.pointee.slot = slot }
       return goOn(packet, form, connection, at: ConnectionTable<KeyV6>.value(slot))
     }
     guard let (slot, connection) = tableV4.look(for: packet.pointee.keyV4, at: line) else { return nil }
-    packet.pointee.slot = slot
+    if form.isReply { packet.pointee.slot = slot }
     return goOn(packet, form, connection, at: ConnectionTable<KeyV4>.value(slot))
   }
 
@@ -51,29 +51,35 @@ struct Steady {
     at value: UnsafeMutablePointer<UInt64>
   ) -> UnsafePointer<ServerRecord>? {
     var word = connection.word
-    let noOutput = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_NO_OUTPUT_SHIFT)) & 1
-    let state = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_STATE_SHIFT)) & 0xf
-    let next = ConnectionState.index(
-      state: state, row: form.isReply ? ConnectionState.Row.output.rawValue : noOutput,
-      segment: Int(packet.pointee.segment))
-    guard Int(transitions[next]) == state else { return nil }
+    // State and "no output" are five bits in a row; replies have the same states in either case.
+    let situation = word >> UInt64(LB_VALUE_STATE_SHIFT) & (form.isReply ? 0xf : 0x1f)
+    let steady = states[Int(packet.pointee.segment)] >> (form.isReply ? 32 : 0)
+    guard steady &>> situation & 1 != 0 else { return nil }
     let number = UInt16(truncatingIfNeeded: word)
     let server = servers + Int(min(UInt32(number), serverLimit))
     guard form.isReply || server.pointee.isReady else { return nil }
-    let stamp = tick << UInt64(LB_VALUE_TICK_SHIFT)
-    if word & Connection.tickField != stamp {
-      // Coarse stamps and what has been idle too long are for the long way.
-      let seen = word >> UInt64(LB_VALUE_TICK_SHIFT)
-      let idle = (tick &- seen) & Clock.tickMask
-      let timeout = timeouts[packet.pointee.isTCP ? state : SnapshotView.udpTimeout]
-      guard !connection.isCoarse, idle <= UInt64(timeout) else { return nil }
-      let stamped = word & ~Connection.tickField | stamp
-      guard lbd_compare_exchange(value, word, stamped) else { return nil }
+    // The stamp is the word's upper end, with the bit for coarse ones below it.
+    if word >> UInt64(LB_VALUE_COARSE_SHIFT) != tick << 1 {
+      guard let stamped = stamp(packet, connection, at: value) else { return nil }
       word = stamped
     }
     packet.pointee.connection = Connection(word: word)
     let statistics = counters + (Int(number) &* MemoryLayout<ServerCounters>.stride &+ (form.isReply ? 8 : 0))
     ServerCounters.count(at: statistics, byteCount: UInt64(packet.pointee.byteCount))
     return server
+  }
+
+  /// The word with the time of this packet, once it stands in the table.
+  @inline(__always)
+  private func stamp(
+    _ packet: UnsafeMutablePointer<Packet>, _ connection: Connection, at value: UnsafeMutablePointer<UInt64>
+  ) -> UInt64? {
+    let word = connection.word
+    // Coarse stamps and what has been idle too long are for the long way.
+    let idle = (tick &- word >> UInt64(LB_VALUE_TICK_SHIFT)) & Clock.tickMask
+    let timeout = timeouts[packet.pointee.isTCP ? Int(connection.state) : SnapshotView.udpTimeout]
+    guard !connection.isCoarse, idle <= UInt64(timeout) else { return nil }
+    let stamped = word & ~Connection.tickField | tick << UInt64(LB_VALUE_TICK_SHIFT)
+    return lbd_compare_exchange(value, word, stamped) ? stamped : nil
   }
 }

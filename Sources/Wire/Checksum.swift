@@ -77,6 +77,11 @@ public struct Checksum {
   @inlinable @inline(__always)
   public var folded: UInt16 { foldOnes(sum) }
 
+  /// True when `folded` is 0xffff, the sum not being 0: when the sum is a multiple of 65535. Multiplied by the inverse of
+  /// 65535 modulo 2^64, just the multiples come out small.
+  @inlinable @inline(__always)
+  public var isWhole: Bool { sum &* 0xfffe_fffe_fffe_ffff <= 0x0001_0001_0001_0001 }
+
   /// What to store in the checksum field, as it stands in memory.
   @inlinable @inline(__always)
   public var value: UInt16 { ~folded }
