@@ -39,20 +39,25 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
 
 /// Random numbers that keep strangers from choosing keys that collide.
 ///
-/// A key's words are multiplied by secret odd numbers and added (which is universal: no pair of keys collides for more
-/// than a few of all secrets), and mixed once more, so that the low bits, which choose the line, depend on every bit of
-/// the key. Multiplications of 64 bits and shifts only: a BPF program can compute the same.
+/// A key of one word is multiplied by a secret odd number. Of an IPv6 address, secret numbers are added to the halves of
+/// its words, and the sums multiplied with each other: the upper half of such a product is universal, so no pair of keys
+/// collides for more than a few of all secrets. (Words of 64 bits times secrets would not do: where only their topmost
+/// bits differ, so do the products', and many keys share few sums.) All is mixed once more, so that the low bits, which
+/// choose the line, depend on every bit of the key. Multiplications of 64 bits and shifts only: a BPF program can
+/// compute the same.
 struct HashSecret {
   var offset: UInt64
   var multiplier: UInt64
-  var highMultiplier: UInt64
-  var lowMultiplier: UInt64
+  /// One for each half of an IPv6 address's words, from the topmost down.
+  var addends: (UInt64, UInt64, UInt64, UInt64)
 
   init(seed: UInt64) {
     offset = HashSecret.scramble(seed &+ 0x9e37_79b9_7f4a_7c15)
     multiplier = HashSecret.scramble(seed &+ 0x3c6e_f372_fe94_f82a) | 1
-    highMultiplier = HashSecret.scramble(seed &+ 0xdaa6_6d2c_7ddf_743f) | 1
-    lowMultiplier = HashSecret.scramble(seed &+ 0x78dd_e6e5_fd29_f054) | 1
+    addends = (
+      HashSecret.scramble(seed &+ 0xdaa6_6d2c_7ddf_743f), HashSecret.scramble(seed &+ 0x78dd_e6e5_fd29_f054),
+      HashSecret.scramble(seed &+ 0x1715_609f_7c74_6c69), HashSecret.scramble(seed &+ 0xb54c_da58_fbbe_e87e)
+    )
   }
 
   private static func scramble(_ seed: UInt64) -> UInt64 {
@@ -76,7 +81,10 @@ struct HashSecret {
   /// 32 mixed bits of a key of three.
   @inline(__always)
   func line(_ word: UInt64, high: UInt64, low: UInt64) -> UInt64 {
-    spread((word ^ offset) &* multiplier &+ high &* highMultiplier &+ low &* lowMultiplier) >> 32
+    // The upper half of one word with the lower half of the other: halves that often count up together are apart.
+    let outer = (high >> 32 &+ addends.0) &* (low & 0xffff_ffff &+ addends.3)
+    let inner = (low >> 32 &+ addends.2) &* (high & 0xffff_ffff &+ addends.1)
+    return spread((word ^ offset) &* multiplier &+ outer &+ inner) >> 32
   }
 
   /// What was multiplied has its best bits at the top: they go down, and up again.
