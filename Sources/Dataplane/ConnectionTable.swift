@@ -114,7 +114,8 @@ struct ConnectionTable<Key: ConnectionKey> {
     for _ in 0..<Self.insertAttempts {
       if let other { return .existing(other) }
       guard let (slot, distance) = claim(hash: hash, pair: isPair) else { return .full }
-      fill(slot, key: key, value: value, generation: generation, continuation: continuation)
+      // Somebody who was about to remove the slot's former entry has taken this one for it: once more.
+      guard fill(slot, key: key, value: value, generation: generation, continuation: continuation) else { continue }
       mark(from: hash, count: distance)
       guard let rival = find(key, hash: hash, besides: slot) else { return .inserted(slot) }
       _ = remove(slot, hasContinuation: isPair)
@@ -161,7 +162,10 @@ struct ConnectionTable<Key: ConnectionKey> {
     return nil
   }
 
-  private func fill(_ slot: Slot, key: Key, value: Connection, generation: UInt64, continuation: Key?) {
+  /// - Returns: false when the slot was freed under its new owner's hands.
+  private func fill(
+    _ slot: Slot, key: Key, value: Connection, generation: UInt64, continuation: Key?
+  ) -> Bool {
     if let continuation {
       let next = slot + Key.wordsPerSlot
       continuation.writeTail(next)
@@ -175,7 +179,9 @@ struct ConnectionTable<Key: ConnectionKey> {
       old = lbd_load_relaxed(Self.value(slot))
     }
     // Published by an exchange, not by a store: what `insert` reads next must not be read before others see the key.
-    _ = lbd_compare_exchange(slot, reservedHead, key.head(generation: generation))
+    if lbd_compare_exchange(slot, reservedHead, key.head(generation: generation)) { return true }
+    if continuation != nil { lbd_store_release(slot + Key.wordsPerSlot, 0) }
+    return false
   }
 
   // MARK: - Marks of full lines

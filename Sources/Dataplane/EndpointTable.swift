@@ -59,7 +59,7 @@ struct NearEndV6: NearEnd {
 
 /// The hot table that turns (address, protocol, port) into an endpoint number: a few kilobytes that stay in L1.
 ///
-/// Open addressing at a quarter full, one table a family; it lies in the snapshot and never changes. Only control puts
+/// Open addressing, at most a quarter full and nearly empty where there are few, one table a family; it lies in the snapshot and never changes. Only control puts
 /// anything in, so a stranger can make a lookup miss but not make it long.
 struct EndpointTable<Near: NearEnd> {
   struct Entry {

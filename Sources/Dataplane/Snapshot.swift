@@ -103,7 +103,7 @@ public final class Snapshot {
       description.services.map { Int($0.endpoint) }.max() ?? 0, description.servers.map { Int($0.endpoint) }.max() ?? 0)
     var endpoints = [EndpointRecord](repeating: EndpointRecord(kind: .none, index: 0), count: highest + 1)
     func table<Near>(for count: Int) -> EndpointTable<Near> {
-      let capacity = Snapshot.powerOfTwo(atLeast: max(64, count * 4))
+      let capacity = Snapshot.powerOfTwo(atLeast: max(256, count * 4))
       return EndpointTable(
         entries: array([EndpointTable<Near>.Entry](repeating: .init(), count: capacity)), capacity: capacity)
     }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The keyed hash: words times secret odd numbers, mixed once more so that the low bits depend on every bit. */
+/* The keyed hash: a word times a secret odd number; of an IPv6 address, products of its halves with secrets added; mixed
+ * once more so that the low bits depend on every bit. */
 #ifndef CREFERENCE_HASH_H
 #define CREFERENCE_HASH_H
 
 #include "memory.h"
 
 struct secret {
-  uint64_t offset, multiplier, high_multiplier, low_multiplier;
+  uint64_t offset, multiplier, addends[4];
 };
 
 static uint64_t scramble(uint64_t word) {
@@ -17,7 +18,8 @@ static uint64_t scramble(uint64_t word) {
 
 static struct secret make_secret(uint64_t seed) {
   return (struct secret){scramble(seed + 0x9e3779b97f4a7c15u), scramble(seed + 0x3c6ef372fe94f82au) | 1,
-                         scramble(seed + 0xdaa66d2c7ddf743fu) | 1, scramble(seed + 0x78dde6e5fd29f054u) | 1};
+                         {scramble(seed + 0xdaa66d2c7ddf743fu), scramble(seed + 0x78dde6e5fd29f054u),
+                          scramble(seed + 0x1715609f7c746c69u), scramble(seed + 0xb54cda58fbbee87eu)}};
 }
 
 INLINE uint64_t spread(uint64_t word) { return (word ^ word >> 32) * 0xd6e8feb86659fd93u; }
@@ -33,8 +35,9 @@ INLINE uint64_t hash_one(const struct secret *secret, uint64_t word) {
 }
 
 INLINE uint64_t hash_three(const struct secret *secret, uint64_t word, uint64_t high, uint64_t low) {
-  return spread((word ^ secret->offset) * secret->multiplier + high * secret->high_multiplier +
-                low * secret->low_multiplier) >> 32;
+  uint64_t outer = ((high >> 32) + secret->addends[0]) * ((uint32_t)low + secret->addends[3]);
+  uint64_t inner = ((low >> 32) + secret->addends[2]) * ((uint32_t)high + secret->addends[1]);
+  return spread((word ^ secret->offset) * secret->multiplier + outer + inner) >> 32;
 }
 
 #endif
