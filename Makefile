@@ -15,8 +15,15 @@ BUILD_FLAGS ?=
 # More options for the lab, e.g. LAB_FLAGS='--prefix mine-' beside another lab on the same machine.
 LAB_FLAGS ?=
 
+# QUICK=1: the benchmarks in under a minute a part, to see that they work; the numbers are rough.
+QUICK       ?=
+# More options for the benchmarks, e.g. BENCH_FLAGS='--results DIR'.
+BENCH_FLAGS ?=
+
 RELEASE := .build/release/lbd
 DEBUG   := .build/debug/lbd
+BENCH   := Benchmarks/.build/release/lbd-bench
+BENCH_OPTIONS := $(if $(QUICK),--quick) $(BENCH_FLAGS)
 SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # g++ brings the C library's headers and start files that linking needs; the second line is what the toolchain's own
@@ -25,18 +32,23 @@ BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev l
                   'libcurl4|libcurl4t64' libncurses6 libsqlite3-0 libxml2
 LAB_PACKAGES   := iproute2 procps ethtool curl wrk tcpdump nftables $(if $(wildcard /usr/sbin/nginx),,nginx-light)
 BENCH_PACKAGES := valgrind
+# What lbd is held against in the lab; wrk and nftables are the lab's already.
+PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream
 
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-lab deps-bench toolchain build demo test lab lint bench install uninstall clean
+.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test lab lint install uninstall clean \
+        bench bench-build bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
+# Two measurements at a time measure each other.
+.NOTPARALLEL:
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  \1\t\2/p' Makefile | expand -t 17
 
 # ---- What the machine must have ---------------------------------------------------------------------------------
 
-deps: deps-build deps-lab deps-bench ## install every package that any target needs
+deps: deps-build deps-lab deps-bench deps-peers ## install every package that any target needs
 
 deps-build:
 	@Scripts/install-packages.sh $(BUILD_PACKAGES)
@@ -46,6 +58,9 @@ deps-lab:
 
 deps-bench:
 	@Scripts/install-packages.sh $(BENCH_PACKAGES)
+
+deps-peers: deps-lab
+	@Scripts/install-packages.sh $(PEER_PACKAGES)
 
 # After deps-build where both are needed: the toolchain's programs are dynamically linked.
 toolchain: deps-build
@@ -60,24 +75,52 @@ demo: build deps-lab ## the four forwarding methods at work, in network namespac
 	$(SUDO) $(RELEASE) lab demo --mode all $(LAB_FLAGS)
 
 clean: ## remove everything that was built
-	rm -rf .build
+	rm -rf .build Benchmarks/.build
 
 # ---- Testing ----------------------------------------------------------------------------------------------------
 
-test: toolchain deps-lab ## unit tests, examples, and as root the lab in its quick form
+test: toolchain deps-lab deps-bench ## unit tests, examples, and as root the lab in its quick form
 	@LAB_FLAGS="$(LAB_FLAGS)" Scripts/run-tests.sh $(SWIFT) $(DEBUG) $(CHECKED_IMPORTS)
 
 lab: build deps-lab ## the whole lab matrix with the release build (long)
 	$(SUDO) $(RELEASE) lab test $(LAB_FLAGS)
 
 lint: toolchain ## format, layering, sizes, shell scripts
-	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift \
+	  Benchmarks/Sources Benchmarks/Tests Benchmarks/Package.swift
 	@Scripts/check-layering.sh
 	@Scripts/check-scripts.sh
 	@echo "lint: clean"
 
-bench: build deps-bench ## instructions per packet, counted by valgrind
-	Benchmarks/instructions.sh
+# ---- Measuring --------------------------------------------------------------------------------------------------
+# Benchmarks/README.md says what each part measures. Results go to Benchmarks/results.
+
+bench: bench-core bench-scale bench-count bench-capture bench-wire bench-peers ## every part; QUICK=1 for a short run
+
+bench-build: toolchain
+	$(SWIFT) build -c release --package-path Benchmarks $(BUILD_FLAGS)
+
+bench-core: bench-build ## the loop alone, beside the same loop in C
+	$(BENCH) core $(BENCH_OPTIONS)
+
+bench-scale: bench-build ## the loop on one worker and on two
+	$(BENCH) scale $(BENCH_OPTIONS)
+
+bench-count: bench-build deps-bench ## instructions per packet, counted by valgrind
+	Benchmarks/count-instructions.sh
+
+bench-capture: bench-build ## captures through the loop
+	$(BENCH) capture $(BENCH_OPTIONS)
+
+# A part that cannot be run here (no privilege) says so and ends with 77: that is no failure of the others.
+bench-wire: build bench-build deps-lab ## over veth, beside a forwarder that does nothing
+	$(SUDO) $(BENCH) wire --lbd $(RELEASE) $(BENCH_OPTIONS) || [ $$? = 77 ]
+
+bench-peers: build bench-build deps-peers ## in the lab, beside nftables, haproxy, nginx
+	$(SUDO) $(BENCH) peers --lbd $(RELEASE) $(BENCH_OPTIONS) || [ $$? = 77 ]
+
+bench-test: toolchain ## unit tests of the benchmarks themselves
+	$(SWIFT) test --package-path Benchmarks
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 #
 # Quick when nothing is missing: dpkg is asked first, apt only if it has to be.
 #
-# Debian starts a service as soon as its package is installed and enables it for the next boot. The lab runs nginx by
-# itself inside namespaces and wants no web server on the host, so for the time of the installation policy-rc.d
+# Debian starts a service as soon as its package is installed and enables it for the next boot. The lab runs nginx (and
+# the benchmarks haproxy) by itself inside namespaces and wants no server on the host, so for the time of the installation policy-rc.d
 # forbids starting anything (exit code 101), and a service that came with this installation is disabled afterwards.
 # A policy-rc.d that was there before is put back.
 set -eu
@@ -65,9 +65,11 @@ apt-get update -q </dev/null
 # shellcheck disable=SC2086
 apt-get install -q -y --no-install-recommends $missing </dev/null
 
-case " $missing " in
-*" nginx-light "*) update-rc.d nginx disable >/dev/null 2>&1 || true ;;
-esac
+for service in nginx haproxy; do
+  case " $missing" in
+  *" $service"*) update-rc.d "$service" disable >/dev/null 2>&1 || true ;;
+  esac
+done
 
 left=$(missing_of "$@")
 [ -z "$left" ] || {

@@ -76,6 +76,19 @@ else
   note examples "$count accepted"
 fi
 
+# ---- Benchmarks: they build, agree with the reference byte by byte, and execute what is on record ----
+check_benchmarks() {
+  "$swift" build -c release --package-path Benchmarks || return 1
+  Benchmarks/.build/release/lbd-bench compare --frames 100000 || return 1
+  Benchmarks/count-instructions.sh --check || return 1
+}
+if check_benchmarks; then
+  note benchmarks "equal to the reference, instructions as recorded"
+else
+  failed=1
+  note benchmarks "FAILED"
+fi
+
 # ---- Lab ----
 if [ "$(id -u)" != 0 ]; then
   note lab "skipped, needs root"
