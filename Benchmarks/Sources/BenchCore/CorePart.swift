@@ -58,6 +58,9 @@ public struct CorePart {
     }
     progress.finish()
     report.notes += CorePart.notes
+    report.notes += Scheduling.allCases.filter { $0.scheduler == nil }.map {
+      "SKIPPED new by \($0.rawValue): lbd has no such scheduler."
+    }
     return report
   }
 

@@ -8,11 +8,14 @@ public final class EstablishedTraffic<E: Engine> {
   private var rounds = 0
 
   /// Opens the flows.
-  public init(_ engine: E, scenario: Scenario, count: Int, requestsOnly: Bool = false) throws {
+  /// - Parameter clock: the time to do it at; nil: the system's.
+  public init(
+    _ engine: E, scenario: Scenario, count: Int, requestsOnly: Bool = false, atNanoseconds clock: UInt64? = nil
+  ) throws {
     self.engine = engine
     flows = FlowSet(scenario, count: count)
     hasReplies = scenario.mode.answers && !requestsOnly
-    try flows.open(engine)
+    try flows.open(engine, atNanoseconds: clock)
     before = engine.outcomes()
   }
 

@@ -60,21 +60,23 @@ public final class FlowSet {
   // MARK: - Opening
 
   /// Opens all flows: SYN, the server's answer where it passes here, ACK.
-  public func open(_ engine: some Engine) throws {
+  /// - Parameter clock: the time to do it at; nil: the system's.
+  public func open(_ engine: some Engine, atNanoseconds clock: UInt64? = nil) throws {
+    let take = { _ = clock.map { engine.turn(atNanoseconds: $0) } ?? engine.turnNow() }
     let before = engine.outcomes()
     for first in stride(from: 0, to: count, by: Frames.batch) {
       let flows = first..<min(first + Frames.batch, count)
       for flow in flows { try offerRequest(flow, Segment.Flags.syn, to: engine) }
-      engine.turnNow()
+      take()
       if scenario.mode.answers {
         learn(first, from: engine)
         for flow in flows { try offerReply(flow, Segment.Flags.synAck, to: engine) }
-        engine.turnNow()
+        take()
       }
       for flow in flows { try offerRequest(flow, Segment.Flags.ack, to: engine) }
-      engine.turnNow()
+      take()
     }
-    engine.turnNow()
+    take()
     let replies = scenario.mode.answers ? count : 0
     try verify(engine, since: before, requests: 2 * count, replies: replies, doing: "open \(count) flows")
     let (active, inactive) = engine.connections()

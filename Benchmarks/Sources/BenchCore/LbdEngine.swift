@@ -18,7 +18,6 @@ public final class LbdEngine: Engine {
     pipeline = try MemoryPipeline(
       dataplane, interfaces: Scenario.interfaces, frameCount: Frames.count, chunkByteCount: Frames.stride,
       worker: worker, workerCount: workerCount)
-    pipeline.turnNow()
   }
 
   /// A table with the scenario's service.

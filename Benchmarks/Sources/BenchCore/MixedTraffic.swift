@@ -41,6 +41,7 @@ public final class MixedTraffic<E: Engine> {
       }
       newest = batch.upperBound
     }
+    engine.turn(atNanoseconds: clock)
   }
 
   /// Rounds until as many connections expire as are opened.

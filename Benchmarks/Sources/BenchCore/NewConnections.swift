@@ -38,9 +38,6 @@ public final class NewConnections<E: Engine> {
     opened += Frames.count
   }
 
-  /// Takes the offered frames at a fixed time, untimed.
-  public func drain(_ turn: (E) -> Void) { turn(engine) }
-
   /// Checks that every SYN opened a connection.
   public func verify() throws {
     try flows.verify(engine, since: before, requests: opened, replies: 0, doing: "open \(opened) connections")

@@ -3,13 +3,11 @@ import Glibc
 
 /// What connections take.
 public enum TableMemory {
-  /// Bytes this process has in memory.
+  /// Bytes of its own that this process has in memory: without those of its program and libraries.
   public static func residentByteCount() throws -> Int {
-    let step = "read resident memory from /proc/self/statm"
-    guard let text = SystemFile.read("/proc/self/statm"), let pages = text.split(separator: " ").dropFirst().first,
-      let count = Int(pages)
-    else { throw BenchError("\(step): not a number") }
-    return count * sysconf(Int32(_SC_PAGESIZE))
+    let pages = (SystemFile.read("/proc/self/statm") ?? "").split(separator: " ").compactMap { Int($0) }
+    guard pages.count > 2 else { throw BenchError("read resident memory from /proc/self/statm: no such numbers") }
+    return (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE))
   }
 
   /// Bytes that are free or can be freed on this machine; nil when it does not say.
@@ -23,38 +21,46 @@ public enum TableMemory {
 
   /// A table filled to three quarters of its slots.
   public struct Filled: Sendable {
-    /// By how much the process grew for each connection that was opened.
+    /// Bytes of the table for each connection in it.
     public let bytesPerConnection: Double
-    /// Connections that found no room, as a share of those that were tried.
+    /// Connections that found no room on the way there, as a share of those that were tried.
     public let refusedShare: Double
   }
 
   /// Fills a table for a million connections to three quarters of its slots.
+  /// - Throws: when the process grew by something else than the table.
   public static func fill(_ mode: Mode, _ family: Family) throws -> Filled {
     let scenario = Scenario(mode, family, connections: 1 << 20)
-    let count = slots(scenario) * 3 / 4 / slotsPerConnection(scenario)
+    let slots = scenario.connections * (mode.answers ? 4 : 2)
+    let byteCount = slots * (family == .v4 ? 16 : 32)
+    let wanted = slots * 3 / 4 / slotsPerConnection(scenario)
     let engine = try LbdEngine(scenario)
     let flows = FlowSet(scenario, count: 0)
     // The frames' own memory first: it is not the table's.
     for flow in 0..<Frames.count { try flows.offerRequest(flow, Segment.Flags.rst, to: engine) }
     for _ in 0...Round.turns { engine.turnNow() }
     let memory = try residentByteCount()
-    for first in stride(from: 0, to: count, by: Frames.batch) {
-      let batch = first..<min(first + Frames.batch, count)
+    var tried = 0
+    var opened = 0
+    while opened < wanted, tried < 2 * wanted {
+      let batch = tried..<tried + min(Frames.batch, wanted - opened)
       for flow in batch { try flows.offerRequest(flow, Segment.Flags.syn, to: engine) }
       engine.turnNow()
+      tried = batch.upperBound
+      let (active, inactive) = engine.connections()
+      opened = active + inactive
     }
-    let (active, inactive) = engine.connections()
-    let refused = Int(engine.outcomes()[Int(Outcome.tableFull.rawValue)])
-    guard active + inactive + refused == count else {
-      throw BenchError("fill a table with \(count) connections: \(active + inactive) are there, \(refused) refused")
+    let grown = try residentByteCount() - memory
+    guard opened == wanted, tried - opened == engine.outcomes()[Int(Outcome.tableFull.rawValue)],
+      abs(grown - byteCount) < byteCount / 50 + (4 << 20)
+    else {
+      throw BenchError(
+        "fill a table of \(byteCount) bytes with \(wanted) connections: \(opened) of \(tried) found room, and the "
+          + "process grew by \(grown) bytes")
     }
     return Filled(
-      bytesPerConnection: Double(try residentByteCount() - memory) / Double(count - refused),
-      refusedShare: Double(refused) / Double(count))
+      bytesPerConnection: Double(byteCount) / Double(opened), refusedShare: Double(tried - opened) / Double(tried))
   }
-
-  private static func slots(_ scenario: Scenario) -> Int { scenario.connections * (scenario.mode.answers ? 4 : 2) }
 
   /// FULLNAT's replies have the client's key beside them.
   private static func slotsPerConnection(_ scenario: Scenario) -> Int {

@@ -7,5 +7,6 @@ struct LbdBench: ParsableCommand {
     commandName: "lbd-bench", abstract: "Measures lbd against references measured in the same run.",
     subcommands: [
       CoreCommand.self,
+      CountCommand.self,
     ])
 }
