@@ -12,6 +12,8 @@ SWIFT := $(shell command -v swift 2>/dev/null || echo /opt/swift/usr/bin/swift)
 CHECKED_IMPORTS := --explicit-target-dependency-import-check error
 # More flags for the release build, e.g. BUILD_FLAGS=--static-swift-stdlib for a binary that needs no Swift runtime.
 BUILD_FLAGS ?=
+# How often `test-tsan` lets threads race.
+RACE_ROUNDS ?= 10
 # More options for the lab, e.g. LAB_FLAGS='--prefix mine-' beside another lab on the same machine.
 LAB_FLAGS ?=
 
@@ -38,7 +40,7 @@ PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test lab lint install uninstall clean \
+.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan lab lint install uninstall clean \
         bench bench-build bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
@@ -81,6 +83,14 @@ clean: ## remove everything that was built
 
 test: toolchain deps-lab deps-bench ## unit tests, examples, and as root the lab in its quick form
 	@LAB_FLAGS="$(LAB_FLAGS)" Scripts/run-tests.sh $(SWIFT) $(DEBUG) $(CHECKED_IMPORTS)
+
+# Optimised, or nothing would be seen of what the compiler makes of plain memory accesses.
+TSAN_FLAGS := -c release --sanitize=thread -Xswiftc -enable-testing --scratch-path .build/tsan
+
+test-tsan: toolchain ## the shared tables under ThreadSanitizer, with threads racing on them
+	LBD_TESTS=tables $(SWIFT) build --build-tests $(TSAN_FLAGS)
+	LBD_TESTS=tables LBD_RACE_ROUNDS=$(RACE_ROUNDS) TSAN_OPTIONS=halt_on_error=1 \
+	  $(SWIFT) test --skip-build $(TSAN_FLAGS)
 
 lab: build deps-lab ## the whole lab matrix with the release build (long)
 	$(SUDO) $(RELEASE) lab test $(LAB_FLAGS)

@@ -75,3 +75,13 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// For `make test-tsan`, which has the shared tables in view: everything else would only take minutes to build.
+if Context.environment["LBD_TESTS"] == "tables" {
+  let needed: Set = [
+    "CShims", "CPcap", "Wire", "Scheduler", "Kernel", "Dataplane", "bpfembed", "EmbedBPF", "DataplaneTests",
+  ]
+  package.products = []
+  package.targets.removeAll { !needed.contains($0.name) }
+  package.targets.first { $0.name == "DataplaneTests" }?.path = "Tests/DataplaneTests/Tables"
+}

@@ -90,9 +90,10 @@ public struct Listing {
   private func flags(of service: VirtualServices.Service) -> String {
     var names: [String] = []
     let flags = service.spec.schedulerFlags
+    let isHashing = service.scheduler == .sourceHashing || service.scheduler == .maglevHashing
     let prefix = service.scheduler.name
-    if flags.contains(.flag1) { names.append(prefix == "sh" ? "sh-fallback" : "flag-1") }
-    if flags.contains(.flag2) { names.append(prefix == "sh" ? "sh-port" : "flag-2") }
+    if flags.contains(.flag1) { names.append(isHashing ? "\(prefix)-fallback" : "flag-1") }
+    if flags.contains(.flag2) { names.append(isHashing ? "\(prefix)-port" : "flag-2") }
     if flags.contains(.flag3) { names.append("flag-3") }
     return names.isEmpty ? "" : " (\(names.joined(separator: ",")))"
   }

@@ -73,7 +73,7 @@ struct SnapshotAssembler {
     return SnapshotDescription.Server(
       number: server.number, service: server.service, endpoint: server.endpoint, address: address,
       port: server.spec.endpoint.port, method: SnapshotAssembler.method(server.method), weight: server.spec.weight,
-      nextHop: resolved.hop, tunnelSource: source, isAvailable: server.isAvailable,
+      lastWeight: server.lastWeight, nextHop: resolved.hop, tunnelSource: source, isAvailable: server.isAvailable,
       upperThreshold: server.spec.upperThreshold, lowerThreshold: server.spec.lowerThreshold)
   }
 

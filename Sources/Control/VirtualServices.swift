@@ -17,6 +17,8 @@ public struct VirtualServices {
     /// Number of its address:port; for NAT and FULLNAT.
     var endpoint: UInt16
     var spec: RealServer
+    /// The weight it was added with or, since then, given last, not counting edits to 0.
+    var lastWeight: Int32
     var method: ForwardingMethod
     var isAvailable: Bool
   }
@@ -185,12 +187,14 @@ public struct VirtualServices {
       guard !old.isAvailable else { throw EditError.serverExists }
       server = old
       server.spec = spec
+      server.lastWeight = spec.weight
       server.method = method
       server.isAvailable = true
     } else {
       guard let number = freeServers.take() else { throw EditError.tooMany }
       server = Server(
-        number: number, service: service.number, endpoint: 0, spec: spec, method: method, isAvailable: true)
+        number: number, service: service.number, endpoint: 0, spec: spec, lastWeight: spec.weight, method: method,
+        isAvailable: true)
       serverNumbers[name] = number
       renewed.append(number)
     }
@@ -207,6 +211,7 @@ public struct VirtualServices {
       var server = servers[number], server.isAvailable
     else { throw EditError.noServer }
     server.spec = spec
+    if spec.weight != 0 { server.lastWeight = spec.weight }
     server.method = method
     try useEndpoint(of: &server, key: key)
     servers[number] = server

@@ -110,10 +110,10 @@ struct KeyV4: ConnectionKey {
 
   @inline(__always)
   func candidate(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64> {
-    let isSecond = lbd_load_relaxed(line + 2) == word
-    let isThird = lbd_load_relaxed(line + 4) == word
-    let isFourth = lbd_load_relaxed(line + 6) == word
-    return line + ((isSecond ? 2 : 0) | (isThird ? 4 : 0) | (isFourth ? 6 : 0))
+    let isSecond = lbd_load_relaxed(line + 2) == word ? 1 : 0
+    let isThird = lbd_load_relaxed(line + 4) == word ? 1 : 0
+    let isFourth = lbd_load_relaxed(line + 6) == word ? 1 : 0
+    return line + (isSecond &+ isThird &* 2 &+ isFourth &* 3) &* 2
   }
   @inline(__always)
   func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool { lbd_load_acquire(slot) == word }

@@ -46,7 +46,7 @@ struct ConnectionState: ~Copyable {
   }
 
   /// [row][what the segment says][state]: the event is decided when the table is made, so that a packet costs one
-  /// load. A packet without a segment (`Batch.noSegment`) changes nothing; nothing leads to the state of a dead entry,
+  /// load. A packet without a segment (`Packet.noSegment`) changes nothing; nothing leads to the state of a dead entry,
   /// so that one is never mistaken for a connection that goes on as it was.
   let transitions: UnsafeMutablePointer<UInt8>
   private static var stateStride: Int { 16 }
@@ -61,7 +61,7 @@ struct ConnectionState: ~Copyable {
         let line = transitions + row.rawValue * rowStride + segment * ConnectionState.stateStride
         let states = ConnectionState.table(row)[ConnectionState.event(of: UInt8(segment))]
         for state in TCP.allCases.indices {
-          line[state] = segment & Int(Batch.noSegment) != 0 ? UInt8(state) : states[state].rawValue
+          line[state] = segment & Int(Packet.noSegment) != 0 ? UInt8(state) : states[state].rawValue
         }
       }
     }
@@ -86,7 +86,7 @@ struct ConnectionState: ~Copyable {
   }
 
   /// The state after a packet.
-  /// - Parameter segment: as in `Batch.segments`.
+  /// - Parameter segment: as in `Packet.segment`.
   @inline(__always)
   func next(_ state: UInt8, row: Row, segment: UInt8) -> UInt8 {
     transitions[ConnectionState.index(state: Int(state), row: row.rawValue, segment: Int(segment))]

@@ -58,6 +58,22 @@ struct ConnectionTable<Key: ConnectionKey> {
     return findFurther(key, hash: hash)
   }
 
+  /// The slot that holds `key`, and the connection in it.
+  ///
+  /// - Parameter first: the key's home line.
+  /// The value is read before the key is compared: so it is the value of this key, even if another worker has just
+  /// given the slot to somebody else.
+  @inline(__always)
+  func look(for key: Key, at first: Slot) -> (slot: Slot, connection: Connection)? {
+    let slot = key.candidate(in: first)
+    let connection = load(slot)
+    if key.matches(slot) { return (slot, connection) }
+    if lbd_load_relaxed(Self.value(first)) & Connection.overflowMask == 0 { return nil }
+    guard let further = findFurther(key, hash: key.hash(secret)) else { return nil }
+    let other = load(further)
+    return key.matches(further) ? (further, other) : nil
+  }
+
   /// The home line is full, or was.
   @inline(never)
   private func findFurther(_ key: Key, hash: UInt64) -> Slot? {

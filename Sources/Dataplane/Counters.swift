@@ -67,19 +67,19 @@ struct Counters: ~Copyable {
   }
 
   /// Counts a finished batch: every packet has exactly one outcome.
-  func add(_ batch: borrowing Batch) {
+  func add(_ batch: Batch, packetCount: Int, extraCount: Int) {
     let results = UnsafeRawPointer(batch.outcomes)
     var index = 0
-    while index < batch.count {
+    while index < packetCount {
       let outcome = results.loadByte(at: index)
       assert(outcome != Outcome.pending.rawValue)
       // Most batches are of one kind: eight at a time, then.
       let eight = results.loadUnaligned(fromByteOffset: index, as: UInt64.self)
-      let alike = eight == UInt64(outcome) &* 0x0101_0101_0101_0101 && index &+ 8 <= batch.count
+      let alike = eight == UInt64(outcome) &* 0x0101_0101_0101_0101 && index &+ 8 <= packetCount
       outcomes[Int(outcome)] &+= alike ? 8 : 1
       index &+= alike ? 8 : 1
     }
-    add(.received, batch.count)
-    add(.originated, batch.extraCount)
+    add(.received, packetCount)
+    add(.originated, extraCount)
   }
 }

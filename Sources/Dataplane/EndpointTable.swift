@@ -18,7 +18,7 @@ enum Side: UInt64 {
 struct NearEndV4: NearEnd {
   let word: UInt64
 
-  /// - Parameter end: address << 32 | port << 16, as in `Batch.destinations`.
+  /// - Parameter end: address << 32 | port << 16, as in `PacketEnds`.
   @inline(__always)
   init(end: UInt64, protocolNumber: UInt8, side: Side) {
     word = end | UInt64(protocolNumber) << 8 | side.rawValue
@@ -37,11 +37,10 @@ struct NearEndV6: NearEnd {
   let low: UInt64
   let rest: UInt64
 
-  /// - Parameter port: port << 16, as in `Batch.destinations`.
+  /// - Parameter port: port << 16, as in `PacketEnds`.
   @inline(__always)
-  init(high: UInt64, low: UInt64, port: UInt64, protocolNumber: UInt8, side: Side) {
-    self.high = high
-    self.low = low
+  init(_ address: (high: UInt64, low: UInt64), port: UInt64, protocolNumber: UInt8, side: Side) {
+    (high, low) = address
     rest = port | UInt64(protocolNumber) << 8 | side.rawValue
   }
 

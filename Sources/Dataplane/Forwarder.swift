@@ -5,8 +5,14 @@ import Kernel
 ///
 /// A forwarder is one worker: one pinned thread that owns one queue of every port (several queues when there are
 /// more queues than workers). All its ports share one block of frames, so a packet received on one port leaves by another
-/// without being copied. `turn` is the whole of it: each line is a file of that name, each is a loop over a batch, no
-/// stage calls a later one. What happens to a packet is data: a stage marks an `Outcome`, the next ones skip it.
+/// without being copied. `turnAtClock` is the whole of it: each line is a file of that name, no stage calls a later
+/// one. What happens to a packet is data: a stage gives it an `Outcome`, the next ones skip it.
+///
+/// A batch is taken in two strides. The first goes as far as one can get without the connection table: headers,
+/// service, hash; it ends by asking for the table's line. The second does the rest with that line at hand. A stride
+/// takes a packet through its stages before it takes the next one, so that what a stage has found is still in a register
+/// for the one after it (`docs/decisions/0009`). And it goes in pieces: the first stride over one piece, then the second
+/// over the piece before, whose lines have arrived meanwhile, and whose frames are still in the nearest cache.
 struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
   var state: WorkerState
   /// The queues this worker owns.
@@ -14,7 +20,7 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
   let portCount: Int
   /// By port: the interface it belongs to.
   let interfaces: UnsafeMutablePointer<UInt8>
-  /// By port: its own MAC address.
+  /// By port: its own MAC address as it stands in memory, in the upper 48 bits.
   let addresses: UnsafeMutablePointer<UInt64>
   /// By interface: the port that frames leave by.
   let transmitPorts: UnsafeMutablePointer<UInt8>
@@ -37,16 +43,11 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
   mutating func turnAtClock() -> Int {
     if mailbox.hasMail { readMail() }
     receive()
-    Parse.batch(state.batch, addresses: addresses)
-    Classify.batch(
-      state.batch, snapshot: state.snapshot, shared: state.shared, fragments: state.fragments,
-      now: state.clock.nanoseconds)
-    state.schedule()
-    state.rewrite()
+    state.journey(addresses: addresses)
     transmit()
-    state.counters.add(state.batch)
-    state.sweepDue(isBusy: state.batch.count != 0)
-    return state.batch.count
+    state.counters.add(state.batch, packetCount: state.packetCount, extraCount: state.extraCount)
+    state.sweepDue(isBusy: state.packetCount != 0)
+    return state.packetCount
   }
 
   /// Control speaks here, and only here, between two batches.
@@ -82,7 +83,7 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     transmitPorts.initialize(repeating: 0, count: interfaceAddresses.count)
     for (port, interface) in portInterfaces.enumerated().reversed() {
       interfaces[port] = UInt8(interface)
-      addresses[port] = interfaceAddresses[interface]
+      addresses[port] = (interfaceAddresses[interface] << 16).bigEndian << 16
       transmitPorts[interface] = UInt8(port)
     }
     self.host = host
@@ -95,5 +96,126 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     interfaces.deallocate()
     addresses.deallocate()
     transmitPorts.deallocate()
+  }
+}
+
+extension WorkerState {
+  /// The two strides, piece by piece.
+  @inline(__always)
+  mutating func journey(addresses: UnsafePointer<UInt64>) {
+    let count = packetCount
+    var ahead = 0
+    var behind = 0
+    batch.prefetch(0..<min(Limits.pieceCapacity, count))
+    while behind < count {
+      let first = ahead
+      ahead = min(first &+ Limits.pieceCapacity, count)
+      batch.prefetch(ahead..<min(ahead &+ Limits.pieceCapacity, count))
+      look(first..<ahead, addresses: addresses)
+      // Once all have been looked at, nothing is to be waited for any more.
+      let ready = ahead == count ? count : first
+      act(behind..<ready)
+      behind = ready
+    }
+  }
+
+  /// The first stride: parse, classify.
+  @inline(never)
+  private mutating func look(_ piece: Range<Int>, addresses: UnsafePointer<UInt64>) {
+    let batch = batch
+    let classify = Classify(self)
+    var index = piece.lowerBound
+    while index < piece.upperBound {
+      let packet = batch.packet(index)
+      let bytes = batch.bytes(index)
+      let byteCount = Int(truncatingIfNeeded: batch.frames[index].byteCount)
+      let address = addresses[Int(batch.ingress[index])]
+      if let ends = Parse.plainIPv4(packet, bytes, byteCount: byteCount, ownAddress: address),
+        classify.ipv4(packet, ends)
+      {
+        batch.outcomes[index] = .pending
+      } else if let ends = Parse.plainIPv6(packet, bytes, byteCount: byteCount, ownAddress: address),
+        classify.ipv6(packet, ends)
+      {
+        batch.outcomes[index] = .pending
+      } else {
+        lookClosely(index, ownAddress: address.bigEndian)
+      }
+      index &+= 1
+    }
+  }
+
+  /// At a frame that is not plain, not ours, or not as it should be.
+  @inline(never)
+  private mutating func lookClosely(_ index: Int, ownAddress: UInt64) {
+    let packet = batch.packet(index)
+    let byteCount = Int(truncatingIfNeeded: batch.frames[index].byteCount)
+    var ends = PacketEnds(source: 0, destination: 0)
+    var outcome = Parse.packet(
+      packet, batch.bytes(index), byteCount: byteCount, ownAddress: ownAddress, ends: &ends)
+    if outcome == .pending { outcome = Classify(self).packet(packet, ends, fragments: fragments) }
+    batch.outcomes[index] = outcome
+    if outcome != .pending { batch.finish(index, outcome) }
+  }
+
+  /// The second: schedule, rewrite. Packets of one form together, each form with its own code.
+  @inline(__always)
+  private mutating func act(_ piece: Range<Int>) {
+    var index = piece.lowerBound
+    while index < piece.upperBound {
+      let form = batch.packet(index).pointee.form
+      if batch.outcomes[index] != .pending {
+        index &+= 1
+      } else if form.isFragment {
+        if schedule(index) { rewrite(index) }
+        index &+= 1
+      } else if form.isIPv6 {
+        index = form.isReply ? repliesV6(index, piece.upperBound) : requestsV6(index, piece.upperBound)
+      } else {
+        index = form.isReply ? repliesV4(index, piece.upperBound) : requestsV4(index, piece.upperBound)
+      }
+    }
+  }
+
+  @inline(never)
+  private mutating func requestsV4(_ first: Int, _ end: Int) -> Int {
+    act(first, before: end, PacketForm(isIPv6: false, isReply: false))
+  }
+
+  @inline(never)
+  private mutating func repliesV4(_ first: Int, _ end: Int) -> Int {
+    act(first, before: end, PacketForm(isIPv6: false, isReply: true))
+  }
+
+  @inline(never)
+  private mutating func requestsV6(_ first: Int, _ end: Int) -> Int {
+    act(first, before: end, PacketForm(isIPv6: true, isReply: false))
+  }
+
+  @inline(never)
+  private mutating func repliesV6(_ first: Int, _ end: Int) -> Int {
+    act(first, before: end, PacketForm(isIPv6: true, isReply: true))
+  }
+
+  /// - Returns: the first packet that is of another form, or `end`.
+  @inline(__always)
+  private mutating func act(_ first: Int, before end: Int, _ form: PacketForm) -> Int {
+    let batch = batch
+    let steady = Steady(self)
+    var index = first
+    while index < end {
+      if batch.outcomes[index] == .pending {
+        let packet = batch.packet(index)
+        guard packet.pointee.form.rawValue == form.rawValue else { return index }
+        if let server = steady.server(of: packet, form) {
+          let departure = rewrite(index, packet, form, server: server)
+          if let hop = departure.hop { batch.depart(index, departure, over: hop) }
+        } else if schedule(index) {
+          rewrite(index)
+        }
+      }
+      index &+= 1
+    }
+    return end
   }
 }

@@ -6,15 +6,21 @@ import Wire
 ///
 /// The first piece stays in its frame; the others are copied into frames of the pool and leave as extras of the batch.
 extension WorkerState {
-  /// Cuts the IPv4 packet at `networkOffset`.
-  mutating func splitIPv4(_ index: Int, networkOffset: Int, limit: Int, over hop: UnsafePointer<NextHop>) {
-    let header = batch.packets[index] + networkOffset
+  /// Cuts the IPv4 packet at `header`.
+  @inline(never)
+  mutating func splitIPv4(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ header: UnsafeMutableRawPointer, limit: Int,
+    over hop: UnsafePointer<NextHop>, _ outcome: Outcome
+  ) -> Departure {
     let headerByteCount = Int(header.load(as: UInt8.self) & 0xf) * 4
     let payload = Int(header.loadBigEndian16(at: 2)) - headerByteCount
     let piece = (limit - headerByteCount) & ~7
     let field = header.loadBigEndian16(at: 6)
-    guard piece >= 8 else { return batch.finish(index, .tooBig) }
-    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return }
+    guard piece >= 8 else {
+      batch.finish(index, .tooBig)
+      return .none(packet)
+    }
+    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return .none(packet) }
     var offset = piece
     while offset < payload {
       let count = min(piece, payload - offset)
@@ -31,17 +37,22 @@ extension WorkerState {
     header.storeBigEndian16(UInt16(truncatingIfNeeded: headerByteCount + piece), at: 2)
     header.storeBigEndian16(field | 0x2000, at: 6)
     WorkerState.finishIPv4Header(header, byteCount: headerByteCount)
-    cut(index, networkOffset: networkOffset, byteCount: headerByteCount + piece)
-    send(index, networkOffset: networkOffset, over: hop, isIPv6: false)
+    return Departure(over: hop, outcome, header: header, byteCount: headerByteCount + piece, isIPv6: false)
   }
 
-  /// Cuts the IPv6 packet at `networkOffset` that lbd has just made (fixed header, then payload).
-  mutating func splitIPv6(_ index: Int, networkOffset: Int, limit: Int, over hop: UnsafePointer<NextHop>) {
-    let header = batch.packets[index] + networkOffset
+  /// Cuts the IPv6 packet at `header` that lbd has just made (fixed header, then payload).
+  @inline(never)
+  mutating func splitIPv6(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ header: UnsafeMutableRawPointer, limit: Int,
+    over hop: UnsafePointer<NextHop>, _ outcome: Outcome
+  ) -> Departure {
     let payload = Int(header.loadBigEndian16(at: 4))
     let piece = (limit - 48) & ~7
-    guard piece >= 8 else { return batch.finish(index, .tooBig) }
-    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return }
+    guard piece >= 8 else {
+      batch.finish(index, .tooBig)
+      return .none(packet)
+    }
+    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return .none(packet) }
     let next = header.load(fromByteOffset: 6, as: UInt8.self)
     identification &+= 1
     var offset = piece
@@ -57,8 +68,7 @@ extension WorkerState {
     let moved = header - 8
     moved.copyMemory(from: header, byteCount: 40)
     writeFragmentHeader(moved, next: next, payload: piece, offset: 0, more: true)
-    cut(index, networkOffset: networkOffset, byteCount: 40 + piece)
-    send(index, networkOffset: networkOffset - 8, over: hop, isIPv6: true)
+    return Departure(over: hop, outcome, header: moved, byteCount: 48 + piece, isIPv6: true)
   }
 
   private mutating func writeFragmentHeader(
@@ -73,14 +83,9 @@ extension WorkerState {
 
   /// Makes sure that the pieces have frames and places in the batch; otherwise the packet's journey ends.
   private mutating func reserve(_ index: Int, pieces: Int) -> Bool {
-    if batch.extraCount + pieces <= Limits.extraCapacity, pool.freeCount >= pieces { return true }
+    if extraCount + pieces <= Limits.extraCapacity, pool.freeCount >= pieces { return true }
     batch.finish(index, .noFrame)
     return false
-  }
-
-  /// Ends the packet `byteCount` bytes after `networkOffset`.
-  private mutating func cut(_ index: Int, networkOffset: Int, byteCount: Int) {
-    batch.frames[index].byteCount = UInt32(truncatingIfNeeded: networkOffset + byteCount)
   }
 
   /// Takes a frame for a piece and writes its Ethernet header.
@@ -91,12 +96,12 @@ extension WorkerState {
     guard let chunk = pool.take() else { preconditionFailure("reserve() has made sure of the frames") }
     let address = chunk + UInt64(FramePool.headroomByteCount)
     let frame = pool.base + Int(address)
-    hop.pointee.writeHeader(frame, type: (isIPv6 ? EtherType.ipv6 : EtherType.ipv4).bigEndian)
+    hop.pointee.writeHeader(frame, type: NextHop.type(isIPv6: isIPv6))
     let count = hop.pointee.headerByteCount + headerByteCount + payload
-    batch.extraFrames[batch.extraCount] = FrameDescriptor(address: address, byteCount: UInt32(count))
-    batch.extraEgress[batch.extraCount] = hop.pointee.interface
-    batch.extraParents[batch.extraCount] = UInt8(truncatingIfNeeded: index)
-    batch.extraCount += 1
+    batch.extraFrames[extraCount] = FrameDescriptor(address: address, byteCount: UInt32(count))
+    batch.extraEgress[extraCount] = hop.pointee.interface
+    batch.extraParents[extraCount] = UInt8(truncatingIfNeeded: index)
+    extraCount += 1
     return frame + hop.pointee.headerByteCount
   }
 }

@@ -21,7 +21,7 @@ extension WorkerState {
       return false
     }
     let ports = UInt64(service.pointee.localPortLast) - UInt64(service.pointee.localPortFirst) + 1
-    let start = table.secret.mix(batch.hashes[index])
+    let start = table.secret.mix(key.hash(table.secret))
     for attempt in 0..<UInt64(Limits.localPortAttempts) {
       // An odd stride far from the neighbouring ports: a retry does not walk through a run of taken ones.
       let candidate = start &+ attempt &* 0x9e37_79b1
@@ -38,7 +38,7 @@ extension WorkerState {
         return true
       case .existing(let slot):
         // One whose connection has timed out is only waiting for the hand.
-        if isIdleTooLong(table.load(slot), protocolNumber: batch.protocols[index]) {
+        if isIdleTooLong(table.load(slot), protocolNumber: batch.packet(index).pointee.protocolNumber) {
           _ = expire(slot, key: reply, in: table)
         }
       case .full:
@@ -64,53 +64,59 @@ extension WorkerState {
 extension WorkerState {
   /// Client -> VIP becomes local address -> server.
   @inline(__always)
-  mutating func translate(request index: Int, server: UnsafePointer<ServerRecord>) {
-    let connection = batch.connections[index]
+  mutating func translate(
+    request packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+  ) {
+    let connection = packet.pointee.connection
     let service = service(server.pointee.service)
     guard let locals = service.pointee.localAddresses, connection.localAddress < service.pointee.localAddressCount
     else { return }
     let local = locals + connection.localAddress
-    var change = addressChange(
-      index, from: batch.sourceAddress(index), to: (local.pointee.high, local.pointee.low))
+    var change = WorkerState.addressChange(
+      form, from: packet.pointee.farAddress(form), to: (local.pointee.high, local.pointee.low))
     let header = change.with(server.pointee.requestHeaderDelta)
-    change.replace16(batch.sourcePort(index).bigEndian, with: connection.localPort.bigEndian)
-    replaceEnd(
-      index, .source, high: local.pointee.high, low: local.pointee.low, port: connection.localPort)
-    replaceEnd(
-      index, .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow, port: server.pointee.port)
-    correct(index, header: header, transport: change.with(server.pointee.requestDelta))
+    change.replace16(packet.pointee.farPort.bigEndian, with: connection.localPort.bigEndian)
+    WorkerState.replaceEnd(
+      packet, form, .source, high: local.pointee.high, low: local.pointee.low, port: connection.localPort)
+    WorkerState.replaceEnd(
+      packet, form, .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow,
+      port: server.pointee.port)
+    WorkerState.correct(packet, form, header: header, transport: change.with(server.pointee.requestDelta))
   }
 
   /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
   @inline(__always)
-  mutating func translate(reply index: Int, server: UnsafePointer<ServerRecord>) {
-    guard let slot = batch.slots[index] else { return }
+  mutating func translate(
+    reply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+  ) {
+    guard let slot = packet.pointee.slot else { return }
     let client: (high: UInt64, low: UInt64)
     let port: UInt16
-    if batch.flags[index].contains(.ipv6) {
+    if form.isIPv6 {
       let key = KeyV6(slot + KeyV6.wordsPerSlot)
       (client, port) = ((key.high, key.low), key.port)
     } else {
       let key = KeyV4(slot + KeyV4.wordsPerSlot)
       (client, port) = ((0, UInt64(key.address)), key.port)
     }
-    var change = addressChange(index, from: batch.destinationAddress(index), to: client)
+    var change = WorkerState.addressChange(form, from: packet.pointee.farAddress(form), to: client)
     let header = change.with(server.pointee.replyHeaderDelta)
-    change.replace16(batch.destinationPort(index).bigEndian, with: port.bigEndian)
-    replaceEnd(index, .destination, high: client.high, low: client.low, port: port)
-    replaceEnd(
-      index, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow, port: server.pointee.virtualPort
+    change.replace16(packet.pointee.farPort.bigEndian, with: port.bigEndian)
+    WorkerState.replaceEnd(packet, form, .destination, high: client.high, low: client.low, port: port)
+    WorkerState.replaceEnd(
+      packet, form, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow,
+      port: server.pointee.virtualPort
     )
-    correct(index, header: header, transport: change.with(server.pointee.replyDelta))
+    WorkerState.correct(packet, form, header: header, transport: change.with(server.pointee.replyDelta))
   }
 
   /// What another address changes in the checksums.
   @inline(__always)
-  private mutating func addressChange(
-    _ index: Int, from old: (high: UInt64, low: UInt64), to new: (high: UInt64, low: UInt64)
+  private static func addressChange(
+    _ form: PacketForm, from old: (high: UInt64, low: UInt64), to new: (high: UInt64, low: UInt64)
   ) -> ChecksumDelta {
     var change = ChecksumDelta()
-    if batch.flags[index].contains(.ipv6) {
+    if form.isIPv6 {
       change.replace((old.high.bigEndian, old.low.bigEndian), with: (new.high.bigEndian, new.low.bigEndian))
     } else {
       change.replace(
@@ -121,9 +127,11 @@ extension WorkerState {
 
   /// The client that a reply is for, in two words.
   @inline(__always)
-  mutating func client(ofReply index: Int) -> (high: UInt64, low: UInt64) {
-    guard let slot = batch.slots[index] else { return (0, 0) }
-    if batch.flags[index].contains(.ipv6) {
+  static func client(
+    ofReply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm
+  ) -> (high: UInt64, low: UInt64) {
+    guard let slot = packet.pointee.slot else { return (0, 0) }
+    if form.isIPv6 {
       let client = KeyV6(slot + KeyV6.wordsPerSlot)
       return (client.high, client.low)
     }

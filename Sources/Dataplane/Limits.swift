@@ -4,6 +4,8 @@
 public enum Limits {
   /// Packets in one batch: enough for prefetching to hide a memory access, few enough for the batch to stay in L1.
   public static let batchCapacity = 64
+  /// Packets of a piece of a batch: as many misses overlap, and as many frames stay in the nearest cache.
+  static let pieceCapacity = 32
   /// Frames that one batch may originate (fragments beyond the first of each packet).
   public static let extraCapacity = 64
   /// Ports (interface queues) of one worker.
@@ -37,6 +39,7 @@ public enum Limits {
     precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)
     precondition(fragmentCapacity.nonzeroBitCount == 1)
     precondition(MemoryLayout<NextHop>.stride == 32)
+    precondition(MemoryLayout<ServerRecord>.stride == 128)
     precondition(Outcome.allCases.count <= Counters.outcomeCapacity)
   }
 }

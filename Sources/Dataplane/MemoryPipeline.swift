@@ -59,16 +59,26 @@ public final class MemoryPipeline {
 
   /// Queues a frame as arrived by `interface`; false when it is too long or no frame is free.
   public func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
-    guard bytes.count <= packetByteCountLimit, let base = bytes.baseAddress,
-      let chunk = forwarder.state.pool.take()
-    else { return false }
-    let address = chunk + UInt64(FramePool.headroomByteCount)
-    (forwarder.state.pool.base + Int(address)).copyMemory(from: base, byteCount: bytes.count)
-    let frame = FrameDescriptor(address: address, byteCount: UInt32(bytes.count))
-    if ports[interface].offer(frame) { return true }
-    forwarder.state.pool.give(chunk)
+    guard let frame = stage(bytes) else { return false }
+    if arrive(frame, interface: interface) { return true }
+    forwarder.state.pool.give(frame.address - UInt64(FramePool.headroomByteCount))
     return false
   }
+
+  /// Copies a packet into a free frame, which is the caller's until it arrives; nil when the packet is too long or no frame
+  /// is free.
+  public func stage(_ bytes: UnsafeRawBufferPointer) -> FrameDescriptor? {
+    guard bytes.count <= packetByteCountLimit, let base = bytes.baseAddress,
+      let chunk = forwarder.state.pool.take()
+    else { return nil }
+    let address = chunk + UInt64(FramePool.headroomByteCount)
+    (forwarder.state.pool.base + Int(address)).copyMemory(from: base, byteCount: bytes.count)
+    return FrameDescriptor(address: address, byteCount: UInt32(bytes.count))
+  }
+
+  /// Queues a staged frame as arrived by `interface`; false when its queue is full.
+  @inline(__always)
+  public func arrive(_ frame: FrameDescriptor, interface: Int) -> Bool { ports[interface].offer(frame) }
 
   /// Takes up to 64 offered frames through the pipeline.
   /// - Returns: how many there were.
@@ -91,12 +101,12 @@ public final class MemoryPipeline {
 
   /// What the last batch sent, in order of the frames that caused it.
   public func forEachTransmitted(_ body: (Transmitted) -> Void) {
-    for index in 0..<forwarder.state.batch.count {
+    for index in 0..<forwarder.state.packetCount {
       let interface = forwarder.state.batch.egress[index]
       if interface != Batch.noEgress {
         body(Transmitted(input: index, interface: Int(interface), bytes: bytes(of: index)))
       }
-      for extra in 0..<forwarder.state.batch.extraCount
+      for extra in 0..<forwarder.state.extraCount
       where Int(forwarder.state.batch.extraParents[extra]) == index {
         let frame = forwarder.state.batch.extraFrames[extra]
         body(

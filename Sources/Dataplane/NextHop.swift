@@ -64,16 +64,21 @@ public struct NextHop: Sendable, Equatable {
   @inline(__always)
   var headerByteCount: Int { vlan == 0 ? 14 : 18 }
 
-  /// Writes the Ethernet header: destination, source, tag if there is one, type.
-  /// - Parameter type: EtherType as it stands in memory.
+  /// EtherType as it stands in memory, where `writeHeader` takes it: above the six bytes of the source.
   @inline(__always)
-  func writeHeader(_ frame: UnsafeMutableRawPointer, type: UInt16) {
+  static func type(isIPv6: Bool) -> UInt64 {
+    isIPv6 ? UInt64(EtherType.ipv6.bigEndian) << 48 : UInt64(EtherType.ipv4.bigEndian) << 48
+  }
+
+  /// Writes the Ethernet header: destination, source, tag if there is one, type.
+  @inline(__always)
+  func writeHeader(_ frame: UnsafeMutableRawPointer, type: UInt64) {
     frame.storeBytes(of: first, as: UInt64.self)
     // The two words overlap where the source begins.
-    frame.storeBytes(of: sourceBytes | UInt64(type) << 48, toByteOffset: 6, as: UInt64.self)
+    frame.storeBytes(of: sourceBytes | type, toByteOffset: 6, as: UInt64.self)
     if vlan != 0 {
       frame.storeBigEndian32(UInt32(EtherType.vlan) << 16 | UInt32(vlan), at: 12)
-      frame.storeBytes(of: type, toByteOffset: 16, as: UInt16.self)
+      frame.storeBytes(of: UInt16(truncatingIfNeeded: type >> 48), toByteOffset: 16, as: UInt16.self)
     }
   }
 }

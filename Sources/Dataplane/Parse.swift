@@ -1,139 +1,174 @@
-import Kernel
 import Wire
 
-/// Bytes -> columns. The only place where lengths that a stranger wrote are checked; behind it, offsets are trusted.
+/// Bytes -> record. The only place where lengths that a stranger wrote are checked; behind it, pointers are trusted.
 ///
 /// What parse guarantees for a packet it leaves `pending`: the network header lies whole in the frame, the transport
 /// header too (20 bytes for TCP, 8 for UDP) unless the packet is a later fragment, the IPv4 header checksum is right,
-/// and the frame has been cut to the IP length (RFC 894 padding must not travel into a tunnel).
+/// and `byteCount` is the IP length (RFC 894 padding must not travel into a tunnel).
 /// Ethernet with up to two VLAN tags (802.1Q, 802.1ad), IPv4 with options (RFC 791), IPv6 with extension headers
 /// (RFC 8200 section 4).
 enum Parse {
-  /// Parses every packet of the batch.
-  /// - Parameter addresses: the ports' own MAC addresses, by port.
+  /// Nearly every packet is untagged, whole, TCP or UDP, and IPv4 without options: then its offsets are constants, and
+  /// this is a straight line.
+  /// - Parameter ownAddress: the port's own MAC address, in the upper 48 bits, as it stands in memory.
+  /// - Returns: nil for all others, and for whatever is wrong: `packet` finds out what.
   @inline(__always)
-  static func batch(_ batch: borrowing Batch, addresses: UnsafePointer<UInt64>) {
-    for index in 0..<batch.count {
-      batch.outcomes[index] = .pending
-      packet(index, of: batch, ownAddress: addresses[Int(batch.ingress[index])])
-    }
+  static func plainIPv4(
+    _ packet: UnsafeMutablePointer<Packet>, _ bytes: UnsafeMutableRawPointer, byteCount: Int, ownAddress: UInt64
+  ) -> PacketEnds? {
+    let header = UnsafeRawPointer(bytes)
+    guard byteCount >= 34, header.loadUnaligned(as: UInt64.self) << 16 == ownAddress,
+      header.loadUnaligned(fromByteOffset: 12, as: UInt32.self) & 0xff_ffff == plainIPv4
+    else { return nil }
+    let total = Int(header.loadBigEndian16(at: 14 + IPv4.totalLengthOffset))
+    let fragment = header.loadUnaligned(fromByteOffset: 14 + IPv4.fragmentOffset, as: UInt16.self)
+    let protocolNumber = header.loadByte(at: 14 + IPv4.protocolOffset)
+    let isTCP = protocolNumber == TransportProtocol.tcp.rawValue
+    guard fragment & UInt16(0x3fff).bigEndian == 0, isTCP || protocolNumber == TransportProtocol.udp.rawValue,
+      14 + total <= byteCount, total >= 20 + (isTCP ? 20 : 8), isChecksumRight(header + 14, byteCount: 20)
+    else { return nil }
+    packet.pointee.network = bytes + 14
+    packet.pointee.transport = bytes + 34
+    packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
+    packet.pointee.protocolNumber = protocolNumber
+    packet.pointee.flags = PacketFlags(rawValue: UInt8(truncatingIfNeeded: (fragment & 0x40) >> 3))
+    packet.pointee.segment = isTCP ? header.loadByte(at: 34 + 13) & 0x1f : Packet.noSegment
+    let addresses = header.loadBigEndian64(at: 14 + IPv4.sourceOffset)
+    let ports = UInt64(header.loadBigEndian32(at: 34))
+    return PacketEnds(
+      source: addresses & 0xffff_ffff_0000_0000 | ports & 0xffff_0000,
+      destination: addresses << 32 | (ports & 0xffff) << 16)
   }
 
+  /// The same for IPv6 without extension headers.
   @inline(__always)
-  private static func packet(_ index: Int, of batch: borrowing Batch, ownAddress: UInt64) {
-    let bytes = UnsafeRawPointer(batch.packets[index])
-    let byteCount = Int(batch.frames[index].byteCount)
-    guard byteCount >= 34 else { return batch.finish(index, .malformed) }
-    guard bytes.loadUnaligned(as: UInt64.self).bigEndian >> 16 == ownAddress else {
-      return batch.finish(index, .otherHost)
-    }
-    // Nearly every packet is untagged, and IPv4 without options or IPv6: its offsets are constants then.
-    let start = bytes.loadUnaligned(fromByteOffset: 12, as: UInt32.self).bigEndian >> 8
-    if start == UInt32(EtherType.ipv4) << 8 | 0x45 {
-      batch.networkOffsets[index] = 14
-      return ipv4(index, of: batch, bytes, offset: 14, headerByteCount: 20, byteCount: byteCount)
-    }
-    if start >> 8 == UInt32(EtherType.ipv6) {
-      batch.networkOffsets[index] = 14
-      return ipv6(index, of: batch, bytes, offset: 14, byteCount: byteCount)
-    }
-    unusual(index, of: batch, bytes, byteCount: byteCount)
+  static func plainIPv6(
+    _ packet: UnsafeMutablePointer<Packet>, _ bytes: UnsafeMutableRawPointer, byteCount: Int, ownAddress: UInt64
+  ) -> PacketEnds? {
+    let header = UnsafeRawPointer(bytes)
+    guard byteCount >= 54, header.loadUnaligned(as: UInt64.self) << 16 == ownAddress,
+      header.loadUnaligned(fromByteOffset: 12, as: UInt32.self) & 0xf0_ffff == plainIPv6
+    else { return nil }
+    let payload = Int(header.loadBigEndian16(at: 14 + IPv6.payloadLengthOffset))
+    let protocolNumber = header.loadByte(at: 14 + IPv6.nextHeaderOffset)
+    let isTCP = protocolNumber == TransportProtocol.tcp.rawValue
+    guard isTCP || protocolNumber == TransportProtocol.udp.rawValue, 54 + payload <= byteCount,
+      payload >= (isTCP ? 20 : 8)
+    else { return nil }
+    packet.pointee.network = bytes + 14
+    packet.pointee.transport = bytes + 54
+    packet.pointee.byteCount = UInt16(truncatingIfNeeded: 40 + payload)
+    packet.pointee.protocolNumber = protocolNumber
+    packet.pointee.flags = [.ipv6, .dontFragment]
+    packet.pointee.segment = isTCP ? header.loadByte(at: 54 + 13) & 0x1f : Packet.noSegment
+    let ports = UInt64(header.loadBigEndian32(at: 54))
+    return PacketEnds(source: ports & 0xffff_0000, destination: (ports & 0xffff) << 16)
   }
 
-  /// Tags, options, and everything that is not IP.
-  @inline(never)
-  private static func unusual(_ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, byteCount: Int) {
+  /// Parses a frame, whatever it is.
+  /// - Parameters:
+  ///   - ownAddress: the port's own MAC address.
+  ///   - ends: what `Classify` looks it up by.
+  /// - Returns: `pending`, or what has become of it.
+  static func packet(
+    _ packet: UnsafeMutablePointer<Packet>, _ bytes: UnsafeMutableRawPointer, byteCount: Int, ownAddress: UInt64,
+    ends: inout PacketEnds
+  ) -> Outcome {
+    guard byteCount >= 34 else { return refuse(packet, .malformed) }
+    guard UnsafeRawPointer(bytes).loadBigEndian64(at: 0) >> 16 == ownAddress else { return refuse(packet, .otherHost) }
+    let header = UnsafeRawPointer(bytes)
     var offset = 14
-    var type = bytes.loadBigEndian16(at: 12)
+    var type = header.loadBigEndian16(at: 12)
     if type == EtherType.vlan || type == EtherType.serviceVLAN {
       // A frame has 34 bytes at least, which leaves room for two tags and their types: 14 + 4 + 4.
-      type = bytes.loadBigEndian16(at: 16)
+      type = header.loadBigEndian16(at: 16)
       offset = 18
       if type == EtherType.vlan || type == EtherType.serviceVLAN {
-        type = bytes.loadBigEndian16(at: 20)
+        type = header.loadBigEndian16(at: 20)
         offset = 22
       }
     }
-    batch.networkOffsets[index] = UInt16(truncatingIfNeeded: offset)
+    packet.pointee.network = bytes + offset
     switch type {
-    case EtherType.ipv4:
-      let first = bytes.loadByte(at: offset)
-      let headerByteCount = Int(first & 0xf) * 4
-      guard byteCount >= offset + headerByteCount, first >> 4 == 4, headerByteCount >= 20 else {
-        return batch.finish(index, .malformed)
-      }
-      ipv4(index, of: batch, bytes, offset: offset, headerByteCount: headerByteCount, byteCount: byteCount)
-    case EtherType.ipv6: ipv6(index, of: batch, bytes, offset: offset, byteCount: byteCount)
-    default: batch.finish(index, .notOurs)
+    case EtherType.ipv4: return ipv4(packet, bytes, offset: offset, byteCount: byteCount, ends: &ends)
+    case EtherType.ipv6: return ipv6(packet, bytes, offset: offset, byteCount: byteCount, ends: &ends)
+    default: return refuse(packet, .notOurs)
     }
   }
 
-  /// The caller has seen the version, and that the frame holds the header.
+  /// Type, version and header length of IPv4 without options, as they stand in memory.
   @inline(__always)
+  private static var plainIPv4: UInt32 { (UInt32(EtherType.ipv4) << 16 | 0x45 << 8).bigEndian }
+
+  /// Type and version of IPv6.
+  @inline(__always)
+  private static var plainIPv6: UInt32 { (UInt32(EtherType.ipv6) << 16 | 0x60 << 8).bigEndian }
+
+  /// A frame of which no packet is known.
+  private static func refuse(_ packet: UnsafeMutablePointer<Packet>, _ outcome: Outcome) -> Outcome {
+    packet.pointee.byteCount = 0
+    return outcome
+  }
+
   private static func ipv4(
-    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, headerByteCount: Int,
-    byteCount: Int
-  ) {
-    let header = bytes + offset
-    let total = Int(header.loadBigEndian16(at: 2))
-    guard total >= headerByteCount, offset + total <= byteCount else { return batch.finish(index, .malformed) }
-    guard isChecksumRight(header, byteCount: headerByteCount) else { return batch.finish(index, .badHeaderChecksum) }
-    batch.frames[index].byteCount = UInt32(truncatingIfNeeded: offset + total)
-    batch.networkByteCounts[index] = UInt16(truncatingIfNeeded: total)
-    batch.transportOffsets[index] = UInt16(truncatingIfNeeded: offset + headerByteCount)
-    let protocolNumber = header.loadByte(at: 9)
-    batch.protocols[index] = protocolNumber
-    let fragment = header.loadBigEndian16(at: 6)
+    _ packet: UnsafeMutablePointer<Packet>, _ bytes: UnsafeMutableRawPointer, offset: Int, byteCount: Int,
+    ends: inout PacketEnds
+  ) -> Outcome {
+    let first = UnsafeRawPointer(bytes).loadByte(at: offset)
+    let headerByteCount = Int(first & 0xf) * 4
+    guard byteCount >= offset + headerByteCount, first >> 4 == 4, headerByteCount >= 20 else {
+      return refuse(packet, .malformed)
+    }
+    let header = UnsafeRawPointer(bytes + offset)
+    let total = Int(header.loadBigEndian16(at: IPv4.totalLengthOffset))
+    guard total >= headerByteCount, offset + total <= byteCount else { return refuse(packet, .malformed) }
+    guard isChecksumRight(header, byteCount: headerByteCount) else { return refuse(packet, .badHeaderChecksum) }
+    packet.pointee.network = bytes + offset
+    packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
+    let fragment = header.loadBigEndian16(at: IPv4.fragmentOffset)
     var flags: PacketFlags = fragment & 0x4000 != 0 ? .dontFragment : []
     if fragment & 0x3fff != 0 {
       flags.insert(.fragment)
       if fragment & 0x1fff != 0 { flags.insert(.laterFragment) }
     }
-    batch.flags[index] = flags
     let addresses = header.loadBigEndian64(at: IPv4.sourceOffset)
-    transport(
-      index, of: batch, bytes, offset: offset + headerByteCount, end: offset + total, protocolNumber: protocolNumber,
-      flags: flags, source: addresses & 0xffff_ffff_0000_0000, destination: addresses << 32)
+    return transport(
+      packet, bytes + (offset + headerByteCount), byteCount: total - headerByteCount,
+      protocolNumber: header.loadByte(at: IPv4.protocolOffset), flags: flags,
+      source: addresses & 0xffff_ffff_0000_0000, destination: addresses << 32, ends: &ends)
   }
 
-  @inline(__always)
   private static func ipv6(
-    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, byteCount: Int
-  ) {
-    guard byteCount >= offset + 40 else { return batch.finish(index, .malformed) }
-    let header = bytes + offset
-    let total = 40 + Int(header.loadBigEndian16(at: 4))
-    guard header.load(as: UInt8.self) >> 4 == 6, offset + total <= byteCount else {
-      return batch.finish(index, .malformed)
-    }
-    batch.frames[index].byteCount = UInt32(truncatingIfNeeded: offset + total)
-    batch.networkByteCounts[index] = UInt16(truncatingIfNeeded: total)
-    let next = header.loadByte(at: 6)
-    if isExtension(next) { return extended(index, of: batch, bytes, offset: offset, end: offset + total) }
-    let position = offset + 40
-    batch.protocols[index] = next
-    batch.transportOffsets[index] = UInt16(truncatingIfNeeded: position)
-    batch.flags[index] = [.ipv6, .dontFragment]
-    transport(
-      index, of: batch, bytes, offset: position, end: offset + total, protocolNumber: next,
-      flags: [.ipv6, .dontFragment], source: 0, destination: 0)
+    _ packet: UnsafeMutablePointer<Packet>, _ bytes: UnsafeMutableRawPointer, offset: Int, byteCount: Int,
+    ends: inout PacketEnds
+  ) -> Outcome {
+    guard byteCount >= offset + 40 else { return refuse(packet, .malformed) }
+    let header = UnsafeRawPointer(bytes + offset)
+    let total = 40 + Int(header.loadBigEndian16(at: IPv6.payloadLengthOffset))
+    guard header.loadByte(at: 0) >> 4 == 6, offset + total <= byteCount else { return refuse(packet, .malformed) }
+    packet.pointee.network = bytes + offset
+    packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
+    let next = header.loadByte(at: IPv6.nextHeaderOffset)
+    if isExtension(next) { return extended(packet, bytes + offset, byteCount: total, ends: &ends) }
+    return transport(
+      packet, bytes + (offset + 40), byteCount: total - 40, protocolNumber: next, flags: [.ipv6, .dontFragment],
+      source: 0, destination: 0, ends: &ends)
   }
 
   /// IPv6 with extension headers.
-  @inline(never)
   private static func extended(
-    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, end: Int
-  ) {
-    var next = bytes.loadByte(at: offset + 6)
-    var position = offset + 40
+    _ packet: UnsafeMutablePointer<Packet>, _ header: UnsafeMutableRawPointer, byteCount: Int,
+    ends: inout PacketEnds
+  ) -> Outcome {
+    var next = UnsafeRawPointer(header).loadByte(at: IPv6.nextHeaderOffset)
+    var position = 40
     var flags: PacketFlags = [.ipv6, .dontFragment]
-    guard walkExtensions(bytes, &next, &position, &flags, end: end) else { return batch.finish(index, .malformed) }
-    batch.protocols[index] = next
-    batch.transportOffsets[index] = UInt16(truncatingIfNeeded: position)
-    batch.flags[index] = flags
-    transport(
-      index, of: batch, bytes, offset: position, end: end, protocolNumber: next, flags: flags, source: 0,
-      destination: 0)
+    guard walkExtensions(UnsafeRawPointer(header), &next, &position, &flags, end: byteCount) else {
+      return .malformed
+    }
+    return transport(
+      packet, header + position, byteCount: byteCount - position, protocolNumber: next, flags: flags, source: 0,
+      destination: 0, ends: &ends)
   }
 
   /// Hop-by-hop options, routing, fragment, destination options.
@@ -169,35 +204,37 @@ enum Parse {
   }
 
   /// - Parameters:
-  ///   - source: the sender's address as `Batch.sources` has it; the port comes in here.
+  ///   - header: where the transport header begins, with `byteCount` bytes to the end of the packet.
+  ///   - source: the sender's address as `PacketEnds` has it; the port comes in here.
   ///   - destination: the receiver's.
-  @inline(__always)
   private static func transport(
-    _ index: Int, of batch: borrowing Batch, _ bytes: UnsafeRawPointer, offset: Int, end: Int, protocolNumber: UInt8,
-    flags: PacketFlags, source: UInt64, destination: UInt64
-  ) {
-    var segment = Batch.noSegment
-    if protocolNumber == TransportProtocol.tcp.rawValue {
-      if flags.contains(.laterFragment) { return withoutPorts(index, of: batch, source, destination) }
-      guard offset + 20 <= end else { return batch.finish(index, .malformed) }
-      segment = bytes.loadByte(at: offset + 13) & 0x1f
-    } else if protocolNumber == TransportProtocol.udp.rawValue {
-      if flags.contains(.laterFragment) { return withoutPorts(index, of: batch, source, destination) }
-      guard offset + 8 <= end else { return batch.finish(index, .malformed) }
-    } else {
-      return batch.finish(index, protocolNumber == 1 || protocolNumber == 58 ? .icmp : .notOurs)
+    _ packet: UnsafeMutablePointer<Packet>, _ header: UnsafeMutableRawPointer, byteCount: Int, protocolNumber: UInt8,
+    flags: PacketFlags, source: UInt64, destination: UInt64, ends: inout PacketEnds
+  ) -> Outcome {
+    packet.pointee.transport = header
+    packet.pointee.flags = flags
+    packet.pointee.protocolNumber = protocolNumber
+    var segment = Packet.noSegment
+    // A later fragment has no transport header: `Classify` finds its ports.
+    if flags.contains(.laterFragment),
+      protocolNumber == TransportProtocol.tcp.rawValue || protocolNumber == TransportProtocol.udp.rawValue
+    {
+      packet.pointee.segment = segment
+      ends = PacketEnds(source: source, destination: destination)
+      return .pending
     }
-    batch.segments[index] = segment
-    let ports = UInt64(bytes.loadBigEndian32(at: offset))
-    batch.sources[index] = source | ports & 0xffff_0000
-    batch.destinations[index] = destination | (ports & 0xffff) << 16
-  }
-
-  /// A later fragment has no transport header: `Classify` finds its ports.
-  private static func withoutPorts(_ index: Int, of batch: borrowing Batch, _ source: UInt64, _ destination: UInt64) {
-    batch.segments[index] = Batch.noSegment
-    batch.sources[index] = source
-    batch.destinations[index] = destination
+    if protocolNumber == TransportProtocol.tcp.rawValue {
+      guard byteCount >= 20 else { return .malformed }
+      segment = UnsafeRawPointer(header).loadByte(at: 13) & 0x1f
+    } else if protocolNumber == TransportProtocol.udp.rawValue {
+      guard byteCount >= 8 else { return .malformed }
+    } else {
+      return protocolNumber == 1 || protocolNumber == 58 ? .icmp : .notOurs
+    }
+    packet.pointee.segment = segment
+    let ports = UInt64(UnsafeRawPointer(header).loadBigEndian32(at: 0))
+    ends = PacketEnds(source: source | ports & 0xffff_0000, destination: destination | (ports & 0xffff) << 16)
+    return .pending
   }
 
   /// True when the one's complement sum over an IPv4 header is 0xffff (RFC 1071).

@@ -6,113 +6,168 @@ import Wire
 /// In IPVS's order: next hop, hop limit (time exceeded is answered here), size (too big is answered here), then the
 /// forwarding method's own rewriting, then a new Ethernet header right in front of the IP header. Each method has a file.
 extension WorkerState {
-  mutating func rewrite() {
-    let servers = snapshot.pointee.servers
-    let limit = snapshot.pointee.serverLimit
-    for index in 0..<batch.count where batch.outcomes[index] == .pending {
-      let server = servers + Int(min(UInt32(batch.connections[index].server), limit))
-      if batch.directions[index] == .request {
-        rewrite(request: index, server: UnsafePointer(server))
-      } else {
-        rewrite(reply: index, server: UnsafePointer(server))
-      }
-    }
+  /// A packet whose connection `Schedule` has found or opened.
+  @inline(never)
+  mutating func rewrite(_ index: Int) {
+    let packet = batch.packet(index)
+    let departure = rewrite(
+      index, packet, packet.pointee.form, server: server(packet.pointee.connection.server))
+    if let hop = departure.hop { batch.depart(index, departure, over: hop) }
   }
 
-  @inline(__always)
-  private mutating func rewrite(request index: Int, server: UnsafePointer<ServerRecord>) {
+  @_transparent
+  mutating func rewrite(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+  ) -> Departure {
+    form.isReply
+      ? rewrite(reply: index, packet, form, server: server) : rewrite(request: index, packet, form, server: server)
+  }
+
+  @_transparent
+  mutating func rewrite(
+    request index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm,
+    server: UnsafePointer<ServerRecord>
+  ) -> Departure {
     let hop = ServerRecord.hop(server)
-    guard isUsable(hop, index) else { return }
-    guard hopsLeft(index) > 1 else { return answerTimeExceeded(index) }
+    guard hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
+    guard WorkerState.hopsLeft(packet, form) > 1 else { return answerTimeExceeded(index, packet) }
     if server.pointee.method == .tunnelling {
-      takeHop(index)
-      return encapsulate(index, server: server, hop: hop)
+      WorkerState.takeHop(packet, form)
+      return encapsulate(index, packet, form, server: server, hop: hop)
     }
-    let isTooBig = !fits(index, in: Int(hop.pointee.mtu))
-    if isTooBig && batch.flags[index].contains(.dontFragment) {
-      takeHop(index)
-      return answerTooBig(index, limit: Int(hop.pointee.mtu))
-    }
+    guard packet.pointee.byteCount <= hop.pointee.mtu else { return rewriteBig(request: index, packet, server: server) }
     switch server.pointee.method {
     case .directRouting, .tunnelling:
-      takeHop(index)
-      batch.outcomes[index] = .directRouting
+      WorkerState.takeHop(packet, form)
+      return Departure(packet, form, over: hop, .directRouting)
     case .masquerading:
-      masquerade(request: index, server: server)
-      batch.outcomes[index] = .masqueradeRequest
+      WorkerState.masquerade(request: packet, form, server: server)
+      return Departure(packet, form, over: hop, .masqueradeRequest)
     case .fullNAT:
-      translate(request: index, server: server)
-      batch.outcomes[index] = .fullNATRequest
+      translate(request: packet, form, server: server)
+      return Departure(packet, form, over: hop, .fullNATRequest)
     }
-    leave(index, isTooBig: isTooBig, over: hop)
   }
 
   /// A reply is forwarded as the host would: hop limit, route and size are looked at before anything is changed, so
   /// that an error quotes what the server has sent and goes to the server.
-  @inline(__always)
-  private mutating func rewrite(reply index: Int, server: UnsafePointer<ServerRecord>) {
-    guard hopsLeft(index) > 1 else { return answerTimeExceeded(index) }
+  @_transparent
+  mutating func rewrite(
+    reply index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm,
+    server: UnsafePointer<ServerRecord>
+  ) -> Departure {
+    guard WorkerState.hopsLeft(packet, form) > 1 else { return answerTimeExceeded(index, packet) }
     let isFullNAT = server.pointee.method == .fullNAT
-    let client = isFullNAT ? client(ofReply: index) : batch.destinationAddress(index)
-    let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.flags[index].contains(.ipv6))
-    guard isUsable(hop, index) else {
+    let client = isFullNAT ? WorkerState.client(ofReply: packet, form) : packet.pointee.farAddress(form)
+    let hop = routedHop(high: client.high, low: client.low, isIPv6: form.isIPv6)
+    guard hop.pointee.state == .resolved else {
       if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
-      return
+      return refuse(index, packet, hop)
     }
-    let isTooBig = !fits(index, in: Int(hop.pointee.mtu))
-    if isTooBig && batch.flags[index].contains(.dontFragment) {
-      return answerTooBig(index, limit: Int(hop.pointee.mtu))
+    guard packet.pointee.byteCount <= hop.pointee.mtu else {
+      return rewriteBig(reply: index, packet, server: server, hop: hop)
     }
     if isFullNAT {
-      translate(reply: index, server: server)
-      batch.outcomes[index] = .fullNATReply
-    } else {
-      masquerade(reply: index, server: server)
-      batch.outcomes[index] = .masqueradeReply
+      translate(reply: packet, form, server: server)
+      return Departure(packet, form, over: hop, .fullNATReply)
     }
-    leave(index, isTooBig: isTooBig, over: hop)
+    WorkerState.masquerade(reply: packet, form, server: server)
+    return Departure(packet, form, over: hop, .masqueradeReply)
   }
+
+  // MARK: - Larger than the next hop takes
+
+  /// Answers, or cuts the packet in pieces.
+  @inline(never)
+  private mutating func rewriteBig(
+    request index: Int, _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>
+  ) -> Departure {
+    let hop = ServerRecord.hop(server)
+    let form = packet.pointee.form
+    let limit = Int(hop.pointee.mtu)
+    if packet.pointee.flags.contains(.dontFragment) {
+      WorkerState.takeHop(packet, form)
+      return answerTooBig(index, packet, limit: limit)
+    }
+    let outcome: Outcome
+    switch server.pointee.method {
+    case .directRouting, .tunnelling:
+      WorkerState.takeHop(packet, form)
+      outcome = .directRouting
+    case .masquerading:
+      WorkerState.masquerade(request: packet, form, server: server)
+      outcome = .masqueradeRequest
+    case .fullNAT:
+      translate(request: packet, form, server: server)
+      outcome = .fullNATRequest
+    }
+    return splitIPv4(index, packet, packet.pointee.network, limit: limit, over: hop, outcome)
+  }
+
+  /// The same for a reply.
+  @inline(never)
+  private mutating func rewriteBig(
+    reply index: Int, _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>,
+    hop: UnsafePointer<NextHop>
+  ) -> Departure {
+    let form = packet.pointee.form
+    let limit = Int(hop.pointee.mtu)
+    if packet.pointee.flags.contains(.dontFragment) { return answerTooBig(index, packet, limit: limit) }
+    let outcome: Outcome
+    if server.pointee.method == .fullNAT {
+      translate(reply: packet, form, server: server)
+      outcome = .fullNATReply
+    } else {
+      WorkerState.masquerade(reply: packet, form, server: server)
+      outcome = .masqueradeReply
+    }
+    return splitIPv4(index, packet, packet.pointee.network, limit: limit, over: hop, outcome)
+  }
+
+  // MARK: - Next hops
 
   /// The next hop towards an address by the kernel's routes.
   @inline(__always)
   mutating func routedHop(high: UInt64, low: UInt64, isIPv6: Bool) -> UnsafePointer<NextHop> {
     let number =
       isIPv6
-      ? snapshot.pointee.routes6.nextHop(high: high, low: low)
-      : snapshot.pointee.routes4.nextHop(high: high, low: low)
+      ? RouteTable.nextHop(snapshot.pointee.routes6, high: high, low: low)
+      : RouteTable.nextHop(snapshot.pointee.routes4, high: high, low: low)
     return nextHop(number)
   }
 
   /// Tells control that a host cannot be reached for want of its MAC address.
+  @inline(never)
   mutating func ask(high: UInt64, low: UInt64, _ index: Int) {
     guard noticeBudget.take(now: clock.nanoseconds) else { return }
-    notices.post(high: high, low: batch.flags[index].contains(.ipv6) ? low : low | 0xffff << 32)
+    notices.post(high: high, low: batch.packet(index).pointee.isIPv6 ? low : low | 0xffff << 32)
   }
 
-  /// True when frames can be sent over `hop`; otherwise the packet's journey ends here.
-  @inline(__always)
-  mutating func isUsable(_ hop: UnsafePointer<NextHop>, _ index: Int) -> Bool {
-    if hop.pointee.state == .resolved { return true }
+  /// Nothing can be sent over `hop`: the packet's journey ends here.
+  @inline(never)
+  private mutating func refuse(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ hop: UnsafePointer<NextHop>
+  ) -> Departure {
     switch hop.pointee.state {
     case .resolved: break
     case .unresolved: batch.finish(index, .neighbourUnresolved)
     case .unreachable: batch.finish(index, .noRoute)
     case .local: batch.finish(index, .serverLocal)
     }
-    return false
+    return .none(packet)
   }
 
   /// TTL or hop limit.
   @inline(__always)
-  private mutating func hopsLeft(_ index: Int) -> UInt8 {
-    batch.network(index).load(fromByteOffset: batch.flags[index].contains(.ipv6) ? 7 : 8, as: UInt8.self)
+  private static func hopsLeft(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) -> UInt8 {
+    packet.pointee.network.load(fromByteOffset: form.isIPv6 ? 7 : 8, as: UInt8.self)
   }
 
   /// Takes one off TTL or hop limit, with the IPv4 checksum (RFC 1141); there must be one.
   @inline(__always)
-  private mutating func takeHop(_ index: Int) {
-    let header = batch.network(index)
-    if batch.flags[index].contains(.ipv6) { return WorkerState.takeHopV6(header) }
+  private static func takeHop(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) {
+    let header = packet.pointee.network
+    if form.isIPv6 { return takeHopV6(header) }
     header.storeByte(header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self) &- 1, at: IPv4.timeToLiveOffset)
     // One less in the high byte of a word is 0x0100 more in the checksum, in memory 0x0001, with end-around carry.
     let sum = UInt32(header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)) &+ 1
@@ -123,39 +178,5 @@ extension WorkerState {
   @inline(__always)
   static func takeHopV6(_ header: UnsafeMutableRawPointer) {
     header.storeByte(header.load(fromByteOffset: IPv6.hopLimitOffset, as: UInt8.self) &- 1, at: IPv6.hopLimitOffset)
-  }
-
-  @inline(__always)
-  private mutating func fits(_ index: Int, in limit: Int) -> Bool { Int(batch.networkByteCounts[index]) <= limit }
-
-  /// Sends the packet, in pieces where the next hop's MTU wants it.
-  @inline(__always)
-  private mutating func leave(_ index: Int, isTooBig: Bool, over hop: UnsafePointer<NextHop>) {
-    let networkOffset = Int(batch.networkOffsets[index])
-    if isTooBig {
-      splitIPv4(index, networkOffset: networkOffset, limit: Int(hop.pointee.mtu), over: hop)
-    } else {
-      send(index, networkOffset: networkOffset, over: hop)
-    }
-  }
-
-  /// Writes the Ethernet header in front of the packet at `networkOffset` (which may lie before the frame's old start)
-  /// and says where the frame leaves.
-  /// - Parameter isIPv6: of the header at `networkOffset`; nil: as the packet came.
-  @inline(__always)
-  mutating func send(_ index: Int, networkOffset: Int, over hop: UnsafePointer<NextHop>, isIPv6: Bool? = nil) {
-    let headerByteCount = hop.pointee.headerByteCount
-    let start = networkOffset &- headerByteCount
-    let frame = batch.packets[index] + start
-    let type = isIPv6 ?? batch.flags[index].contains(.ipv6) ? EtherType.ipv6 : EtherType.ipv4
-    hop.pointee.writeHeader(frame, type: type.bigEndian)
-    if start != 0 {
-      batch.packets[index] = frame
-      batch.frames[index].address = UInt64(bitPattern: Int64(bitPattern: batch.frames[index].address) &+ Int64(start))
-      batch.frames[index].byteCount = UInt32(
-        truncatingIfNeeded: Int(truncatingIfNeeded: batch.frames[index].byteCount) &- start)
-      batch.networkOffsets[index] = UInt16(truncatingIfNeeded: headerByteCount)
-    }
-    batch.egress[index] = hop.pointee.interface
   }
 }

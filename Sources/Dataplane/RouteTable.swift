@@ -85,20 +85,21 @@ struct RouteTable<Address: RoutableAddress> {
   let neighbours: UnsafeMutablePointer<Neighbour>
   let neighbourMask: Int
 
-  /// Index of the next hop towards an address; 0 is "no route".
+  /// Index of the next hop towards an address; 0 is "no route". By pointer, so that only what is needed is loaded.
   @inline(__always)
-  func nextHop(high: UInt64, low: UInt64) -> UInt32 {
+  static func nextHop(_ table: UnsafePointer<RouteTable>, high: UInt64, low: UInt64) -> UInt32 {
     let address = Address(high: high, low: low)
     let byte = address.firstByte
+    let firsts = table.pointee.firsts
     var range = firsts[byte]
-    if range != firsts[byte &+ 1] { range = search(address, from: range, through: firsts[byte &+ 1]) }
-    let target = targets + Int(range)
-    if target.pointee.isOnLink { return nextHop(onLink: address, target) }
+    if range != firsts[byte &+ 1] { range = table.pointee.search(address, from: range, through: firsts[byte &+ 1]) }
+    let target = table.pointee.targets + Int(range)
+    if target.pointee.isOnLink { return table.pointee.nextHop(onLink: address, target) }
     return target.pointee.nextHop
   }
 
   /// The last range that begins at the address or before it.
-  @inline(__always)
+  @inline(never)
   private func search(_ address: Address, from first: UInt32, through last: UInt32) -> UInt32 {
     var (lower, upper) = (first, last)
     while lower < upper {

@@ -12,30 +12,24 @@ import Wire
 /// truth. That of the replies mirrors the state, so that a reply that changes nothing (an ACK in ESTABLISHED) touches
 /// one line only. Whoever changes the state writes both.
 extension WorkerState {
-  mutating func schedule() {
-    openedInBatch = false
-    let tables = (shared.tableV4, shared.tableV6)
-    let steady = SteadyTest(self)
-    for index in 0..<batch.count where batch.outcomes[index] == .pending {
-      if let slot = batch.slots[index], goesOn(index, slot: slot, steady) { continue }
-      if batch.flags[index].contains(.ipv6) {
-        schedule(index, key: Classify.keyV6(index, of: batch), in: tables.1)
-      } else {
-        schedule(index, key: Classify.keyV4(index, of: batch), in: tables.0)
-      }
+  /// A packet that is not a plain one of a steady connection.
+  /// - Returns: false when its journey has ended.
+  mutating func schedule(_ index: Int) -> Bool {
+    let packet = batch.packet(index)
+    if packet.pointee.isIPv6 {
+      schedule(index, key: packet.pointee.keyV6, in: shared.tableV6)
+    } else {
+      schedule(index, key: packet.pointee.keyV4, in: shared.tableV4)
     }
+    return batch.outcomes[index] == .pending
   }
 
-  /// Whatever is not a plain packet of a steady connection.
-  @inline(never)
   private mutating func schedule<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
-    if let slot = batch.slots[index], advance(index, key: key, slot: slot, in: table) { return }
-    if openedInBatch, let slot = table.find(key, hash: batch.hashes[index]) {
-      // FULLNAT reads the client from the slot when it rewrites a reply.
-      batch.slots[index] = slot
-      if advance(index, key: key, slot: slot, in: table) { return }
+    let packet = batch.packet(index)
+    if let slot = table.find(key, hash: key.hash(table.secret)), advance(index, key: key, slot: slot, in: table) {
+      return
     }
-    if batch.directions[index] == .request {
+    if packet.pointee.isRequest {
       open(index, key: key, in: table)
     } else {
       batch.finish(index, .noReplyConnection)
@@ -44,74 +38,20 @@ extension WorkerState {
 
   // MARK: - Existing connections
 
-  /// What `goesOn` compares a connection with, the same for a whole batch: in registers, not behind pointers.
-  private struct SteadyTest {
-    let transitions: UnsafeMutablePointer<UInt8>
-    let servers: UnsafePointer<ServerRecord>
-    let serverLimit: UInt32
-    let counters: UnsafeMutableRawPointer
-    /// The stamp of this moment, in place.
-    let stamp: UInt64
-    let tick: UInt64
-    let timeouts: UnsafeMutablePointer<UInt32>
-
-    @inline(__always)
-    init(_ state: borrowing WorkerState) {
-      transitions = state.states.transitions
-      servers = UnsafePointer(state.snapshot.pointee.servers)
-      serverLimit = state.snapshot.pointee.serverLimit
-      counters = UnsafeMutableRawPointer(state.counters.servers)
-      tick = state.clock.tick
-      stamp = tick << UInt64(LB_VALUE_TICK_SHIFT)
-      timeouts = state.snapshot.pointee.timeouts
-    }
-  }
-
-  /// A packet that changes nothing about its connection but the time it was last seen: nearly all are such.
-  /// - Returns: false when it is not so plain, with nothing done.
-  @inline(__always)
-  private mutating func goesOn(_ index: Int, slot: UnsafeMutablePointer<UInt64>, _ steady: SteadyTest) -> Bool {
-    let isIPv6 = batch.flags[index].contains(.ipv6)
-    let value = slot + (isIPv6 ? KeyV6.wordsPerSlot - 1 : KeyV4.wordsPerSlot - 1)
-    var word = lbd_load_acquire(value)
-    // The value was read first: if the key is still the packet's, the value is its connection's.
-    guard lbd_load_acquire(slot) == batch.heads[index] else { return false }
-    let reply = Int(batch.directions[index].rawValue)
-    let noOutput = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_NO_OUTPUT_SHIFT)) & 1 & ~reply
-    let state = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_STATE_SHIFT)) & 0xf
-    let next = ConnectionState.index(
-      state: state, row: reply &* 2 &+ noOutput, segment: Int(batch.segments[index]))
-    guard Int(steady.transitions[next]) == state else { return false }
-    let number = UInt16(truncatingIfNeeded: word)
-    let server = steady.servers + Int(min(UInt32(number), steady.serverLimit))
-    guard server.pointee.isAvailable || reply != 0 else { return false }
-    if word & Connection.tickField != steady.stamp {
-      // Coarse stamps and what has been idle too long are for the long way.
-      let isTCP = batch.protocols[index] == TransportProtocol.tcp.rawValue
-      let seen = word >> UInt64(LB_VALUE_TICK_SHIFT)
-      let idle = (steady.tick &- seen) & Clock.tickMask
-      let isCoarse = word >> UInt64(LB_VALUE_COARSE_SHIFT) & 1 != 0
-      guard !isCoarse, idle <= UInt64(steady.timeouts[isTCP ? state : SnapshotView.udpTimeout]) else { return false }
-      let stamped = word & ~Connection.tickField | steady.stamp
-      guard lbd_compare_exchange(value, word, stamped) else { return false }
-      word = stamped
-    }
-    batch.connections[index] = Connection(word: word)
-    let statistics = steady.counters + (Int(number) &* MemoryLayout<ServerCounters>.stride &+ reply &* 8)
-    ServerCounters.count(at: statistics, byteCount: UInt64(batch.networkByteCounts[index]))
-    return true
-  }
-
   /// Moves a connection on by one packet.
   /// - Returns: false when the slot no longer holds it.
   private mutating func advance<Key>(
     _ index: Int, key: Key, slot: UnsafeMutablePointer<UInt64>, in table: ConnectionTable<Key>
   ) -> Bool {
-    let isRequest = batch.directions[index] == .request
+    let packet = batch.packet(index)
+    let isRequest = packet.pointee.isRequest
+    packet.pointee.slot = slot
     var old = table.load(slot)
     while true {
       if old.isDead || !key.matches(slot) { return false }
-      if isIdleTooLong(old, protocolNumber: batch.protocols[index]), expire(slot, key: key, in: table) { return false }
+      if isIdleTooLong(old, protocolNumber: packet.pointee.protocolNumber), expire(slot, key: key, in: table) {
+        return false
+      }
       let server = server(old.server)
       if isRequest && !server.pointee.isAvailable {
         batch.finish(index, .serverRemoved)
@@ -120,7 +60,7 @@ extension WorkerState {
       var new = old
       new.touch(clock)
       let row: ConnectionState.Row = isRequest ? (old.noOutput ? .inputOnly : .input) : .output
-      let state = states.next(old.state, row: row, segment: batch.segments[index])
+      let state = states.next(old.state, row: row, segment: batch.packet(index).pointee.segment)
       if state != old.state {
         if !isRequest {
           turn(index, reply: key, slot: slot, in: table, server: server)
@@ -138,7 +78,7 @@ extension WorkerState {
       old = new
       break
     }
-    batch.connections[index] = old
+    packet.pointee.connection = old
     count(index, server: old.server, isRequest: isRequest)
     return true
   }
@@ -164,7 +104,7 @@ extension WorkerState {
     while !old.isDead {
       var new = old
       new.touch(clock)
-      new.state = states.next(old.state, row: .output, segment: batch.segments[index])
+      new.state = states.next(old.state, row: .output, segment: batch.packet(index).pointee.segment)
       if table.replace(primary, old: old, with: new) {
         recount(from: old.state, to: new.state, server: new.server)
         mirror(new.state, at: key, server: new.server, in: table)
@@ -226,7 +166,7 @@ extension WorkerState {
   @inline(__always)
   private mutating func count(_ index: Int, server: UInt16, isRequest: Bool) {
     let statistics = UnsafeMutableRawPointer(counters.servers + Int(server)) + (isRequest ? 0 : 8)
-    ServerCounters.count(at: statistics, byteCount: UInt64(batch.networkByteCounts[index]))
+    ServerCounters.count(at: statistics, byteCount: UInt64(batch.packet(index).pointee.byteCount))
   }
 
   // MARK: - New connections
@@ -236,12 +176,13 @@ extension WorkerState {
     let serviceNumber = snapshot.pointee.endpoint(key.endpoint).index
     let service = service(serviceNumber)
     guard service.pointee.isActive else { return batch.finish(index, .notOurs) }
-    let isTCP = batch.protocols[index] == TransportProtocol.tcp.rawValue
+    let packet = batch.packet(index)
+    let isTCP = packet.pointee.isTCP
     // SYN without RST; SYN+ACK counts as SYN, as in IPVS. A later fragment cannot open anything.
-    if isTCP && batch.segments[index] & 0x06 != 0x02 || batch.flags[index].contains(.laterFragment) {
+    if isTCP && packet.pointee.segment & 0x06 != 0x02 || packet.pointee.flags.contains(.laterFragment) {
       return batch.finish(index, .noConnection)
     }
-    if batch.sourcePort(index) == 20 { return batch.finish(index, .privilegedSource) }
+    if packet.pointee.farPort == 20 { return batch.finish(index, .privilegedSource) }
     guard let number = pick(index, service: service, number: serviceNumber) else {
       answer(index, .portUnreachable)
       return batch.outcomes[index] = .noServerAvailable
@@ -250,34 +191,37 @@ extension WorkerState {
     let hasReplies = server.pointee.method == .masquerading || server.pointee.method == .fullNAT
     var connection = Connection(server: number, noOutput: !hasReplies)
     if isTCP {
-      connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: batch.segments[index])
+      connection.state = states.next(
+        0, row: hasReplies ? .input : .inputOnly, segment: batch.packet(index).pointee.segment)
     }
     connection.touch(clock)
     guard insert(index, key: key, connection: &connection, server: server, in: table) else { return }
-    let isActive = ConnectionState.isActive(connection.state, protocolNumber: batch.protocols[index])
+    let isActive = ConnectionState.isActive(connection.state, protocolNumber: packet.pointee.protocolNumber)
     shared.bind(number, record: server, active: isActive)
-    counters.servers[Int(number)].connections &+= 1
-    openedInBatch = true
+    // By its address: with `servers[number].connections` the compiler cannot build this for ThreadSanitizer.
+    let statistics = counters.servers + Int(number)
+    statistics.pointee.connections &+= 1
     if hasReplies { askForClient(index) }
-    batch.connections[index] = connection
+    packet.pointee.connection = connection
     count(index, server: number, isRequest: true)
   }
 
   /// The server's answer will have to find its way to the client: its next hop had better be known by then.
   private mutating func askForClient(_ index: Int) {
-    let client = batch.sourceAddress(index)
-    let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.flags[index].contains(.ipv6))
+    let client = batch.packet(index).pointee.sourceAddress
+    let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.packet(index).pointee.isIPv6)
     if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
   }
 
   private mutating func pick(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
-    let isIPv6 = batch.flags[index].contains(.ipv6)
-    let client = batch.sourceAddress(index)
-    let destination = batch.destinationAddress(index)
+    let packet = batch.packet(index)
+    let isIPv6 = packet.pointee.isIPv6
+    let client = packet.pointee.sourceAddress
+    let destination = packet.pointee.destinationAddress
     let flow = ScheduledFlow(
       clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
       destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),
-      clientPort: batch.sourcePort(index))
+      clientPort: packet.pointee.farPort)
     let word = shared.schedulerStates + Int(number)
     while true {
       let old = SchedulerState(word: lbd_load_relaxed(word))
@@ -308,7 +252,7 @@ extension WorkerState {
     {
       return false
     }
-    switch table.insert(key, hash: batch.hashes[index], value: connection, generation: nextGeneration()) {
+    switch table.insert(key, hash: key.hash(table.secret), value: connection, generation: nextGeneration()) {
     case .inserted:
       countEntries(Key.self, 1)
     case .existing(let slot):
@@ -333,7 +277,7 @@ extension WorkerState {
         old = table.load(slot)
       }
     case .full:
-      if let slot = table.find(key, hash: batch.hashes[index]), table.remove(slot, hasContinuation: false) != nil {
+      if let slot = table.find(key, hash: key.hash(table.secret)), table.remove(slot, hasContinuation: false) != nil {
         countEntries(Key.self, -1)
       }
       batch.finish(index, .tableFull)

@@ -56,6 +56,8 @@ struct ServerRecord {
   var method: Forwarding
   /// False when it has been removed and only its connections remain.
   var isAvailable: Bool
+  /// True when it has not, and frames can be sent to it.
+  var isReady: Bool
   var isIPv6: Bool
   var service: UInt16
   /// Number of its address:port, the near end in keys of replies.
@@ -75,7 +77,7 @@ struct ServerRecord {
   var tunnelSourceLow: UInt64
   var upperThreshold: UInt32
   var lowerThreshold: UInt32
-  private var padding: UInt64 = 0
+  private var padding: (UInt64, UInt64) = (0, 0)
 
   /// Where its packets leave, as a pointer into the record.
   @inline(__always)
@@ -93,6 +95,7 @@ extension ServerRecord {
     port = server.port
     method = server.method
     isAvailable = server.isAvailable
+    isReady = server.isAvailable && server.nextHop.state == .resolved
     self.service = server.service
     endpoint = server.endpoint
     (virtualHigh, virtualLow) = service?.address.words ?? (0, 0)

@@ -21,8 +21,8 @@ struct SnapshotView {
   fileprivate let serviceLimit: UInt32
   let serverLimit: UInt32
   var nextHops: UnsafeMutablePointer<NextHop>
-  var routes4: RouteTable<UInt32>
-  var routes6: RouteTable<WideAddress>
+  var routes4: UnsafeMutablePointer<RouteTable<UInt32>>
+  var routes6: UnsafeMutablePointer<RouteTable<WideAddress>>
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
   /// Ticks by state: TCP's 16 first, then UDP's one.
   var timeouts: UnsafeMutablePointer<UInt32>
@@ -116,7 +116,7 @@ public final class Snapshot {
       let number = transport.rawValue
       if address.family == .ipv6 {
         endpoints6.insert(
-          NearEndV6(high: high, low: low, port: UInt64(port) << 16, protocolNumber: number, side: side),
+          NearEndV6((high, low), port: UInt64(port) << 16, protocolNumber: number, side: side),
           endpoint: endpoint)
       } else {
         endpoints4.insert(
@@ -143,13 +143,14 @@ public final class Snapshot {
     }
 
     // Services.
-    let weights = Dictionary(
-      description.servers.map { ($0.number, $0.weight) }, uniquingKeysWith: { first, _ in first })
+    let hashed = Dictionary(
+      description.servers.map { ($0.number, $0.hashed) }, uniquingKeysWith: { first, _ in first })
+    let unknown = HashedServer(weight: 0, lastWeight: 0, addressFold: 0, port: 0)
     var services = [ServiceRecord?](
       repeating: nil, count: (description.services.map { Int($0.number) }.max() ?? 0) + 1)
     for service in description.services {
-      let list = service.servers.map { weights[$0] ?? 0 }
-      let bucketTable = service.scheduler.makeTable(weights: list)
+      let list = service.servers.map { hashed[$0]?.weight ?? 0 }
+      let bucketTable = service.scheduler.makeTable { service.servers.map { hashed[$0] ?? unknown } }
       let pace = Scheduler.pace(of: list)
       let set = RealServerSet(
         count: service.servers.count, identifiers: array(service.servers), weights: array(list),
@@ -199,7 +200,7 @@ public final class Snapshot {
         services: array((services + [nil]).map { $0 ?? noService }),
         servers: array((servers + [nil]).map { $0 ?? noServer }), endpointLimit: UInt32(endpoints.count),
         serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: array(nextHops),
-        routes4: routes4, routes6: routes6, interfaces: array(interfaces),
+        routes4: array([routes4]), routes6: array([routes6]), interfaces: array(interfaces),
         timeouts: array(timeouts)))
   }
 

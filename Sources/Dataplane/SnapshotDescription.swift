@@ -71,6 +71,8 @@ public struct SnapshotDescription: Sendable {
     public var method: Forwarding
     /// 0 is quiescent.
     public var weight: Int32
+    /// The last weight that was not 0, or 0 when it never had one: what Maglev hashing goes by.
+    public var lastWeight: Int32
     /// False when removed: only its connections remain, and their packets are dropped.
     public var isAvailable: Bool
     /// Connections from which on it takes no new ones; 0 for none.
@@ -85,8 +87,8 @@ public struct SnapshotDescription: Sendable {
     /// A real server.
     public init(
       number: UInt16, service: UInt16, endpoint: UInt16, address: IPAddress, port: UInt16, method: Forwarding,
-      weight: Int32, nextHop: NextHop, tunnelSource: IPAddress? = nil, isAvailable: Bool = true,
-      upperThreshold: UInt32 = 0, lowerThreshold: UInt32 = 0
+      weight: Int32, lastWeight: Int32? = nil, nextHop: NextHop, tunnelSource: IPAddress? = nil,
+      isAvailable: Bool = true, upperThreshold: UInt32 = 0, lowerThreshold: UInt32 = 0
     ) {
       self.number = number
       self.service = service
@@ -95,11 +97,18 @@ public struct SnapshotDescription: Sendable {
       self.port = port
       self.method = method
       self.weight = weight
+      self.lastWeight = lastWeight ?? weight
       self.nextHop = nextHop
       self.tunnelSource = tunnelSource
       self.isAvailable = isAvailable
       self.upperThreshold = upperThreshold
       self.lowerThreshold = lowerThreshold
+    }
+
+    /// What the hash schedulers' tables are made from.
+    var hashed: HashedServer {
+      let fold = address.family == .ipv6 ? AddressFold.v6(high: address.high, low: address.low) : address.v4
+      return HashedServer(weight: weight, lastWeight: lastWeight, addressFold: fold, port: port)
     }
   }
 

@@ -8,7 +8,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
   mutating func transmit() {
     var used: UInt64 = 0
     var index = 0
-    while index < state.batch.count {
+    while index < state.packetCount {
       let interface = state.batch.egress[index]
       guard interface != Batch.noEgress else {
         finish(index)
@@ -17,7 +17,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
       }
       // Neighbours that leave by the same interface go into its ring together.
       var end = index &+ 1
-      while end < state.batch.count && state.batch.egress[end] == interface { end &+= 1 }
+      while end < state.packetCount && state.batch.egress[end] == interface { end &+= 1 }
       let port = transmitPorts[Int(interface)]
       let accepted = ports[Int(port)].transmit(
         state.batch.frames + index, count: end &- index, pool: &state.pool)
@@ -25,7 +25,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
       for refused in (index &+ accepted)..<end { refuse(refused) }
       index = end
     }
-    if state.batch.extraCount != 0 { transmitExtras(&used) }
+    if state.extraCount != 0 { transmitExtras(&used) }
     while used != 0 {
       ports[used.trailingZeroBitCount].flush()
       used &= used &- 1
@@ -33,12 +33,12 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
   }
 
   /// Passed or dropped: the frame's memory is free again.
-  @inline(__always)
+  @inline(never)
   private mutating func finish(_ index: Int) {
     let frame = state.batch.frames[index]
     if state.batch.outcomes[index].isPassed {
-      let packet = UnsafeRawBufferPointer(start: state.batch.packets[index], count: Int(frame.byteCount))
-      let offset = Int(state.batch.networkOffsets[index])
+      let packet = UnsafeRawBufferPointer(start: state.batch.bytes(index), count: Int(frame.byteCount))
+      let offset = state.batch.packet(index).pointee.network - state.batch.bytes(index)
       if !host.accept(packet, networkOffset: offset) { state.batch.outcomes[index] = .hostRefused }
     }
     state.pool.give(frame.address)
@@ -53,7 +53,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
 
   @inline(never)
   private mutating func transmitExtras(_ used: inout UInt64) {
-    for index in 0..<state.batch.extraCount {
+    for index in 0..<state.extraCount {
       let port = transmitPorts[Int(state.batch.extraEgress[index])]
       if ports[Int(port)].transmit(state.batch.extraFrames + index, count: 1, pool: &state.pool) == 1 {
         used |= 1 &<< UInt64(port)

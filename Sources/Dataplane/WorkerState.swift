@@ -7,7 +7,11 @@ import Kernel
 /// array or existential is reachable from here: nothing in a turn allocates or counts references.
 struct WorkerState: ~Copyable {
   var clock = Clock()
-  var batch = Batch()
+  let batch: Batch
+  /// Packets in the batch.
+  var packetCount = 0
+  /// Frames originated besides.
+  var extraCount = 0
   var pool: FramePool
   let counters: Counters
   let shared: SharedState
@@ -18,8 +22,6 @@ struct WorkerState: ~Copyable {
   let worker: Int
   let workerCount: Int
 
-  /// True when an earlier packet of this batch has opened a connection: a miss must look again.
-  var openedInBatch = false
   /// Distinguishes lives of one slot (IPv6); odd upper bit so that it is never 0.
   var generation: UInt64
   /// Identification of packets that lbd originates; unpredictable start, then counted.
@@ -34,6 +36,7 @@ struct WorkerState: ~Copyable {
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
     snapshot: UnsafePointer<SnapshotView>, notices: Notices.Writer, seed: UInt64, worker: Int, workerCount: Int
   ) {
+    batch = Batch(base: pool.base)
     self.pool = pool
     self.counters = counters
     self.shared = shared
@@ -45,6 +48,10 @@ struct WorkerState: ~Copyable {
     fragments = FragmentTable(secret: secret)
     generation = 1 << 31 | UInt64(worker) << 24
     identification = UInt32(truncatingIfNeeded: secret.mix(seed))
+  }
+
+  deinit {
+    batch.deallocate()
   }
 
   /// The next generation of a slot.

@@ -25,6 +25,7 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
   case leastConnection
   case weightedLeastConnection
   case sourceHashing
+  case maglevHashing
 
   /// By the name that commands and configuration files use.
   public init?(name: String) {
@@ -40,6 +41,7 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .leastConnection: "lc"
     case .weightedLeastConnection: "wlc"
     case .sourceHashing: "sh"
+    case .maglevHashing: "mh"
     }
   }
 
@@ -55,6 +57,7 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .leastConnection: LeastConnection.pick(from: servers)
     case .weightedLeastConnection: WeightedLeastConnection.pick(from: servers)
     case .sourceHashing: SourceHashing.pick(from: servers, flow: flow, flags: flags)
+    case .maglevHashing: MaglevHashing.pick(from: servers, flow: flow, flags: flags)
     }
   }
 
@@ -66,15 +69,17 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     switch self {
     case .roundRobin: RoundRobin.serversChanged(state, change: change)
     case .weightedRoundRobin: WeightedRoundRobin.serversChanged(state, servers: servers, change: change)
-    case .leastConnection, .weightedLeastConnection, .sourceHashing: SchedulerState()
+    case .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing: SchedulerState()
     }
   }
 
-  /// The table to publish with a list, from its weights in list order: bucket -> position.
+  /// The table to publish with a list: bucket -> position.
+  /// - Parameter servers: the list in its order; only asked for when there is a table to make.
   /// - Returns: nil for schedulers that need none.
-  public func makeTable(weights: [Int32]) -> [UInt16]? {
+  public func makeTable(_ servers: () -> [HashedServer]) -> [UInt16]? {
     switch self {
-    case .sourceHashing: SourceHashing.makeTable(weights: weights)
+    case .sourceHashing: SourceHashing.makeTable(servers())
+    case .maglevHashing: MaglevHashing.makeTable(servers())
     case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection: nil
     }
   }

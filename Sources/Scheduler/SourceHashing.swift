@@ -42,15 +42,15 @@ public enum SourceHashing {
   }
 
   /// The buckets dealt out by weight; all empty without servers.
-  static func makeTable(weights: [Int32]) -> [UInt16] {
+  static func makeTable(_ servers: [HashedServer]) -> [UInt16] {
     var table = [UInt16](repeating: RealServerSet.emptyBucket, count: 1 << Int(tableBits))
     var position = 0
     var left = 0
-    for bucket in table.indices where !weights.isEmpty {
-      if left == 0 { left = max(1, Int(weights[position])) }
+    for bucket in table.indices where !servers.isEmpty {
+      if left == 0 { left = max(1, Int(servers[position].weight)) }
       table[bucket] = UInt16(truncatingIfNeeded: position)
       left -= 1
-      if left == 0 { position = (position + 1) % weights.count }
+      if left == 0 { position = (position + 1) % servers.count }
     }
     return table
   }

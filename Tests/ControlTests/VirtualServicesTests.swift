@@ -35,6 +35,21 @@ struct VirtualServicesTests {
     #expect(services.takeChanges().renewed.isEmpty)
   }
 
+  @Test func lastWeightOutlivesQuiescenceButNotAdding() throws {
+    var services = Samples.services(VirtualServicesTests.start)
+    func lastWeight() -> Int32? {
+      services.servers.values.first { $0.spec.endpoint == Samples.endpoint("10.2.0.11:80") }?.lastWeight
+    }
+    #expect(lastWeight() == 1)
+    try services.run("-e -t 10.1.0.100:80 -r 10.2.0.11:80 -m -w 5")
+    #expect(lastWeight() == 5)
+    try services.run("-e -t 10.1.0.100:80 -r 10.2.0.11:80 -m -w 0")
+    #expect(lastWeight() == 5)
+    try services.run("-d -t 10.1.0.100:80 -r 10.2.0.11:80")
+    try services.run("-a -t 10.1.0.100:80 -r 10.2.0.11:80 -m -w 0")
+    #expect(lastWeight() == 0, "the same server, revived, but added with 0")
+  }
+
   @Test func serviceDeletedAndAddedKeepsItsNumbers() throws {
     var services = Samples.services(VirtualServicesTests.start)
     let before = try #require(services.service(VirtualServicesTests.key))

@@ -20,7 +20,8 @@ import Wire
       let (high, low) = address.words
       let index =
         address.family == .ipv6
-        ? view.routes6.nextHop(high: high, low: low) : view.routes4.nextHop(high: high, low: low)
+        ? RouteTable.nextHop(view.routes6, high: high, low: low)
+        : RouteTable.nextHop(view.routes4, high: high, low: low)
       return view.nextHops[Int(index)].destination
     }
   }

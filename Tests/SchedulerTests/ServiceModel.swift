@@ -14,7 +14,16 @@ struct ServiceModel {
     var name: String
     var identifier: UInt16
     var weight: Int32
+    var lastWeight: Int32
     var upper: UInt64 = 0
+
+    /// By the weights, and an address: that which the name is, or 10.1.0.11 and so on for A, B and so on; port 80.
+    var hashed: HashedServer {
+      let bytes = name.split(separator: ".").compactMap { UInt32($0) }
+      let letter = UInt32(name.utf8.first ?? 0) &- 65
+      let address = bytes.count == 4 ? bytes.reduce(0) { $0 << 8 | $1 } : 0x0a01_000b &+ letter
+      return HashedServer(weight: weight, lastWeight: lastWeight, addressFold: address, port: 80)
+    }
   }
 
   let scheduler: Scheduler
@@ -45,7 +54,8 @@ struct ServiceModel {
   }
 
   mutating func add(_ name: String, weight: Int32, upper: UInt64 = 0) {
-    servers.insert(Server(name: name, identifier: nextIdentifier, weight: weight, upper: upper), at: 0)
+    let server = Server(name: name, identifier: nextIdentifier, weight: weight, lastWeight: weight, upper: upper)
+    servers.insert(server, at: 0)
     nextIdentifier += 1
     tell(.added(identifier: servers[0].identifier))
   }
@@ -58,7 +68,9 @@ struct ServiceModel {
   }
 
   mutating func edit(_ name: String, weight: Int32) {
-    servers[servers.firstIndex { $0.name == name }!].weight = weight
+    let position = servers.firstIndex { $0.name == name }!
+    servers[position].weight = weight
+    if weight != 0 { servers[position].lastWeight = weight }
     tell(.edited)
   }
 
@@ -105,7 +117,7 @@ struct ServiceModel {
     let identifiers = servers.map(\.identifier)
     let weights = servers.map(\.weight)
     let pace = Scheduler.pace(of: weights)
-    let table = scheduler.makeTable(weights: weights)
+    let table = scheduler.makeTable { servers.map(\.hashed) }
     // A list may be empty, an array's address may not: one spare element each.
     return (identifiers + [0]).withUnsafeBufferPointer { identifiers in
       (weights + [0]).withUnsafeBufferPointer { weights in

@@ -1,0 +1,119 @@
+import Wire
+
+/// What a packet is, as `Parse` found it.
+struct PacketFlags: OptionSet {
+  let rawValue: UInt8
+  static var ipv6: PacketFlags { PacketFlags(rawValue: 1) }
+  /// A piece of a datagram (first or later).
+  static var fragment: PacketFlags { PacketFlags(rawValue: 2) }
+  /// A later piece: it has no transport header.
+  static var laterFragment: PacketFlags { PacketFlags(rawValue: 4) }
+  /// IPv4: must not be fragmented.
+  static var dontFragment: PacketFlags { PacketFlags(rawValue: 8) }
+}
+
+/// Both ends of a packet, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.
+struct PacketEnds {
+  var source: UInt64
+  var destination: UInt64
+}
+
+/// What kind of packet a piece of code is for. Known when the program is built, so that the straight line has no
+/// branch for the other family, the other direction, or fragments; the long way asks the packet.
+struct PacketForm {
+  /// As a byte of the record.
+  let rawValue: UInt8
+
+  @inline(__always)
+  init(isIPv6: Bool, isReply: Bool, isFragment: Bool = false) {
+    rawValue = (isIPv6 ? 1 : 0) | (isReply ? 2 : 0) | (isFragment ? 4 : 0)
+  }
+
+  @inline(__always)
+  var isIPv6: Bool { rawValue & 1 != 0 }
+  /// From a real server to a client (NAT) or to a local address (FULLNAT); else from a client to a VIP.
+  @inline(__always)
+  var isReply: Bool { rawValue & 2 != 0 }
+  @inline(__always)
+  var isFragment: Bool { rawValue & 4 != 0 }
+}
+
+/// What the stages know about one packet of a batch: two cache lines, filled from stage to stage.
+///
+/// One record a packet, and not one array a property: the stages take a packet as far as they can before they take the
+/// next, and then all of it is in two lines that nothing else shares, at constant distances, so that what one stage
+/// stores the next one still has in a register (`docs/decisions/0009`).
+struct Packet {
+  // parse
+  var network: UnsafeMutableRawPointer
+  var transport: UnsafeMutableRawPointer
+  // classify
+  /// First word of the connection's key.
+  var head: UInt64
+  /// IPv6: the other two words.
+  var high: UInt64
+  var low: UInt64
+  /// Where in the table the connection stands if it has room there.
+  var line: UnsafeMutablePointer<UInt64>
+
+  // schedule
+  /// Where in the table the connection stands.
+  var slot: UnsafeMutablePointer<UInt64>?
+  var connection: Connection
+
+  // parse
+  /// Bytes of the IP packet; 0: not known.
+  var byteCount: UInt16
+  var flags: PacketFlags
+  var protocolNumber: UInt8
+  /// FIN, SYN, RST, PSH, ACK of a TCP segment (RFC 9293 section 3.1); `noSegment` for anything else.
+  var segment: UInt8
+  // classify
+  var form: PacketForm
+
+  /// Keeps the stride a power of two.
+  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+
+  /// `segment` of a packet without a TCP header in it: no event for the state machine.
+  @inline(__always)
+  static var noSegment: UInt8 { 0x20 }
+
+  @inline(__always)
+  var isIPv6: Bool { flags.contains(.ipv6) }
+  @inline(__always)
+  var isTCP: Bool { protocolNumber == TransportProtocol.tcp.rawValue }
+  @inline(__always)
+  var isRequest: Bool { !form.isReply }
+  /// The far end's: the client's of a request, the client's or the local address's of a reply.
+  @inline(__always)
+  var farPort: UInt16 { UInt16(truncatingIfNeeded: head >> 16) }
+  @inline(__always)
+  func farAddress(_ form: PacketForm) -> (high: UInt64, low: UInt64) { form.isIPv6 ? (high, low) : (0, head >> 32) }
+
+  /// The sender's address in two words, IPv4 in the low half of `low`, as it stands in the packet.
+  var sourceAddress: (high: UInt64, low: UInt64) {
+    isIPv6 ? address(at: IPv6.sourceOffset) : addressV4(at: IPv4.sourceOffset)
+  }
+
+  /// The receiver's, likewise.
+  var destinationAddress: (high: UInt64, low: UInt64) {
+    isIPv6 ? address(at: IPv6.destinationOffset) : addressV4(at: IPv4.destinationOffset)
+  }
+
+  private func addressV4(at offset: Int) -> (high: UInt64, low: UInt64) {
+    (0, UInt64(UnsafeRawPointer(network).loadBigEndian32(at: offset)))
+  }
+
+  /// An IPv6 address in the header.
+  @inline(__always)
+  func address(at offset: Int) -> (high: UInt64, low: UInt64) {
+    let header = UnsafeRawPointer(network)
+    return (header.loadBigEndian64(at: offset), header.loadBigEndian64(at: offset &+ 8))
+  }
+
+  /// Far end and endpoint: the client's side of a request, the near side of a reply.
+  @inline(__always)
+  var keyV4: KeyV4 { KeyV4(word: head) }
+  @inline(__always)
+  var keyV6: KeyV6 { KeyV6(high: high, low: low, head: head) }
+}

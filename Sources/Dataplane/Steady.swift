@@ -1,0 +1,79 @@
+import CShims
+
+/// The straight line that nearly all packets take: their connection is known, and goes on as it is.
+///
+/// One load decides: the state machine's table says whether this segment leaves this state as it is. What does change,
+/// the time of the last packet, changes once in half a second. Everything else (opening, closing, expiry, servers that
+/// have been taken away) is `Schedule.swift`, with the same result for a packet that could have gone this way.
+///
+/// The values are the same for a whole batch: here they are in registers, not behind pointers that every store might
+/// change.
+struct Steady {
+  private let tableV4: ConnectionTable<KeyV4>
+  private let tableV6: ConnectionTable<KeyV6>
+  private let transitions: UnsafeMutablePointer<UInt8>
+  private let servers: UnsafePointer<ServerRecord>
+  private let serverLimit: UInt32
+  private let counters: UnsafeMutableRawPointer
+  private let tick: UInt64
+  private let timeouts: UnsafeMutablePointer<UInt32>
+
+  @inline(__always)
+  init(_ state: borrowing WorkerState) {
+    tableV4 = state.shared.tableV4
+    tableV6 = state.shared.tableV6
+    transitions = state.states.transitions
+    servers = UnsafePointer(state.snapshot.pointee.servers)
+    serverLimit = state.snapshot.pointee.serverLimit
+    counters = UnsafeMutableRawPointer(state.counters.servers)
+    tick = state.clock.tick
+    timeouts = state.snapshot.pointee.timeouts
+  }
+
+  /// Finds the connection, stamps and counts it, if the packet changes nothing else.
+  /// - Returns: its real server, or nil, with nothing done.
+  @inline(__always)
+  func server(of packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) -> UnsafePointer<ServerRecord>? {
+    let line = packet.pointee.line
+    if form.isIPv6 {
+      guard let (slot, connection) = tableV6.look(for: packet.pointee.keyV6, at: line) else { return nil }
+      packet.pointee.slot = slot
+      return goOn(packet, form, connection, at: ConnectionTable<KeyV6>.value(slot))
+    }
+    guard let (slot, connection) = tableV4.look(for: packet.pointee.keyV4, at: line) else { return nil }
+    packet.pointee.slot = slot
+    return goOn(packet, form, connection, at: ConnectionTable<KeyV4>.value(slot))
+  }
+
+  @inline(__always)
+  private func goOn(
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ connection: Connection,
+    at value: UnsafeMutablePointer<UInt64>
+  ) -> UnsafePointer<ServerRecord>? {
+    var word = connection.word
+    let noOutput = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_NO_OUTPUT_SHIFT)) & 1
+    let state = Int(truncatingIfNeeded: word >> UInt64(LB_VALUE_STATE_SHIFT)) & 0xf
+    let next = ConnectionState.index(
+      state: state, row: form.isReply ? ConnectionState.Row.output.rawValue : noOutput,
+      segment: Int(packet.pointee.segment))
+    guard Int(transitions[next]) == state else { return nil }
+    let number = UInt16(truncatingIfNeeded: word)
+    let server = servers + Int(min(UInt32(number), serverLimit))
+    guard form.isReply || server.pointee.isReady else { return nil }
+    let stamp = tick << UInt64(LB_VALUE_TICK_SHIFT)
+    if word & Connection.tickField != stamp {
+      // Coarse stamps and what has been idle too long are for the long way.
+      let seen = word >> UInt64(LB_VALUE_TICK_SHIFT)
+      let idle = (tick &- seen) & Clock.tickMask
+      let timeout = timeouts[packet.pointee.isTCP ? state : SnapshotView.udpTimeout]
+      guard !connection.isCoarse, idle <= UInt64(timeout) else { return nil }
+      let stamped = word & ~Connection.tickField | stamp
+      guard lbd_compare_exchange(value, word, stamped) else { return nil }
+      word = stamped
+    }
+    packet.pointee.connection = Connection(word: word)
+    let statistics = counters + (Int(number) &* MemoryLayout<ServerCounters>.stride &+ (form.isReply ? 8 : 0))
+    ServerCounters.count(at: statistics, byteCount: UInt64(packet.pointee.byteCount))
+    return server
+  }
+}

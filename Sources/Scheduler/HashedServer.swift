@@ -1,0 +1,17 @@
+/// A real server as the hash schedulers see it when their tables are made.
+@frozen
+public struct HashedServer: Hashable, Sendable {
+  /// 0 (or less) is quiescent.
+  public var weight: Int32
+  /// The weight it was added with or, since then, given last, not counting edits to 0.
+  public var lastWeight: Int32
+  /// What tells it apart: its folded address (`AddressFold`) plus its port.
+  public var place: UInt32
+
+  /// A server by its weights, folded address and port.
+  public init(weight: Int32, lastWeight: Int32, addressFold: UInt32, port: UInt16) {
+    self.weight = weight
+    self.lastWeight = lastWeight
+    place = addressFold &+ UInt32(port)
+  }
+}
