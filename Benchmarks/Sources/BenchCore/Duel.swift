@@ -1,0 +1,103 @@
+import BenchReport
+
+/// Two sides measured in turn, block by block: what slows the machine for a while slows both.
+public struct Duel {
+  /// Blocks of each side.
+  public var blocks: Int
+  /// Timed rounds in each block, after one that only warms the caches.
+  public var rounds: Int
+
+  /// Nanoseconds per packet of both sides.
+  public struct Result: Sendable {
+    /// By block.
+    public let ours: [Double]
+    /// By block.
+    public let theirs: [Double]
+
+    /// The median of ours.
+    public var nanoseconds: Double { Sample(ours).median }
+    /// The median of theirs.
+    public var referenceNanoseconds: Double { Sample(theirs).median }
+    /// The median of the paired ratios.
+    public var ratio: Double { Sample.pairedRatioMedian(ours, theirs) }
+    /// Quartile distance of the paired ratios as a share of their median.
+    public var spread: Double { Sample(zip(ours, theirs).map { $0 / $1 }).spread }
+  }
+
+  /// So many blocks of so many rounds.
+  public init(blocks: Int, rounds: Int) {
+    self.blocks = blocks
+    self.rounds = rounds
+  }
+
+  /// Measures a round of each side again and again.
+  /// - Parameters:
+  ///   - ours: fills and times one round with the given chance; returns nanoseconds per packet.
+  ///   - theirs: the same.
+  public func run(
+    ours: (inout Randomness) throws -> Double, theirs: (inout Randomness) throws -> Double
+  ) rethrows -> Result {
+    var results: (ours: [Double], theirs: [Double]) = ([], [])
+    for block in 0..<blocks {
+      // Who goes first changes, so that neither always finds the caches as the other left them.
+      for side in block % 2 == 0 ? [0, 1] : [1, 0] {
+        var random = Randomness(seed: UInt64(block))
+        if side == 0 {
+          results.ours.append(try self.block(ours, &random))
+        } else {
+          results.theirs.append(try self.block(theirs, &random))
+        }
+      }
+    }
+    return Result(ours: results.ours, theirs: results.theirs)
+  }
+
+  private func block(
+    _ round: (inout Randomness) throws -> Double, _ random: inout Randomness
+  ) rethrows -> Double {
+    _ = try round(&random)
+    var times: [Double] = []
+    for _ in 0..<rounds { times.append(try round(&random)) }
+    return Sample(times).median
+  }
+}
+
+/// A round: all frames filled, then taken through the engine in 64 turns.
+public enum Round {
+  /// Turns that take all frames.
+  public static let turns = Frames.count / Frames.batch
+
+  /// Times the turns of a filled engine, and clears up.
+  /// - Returns: nanoseconds per packet.
+  @inline(never)
+  public static func time(_ engine: some Engine) throws -> Double {
+    var packets = 0
+    let start = Stopwatch.nanoseconds()
+    for _ in 0..<turns { packets += engine.turnNow() }
+    return try finish(engine, packets, Stopwatch.nanoseconds() - start)
+  }
+
+  /// The same at a clock that is driven.
+  @inline(never)
+  public static func time(_ engine: some Engine, clock: inout UInt64, step: UInt64) throws -> Double {
+    var packets = 0
+    let start = Stopwatch.nanoseconds()
+    for _ in 0..<turns {
+      clock &+= step
+      packets += engine.turn(atNanoseconds: clock)
+    }
+    let elapsed = Stopwatch.nanoseconds() - start
+    guard packets == Frames.count else { return try finish(engine, packets, elapsed) }
+    engine.turn(atNanoseconds: clock)
+    return Double(elapsed) / Double(packets)
+  }
+
+  private static func finish(_ engine: some Engine, _ packets: Int, _ elapsed: UInt64) throws -> Double {
+    guard packets == Frames.count else {
+      throw BenchError("take a round of \(Frames.count) frames: \(packets) went through \(turns) turns")
+    }
+    // The frames that the last turn sent become free in the next.
+    engine.turnNow()
+    return Double(elapsed) / Double(packets)
+  }
+}
