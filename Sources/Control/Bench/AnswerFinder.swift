@@ -23,9 +23,10 @@ final class AnswerFinder {
 
   /// True when it can be known.
   static func knows(_ service: VirtualService) -> Bool {
-    service.schedulerName == "sh" && service.realServers.allSatisfy { server in
-      service.forwardingMethod(to: server).translatesPorts && server.vlan == nil
-    }
+    service.schedulerName == "sh"
+      && service.realServers.allSatisfy { server in
+        service.forwardingMethod(to: server).translatesPorts && server.vlan == nil
+      }
   }
 
   /// Where the answers to a flow's first frame come from, and where they go; nil when it is not forwarded.

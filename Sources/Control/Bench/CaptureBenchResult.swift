@@ -121,7 +121,8 @@ public struct CaptureBenchResult: Sendable {
       .map { "\"\($0)\": \(statistics.outcomes[$0, default: 0])" }
     let fields = [
       "\"capture\": \(quoted(capture))", "\"frames\": \(frames)", "\"bytes\": \(byteCount)", "\"passes\": \(passes)",
-      "\"core\": \(core)", "\"packets\": \(packets)", "\"elapsedSeconds\": \(decimal(Double(elapsedNanoseconds) / 1e9, 3))",
+      "\"core\": \(core)", "\"packets\": \(packets)",
+      "\"elapsedSeconds\": \(decimal(Double(elapsedNanoseconds) / 1e9, 3))",
       "\"turnSeconds\": \(decimal(Double(turnNanoseconds) / 1e9, 3))",
       "\"packetsPerSecond\": \(decimal(packetsPerSecond, 0))", "\"nsPerPacket\": \(decimal(nanosecondsPerPacket, 2))",
       "\"gbitPerSecond\": \(decimal(gigabitsPerSecond, 3))", "\"batch\": \(batch)", "\"batches\": \(batches)",
@@ -137,13 +138,14 @@ public struct CaptureBenchResult: Sendable {
   private func decimal(_ number: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", number) }
 
   private func quoted(_ text: String) -> String {
-    "\"" + text.unicodeScalars.map { scalar in
-      switch scalar {
-      case "\"": "\\\""
-      case "\\": "\\\\"
-      case _ where scalar.value < 32: String(format: "\\u%04x", scalar.value)
-      default: String(scalar)
-      }
-    }.joined() + "\""
+    "\""
+      + text.unicodeScalars.map { scalar in
+        switch scalar {
+        case "\"": "\\\""
+        case "\\": "\\\\"
+        case _ where scalar.value < 32: String(format: "\\u%04x", scalar.value)
+        default: String(scalar)
+        }
+      }.joined() + "\""
   }
 }

@@ -21,7 +21,8 @@ struct CaptureNetwork {
     lines.append("ip link set eth1 address \(serverSide) mtu 1500 up")
     lines += CaptureNetwork.surroundings(router)
     var known: Set<IPAddress> = []
-    for case .address(_, let endpoint) in configuration.services.map(\.key) where known.insert(endpoint.address).inserted {
+    for case .address(_, let endpoint) in configuration.services.map(\.key)
+    where known.insert(endpoint.address).inserted {
       lines.append("ip addr add \(CaptureNetwork.alone(endpoint.address)) dev eth0")
     }
     for address in configuration.localAddressGroups.flatMap(\.addresses) where known.insert(address).inserted {

@@ -40,7 +40,8 @@ public enum SampleServices: String, CaseIterable, Sendable {
 
   private func service(_ address: String, _ port: Int, _ transport: String, _ method: Method, servers: String) -> String
   {
-    let extra = (method.scheduler == "sh" ? "    sh-port\n" : "")
+    let extra =
+      (method.scheduler == "sh" ? "    sh-port\n" : "")
       + (method.name == .fullnat ? "    laddr_group_name local\n" : "")
     let listed = (11...18).map { "    real_server \(servers)\($0) \(port) { weight 1 }\n" }
     return "virtual_server \(address) \(port) {\n    lb_algo \(method.scheduler)\n    lb_kind \(method.keyword)\n"

@@ -117,7 +117,8 @@ struct CaptureGeneratorTests {
       #expect(result.isBalanced && result.passes == 1 && result.frames == made.frames)
       #expect(result.packets == UInt64(made.frames) && result.byteCount == made.byteCount)
       #expect(result.statistics.sum(.forwarded) == result.packets)
-      let replies = result.statistics.outcomes[.masqueradeReply, default: 0]
+      let replies =
+        result.statistics.outcomes[.masqueradeReply, default: 0]
         + result.statistics.outcomes[.fullNATReply, default: 0]
       #expect(replies == UInt64(made.answers))
       #expect(result.times.areFull && result.times.minimum <= result.times.p50)
