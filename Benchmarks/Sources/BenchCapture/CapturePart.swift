@@ -33,6 +33,8 @@ public struct CapturePart {
       plots: CapturePart.plots)
     report.notes = [
       "Rates are of the turns alone, in memory, on one core; a batch is 64 packets.",
+      "Disturbed: the share of the time in batches over ten times the median, because the core was taken away; where"
+        + " that is much, read the median.",
       "Flows are short, so that connections are opened and closed all the time: one packet in six is a SYN or a FIN.",
     ]
     var progress = Progress(part: "capture", steps: 2 * plans.count)
@@ -78,6 +80,8 @@ public struct CapturePart {
     cell["bytesPerFrame"] = .number(Double(result.byteCount) / Double(result.frames))
     cell["packetsPerSecond"] = .integer(Int(result.packetsPerSecond))
     cell["nsPerPacket"] = .number(result.nanosecondsPerPacket)
+    cell["nsPerPacketMedian"] = .number(result.medianNanosecondsPerPacket)
+    cell["disturbedShare"] = .number(result.times.disturbedShare)
     cell["gbitPerSecond"] = .number(result.gigabitsPerSecond)
     cell["batches"] = .integer(Int(result.batches))
     cell["batchNsMin"] = .integer(Int(result.times.minimum))
@@ -94,6 +98,7 @@ public struct CapturePart {
   private static let columns = [
     Column("mode", "services"), Column("flows"), Column("frames"), Column("bytesPerFrame", "bytes/frame", .fixed(0)),
     Column("packetsPerSecond", "Mpps", .millions(2)), Column("nsPerPacket", "ns/packet", .fixed(1)),
+    Column("nsPerPacketMedian", "median", .fixed(1)), Column("disturbedShare", "disturbed", .percent(0)),
     Column("gbitPerSecond", "Gbit/s", .fixed(1)), Column("batchNsMin", "batch ns: min"), Column("batchNsP50", "p50"),
     Column("batchNsP99", "p99"), Column("batchNsP999", "p99.9"), Column("batchNsMax", "max"),
   ]
