@@ -25,11 +25,12 @@ let package = Package(
     .target(
       name: "BenchCore", dependencies: ["BenchReport", "CReference", "CReferencePortable", lbd], swiftSettings: strict),
     .target(name: "BenchWire", dependencies: ["BenchReport", "CForwarder", lbd], swiftSettings: strict),
+    .target(name: "BenchCapture", dependencies: ["BenchReport", lbd], swiftSettings: strict),
     .target(name: "BenchPeers", dependencies: ["BenchReport", lbd], swiftSettings: strict),
     .executableTarget(
       name: "lbd-bench",
       dependencies: [
-        "BenchReport", "BenchCore", "BenchWire", "BenchPeers",
+        "BenchReport", "BenchCore", "BenchCapture", "BenchWire", "BenchPeers",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ],
       swiftSettings: strict),

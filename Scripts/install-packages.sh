@@ -4,9 +4,9 @@
 # Quick when nothing is missing: dpkg is asked first, apt only if it has to be.
 #
 # Debian starts a service as soon as its package is installed and enables it for the next boot. The lab runs nginx (and
-# the benchmarks haproxy) by itself inside namespaces and wants no server on the host, so for the time of the installation policy-rc.d
-# forbids starting anything (exit code 101), and a service that came with this installation is disabled afterwards.
-# A policy-rc.d that was there before is put back.
+# the benchmarks haproxy) by itself inside namespaces and wants no server on the host, so for the time of the
+# installation policy-rc.d forbids starting anything (exit code 101), and a service that came with this installation is
+# disabled afterwards. A policy-rc.d that was there before is put back.
 set -eu
 
 is_installed() {

@@ -8,5 +8,6 @@ struct LbdBench: ParsableCommand {
     subcommands: [
       CoreCommand.self,
       CountCommand.self,
+      CaptureCommand.self,
     ])
 }

@@ -19,6 +19,8 @@ public struct CaptureBenchResult: Sendable {
     public let p999: UInt64
     /// Exact.
     public let maximum: UInt64
+    /// Of the time of these batches, the share of those that took over ten times the median: the core was taken away.
+    public let disturbedShare: Double
 
     init(_ histogram: borrowing LatencyHistogram, areFull: Bool) {
       count = histogram.count
@@ -28,6 +30,7 @@ public struct CaptureBenchResult: Sendable {
       p99 = histogram.quantile(0.99)
       p999 = histogram.quantile(0.999)
       maximum = histogram.maximum
+      disturbedShare = histogram.timeShare(above: 10 * p50)
     }
   }
 
@@ -78,6 +81,8 @@ public struct CaptureBenchResult: Sendable {
   public var nanosecondsPerPacket: Double { Double(turnNanoseconds) / Double(max(packets, 1)) }
   /// Of the turns.
   public var packetsPerSecond: Double { 1e9 / nanosecondsPerPacket }
+  /// Of the median batch: what is left of the former where other programs take the core away.
+  public var medianNanosecondsPerPacket: Double { times.areFull ? Double(times.p50) / Double(batch) : .nan }
   /// Of the turns: bits of the capture's frames, without preamble and check sequence.
   public var gigabitsPerSecond: Double { packetsPerSecond * Double(byteCount) / Double(max(frames, 1)) * 8 / 1e9 }
   /// Every packet has an outcome, and every packet that was sent came in.
@@ -100,6 +105,7 @@ public struct CaptureBenchResult: Sendable {
       (of the turns alone: copying the capture into the worker's frames is not in it)
       \(kind) took, in ns: min \(times.minimum), p50 \(times.p50), p99 \(times.p99), \
       p99.9 \(times.p999), max \(times.maximum)
+      \(medianText)
 
       # outcomes
       \(outcomes.joined())originated \(statistics.originated)
@@ -107,6 +113,13 @@ public struct CaptureBenchResult: Sendable {
       \(balance)
 
       """
+  }
+
+  private var medianText: String {
+    let share = decimal(times.disturbedShare * 100, 1)
+    let disturbed = "\(share) % of the time went into batches over ten times the median (the core was taken away)"
+    guard times.areFull else { return disturbed }
+    return "the median batch: \(decimal(medianNanosecondsPerPacket, 1)) ns/packet; \(disturbed)"
   }
 
   /// `received 7 = forwarded 5 + passed 1 + dropped 1`, or with `!=`.
@@ -127,6 +140,8 @@ public struct CaptureBenchResult: Sendable {
       "\"packetsPerSecond\": \(decimal(packetsPerSecond, 0))", "\"nsPerPacket\": \(decimal(nanosecondsPerPacket, 2))",
       "\"gbitPerSecond\": \(decimal(gigabitsPerSecond, 3))", "\"batch\": \(batch)", "\"batches\": \(batches)",
       "\"timedBatchesAreFull\": \(times.areFull)", "\"batchNsMin\": \(times.minimum)", "\"batchNsP50\": \(times.p50)",
+      "\"nsPerPacketMedian\": \(times.areFull ? decimal(medianNanosecondsPerPacket, 2) : "null")",
+      "\"disturbedShare\": \(decimal(times.disturbedShare, 4))",
       "\"batchNsP99\": \(times.p99)", "\"batchNsP999\": \(times.p999)", "\"batchNsMax\": \(times.maximum)",
       "\"forwarded\": \(statistics.sum(.forwarded))", "\"passed\": \(statistics.sum(.passed))",
       "\"dropped\": \(statistics.sum(.dropped))", "\"originated\": \(statistics.originated)",

@@ -46,6 +46,19 @@ public struct LatencyHistogram: ~Copyable {
     return maximum
   }
 
+  /// The share of all the time that values above `limit` make up; 0 when there is none.
+  public func timeShare(above limit: UInt64) -> Double {
+    var total = 0.0
+    var above = 0.0
+    for index in 0..<LatencyHistogram.bucketCount where buckets[index] > 0 {
+      let middle = LatencyHistogram.middle(of: index)
+      let time = Double(buckets[index]) * Double(middle)
+      total += time
+      if middle > limit { above += time }
+    }
+    return total > 0 ? above / total : 0
+  }
+
   @inline(__always)
   private static func bucket(of value: UInt64) -> Int {
     if value < perOctave { return Int(truncatingIfNeeded: value) }

@@ -14,6 +14,7 @@ public enum SampleServices: String, CaseIterable, Sendable {
         service("10.200.0.\(method.number)", 80, "TCP", method, servers: "10.201.0."),
         service("10.200.0.\(method.number)", 53, "UDP", method, servers: "10.201.0."),
         service("fd00:200::\(method.number)", 80, "TCP", method, servers: "fd00:201::"),
+        service("fd00:200::\(method.number)", 53, "UDP", method, servers: "fd00:201::"),
       ]
     }
     let local = "local_address_group local {\n    10.201.0.200-203\n    fd00:201::200-203\n}\n\n"

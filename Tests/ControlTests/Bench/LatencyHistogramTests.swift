@@ -19,6 +19,14 @@ struct LatencyHistogramTests {
     }
   }
 
+  @Test func timeOfTheSlowOnes() {
+    var histogram = LatencyHistogram()
+    #expect(histogram.timeShare(above: 0) == 0)
+    for _ in 0..<50 { histogram.record(10) }
+    histogram.record(1500)
+    #expect(abs(histogram.timeShare(above: 100) - 0.75) < 0.01 && histogram.timeShare(above: 2000) == 0)
+  }
+
   @Test func anyValueHasABucket() {
     var histogram = LatencyHistogram()
     #expect(histogram.minimum == 0 && histogram.maximum == 0 && histogram.quantile(0.5) == 0)
