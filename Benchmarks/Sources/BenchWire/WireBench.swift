@@ -61,7 +61,7 @@ public final class WireBench {
     self.options = options
     Rig.tearDown()
     folder = try WireBench.makeFolder()
-    progress = Progress(part: "wire", steps: WireBench.subjects(options).count + options.flows.count)
+    progress = Progress(part: "wire", steps: WireBench.subjects(options).count + (options.isQuick ? 1 : options.flows.count))
     do {
       let object = try ProgramFile.compile(into: folder)
       reference = try Rig("ref", programs: object)

@@ -54,8 +54,8 @@ struct WireCommand: ParsableCommand {
       let words = CommandLine.arguments.dropFirst().joined(separator: " ")
       report = PartReport.wire(try bench.run(), command: "lbd-bench \(words)")
     } catch let failure as WireFailure {
-      fputs("lbd-bench wire: \(failure)\n", stderr)
-      if failure.isMissingPrerequisite { fputs("wire: skipped\n", stderr) }
+      let words = "lbd-bench wire: \(failure)\n" + (failure.isMissingPrerequisite ? "wire: skipped\n" : "")
+      _ = Glibc.write(2, words, words.utf8.count)
       throw ExitCode(failure.isMissingPrerequisite ? 77 : failure == .interrupted ? 130 : 1)
     }
     if try !report.finish(directory: results) { throw ExitCode(1) }
@@ -63,7 +63,8 @@ struct WireCommand: ParsableCommand {
 
   /// `.build/release/lbd` of the repository that the results go to.
   private static func builtProgram() -> String {
-    ResultFiles.defaultDirectory() + "/../../.build/release/lbd"
+    let benchmarks = ResultFiles.defaultDirectory().split(separator: "/").dropLast(2).joined(separator: "/")
+    return "/\(benchmarks)/.build/release/lbd"
   }
 }
 
