@@ -116,12 +116,13 @@ final class Rig {
     nothing = try WireFailure.check("forwarder in C") { message in
       cf_forwarder_start(programs, directorSpace, "d0", "d1", Rig.client, Rig.sink, Int32(core), message)
     }
+    nothing.map { Priority.raise(cf_forwarder_process($0)) }
     try attach("bench_redirect_near", directorSpace, "d0")
     try attach("bench_redirect_far", directorSpace, "d1")
   }
 
   var nothingCounters: cf_forwarder_counters { nothing.map { cf_forwarder_read($0) } ?? cf_forwarder_counters() }
-  var nothingNanoseconds: UInt64 { nothing.map { cf_forwarder_cpu_ns($0) } ?? 0 }
+  var nothingNanoseconds: UInt64 { nothing.map { cf_process_cpu_ns(cf_forwarder_process($0)) } ?? 0 }
 
   // MARK: Traffic
 

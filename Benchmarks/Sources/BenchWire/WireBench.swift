@@ -164,6 +164,8 @@ public final class WireBench {
       theirs.append(try referenceStretch(subject.flows))
       ours.append(try lbdStretch(subject, director))
     }
+    // Both publish what the kernel lost when they go to sleep and when they wake, five times a second.
+    try Waiting.sleep(seconds: 0.3)
     let after = try director.report()
     var result = WireCell(
       mode: subject.mode.rawValue, port: subject.port, flows: subject.flows, ours: ours, theirs: theirs)
@@ -199,13 +201,13 @@ public final class WireBench {
       result.kicks = Double(counts[0]) * 1000 / Double(packets)
       result.sleeps = Double(counts[1]) * 1000 / Double(packets)
     }
-    let (kicks, sleeps, sent) = (
-      reference.nothingCounters.kicks, reference.nothingCounters.sleeps, reference.nothingCounters.sent
-    )
+    let first = reference.nothingCounters
     _ = try referenceStretch(subject.flows)
-    let after = reference.nothingCounters
-    result.referenceKicks = Double(after.kicks &- kicks) * 1000 / Double(max(1, after.sent &- sent))
-    result.referenceSleeps = Double(after.sleeps &- sleeps) * 1000 / Double(max(1, after.sent &- sent))
+    try Waiting.sleep(seconds: 0.3)
+    let last = reference.nothingCounters
+    let sent = Double(max(1, last.sent &- first.sent))
+    result.referenceKicks = Double(last.kicks &- first.kicks) * 1000 / sent
+    result.referenceSleeps = Double(last.sleeps &- first.sleeps) * 1000 / sent
   }
 
   // MARK: Establishing

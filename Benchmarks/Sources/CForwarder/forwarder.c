@@ -3,18 +3,26 @@
  * A forwarder that does nothing: what arrives at one port leaves by the other with new MAC addresses. It is what lbd's
  * ports are held against, so everything around the packet is as lbd has it (ring sizes, batch, frame memory shared by both
  * sockets, kicks, sleep), and nothing is in between.
+ *
+ * It is a process of its own, in a session of its own, as lbd is: where automatic groups are on, a thread of ours would
+ * have to share its weight with the generator's.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <xdp/xsk.h>
 #include "internal.h"
@@ -45,23 +53,34 @@ struct port {
   uint64_t source;
 };
 
+/* What the child tells its maker, in memory that both see. */
 struct cf_forwarder {
+  struct cf_forwarder_counters counters;
+  char message[CF_MESSAGE_BYTES];
+  volatile int state;
+  volatile bool is_stopped;
+  int wake;
+  pid_t process;
+};
+
+enum { STARTING, RUNNING, FAILED };
+
+/* What only the child has. */
+struct forwarder {
+  cf_forwarder *shared;
+  struct cf_forwarder_counters counters;
   struct port ports[2];
   struct xsk_umem *umem;
   uint8_t *memory;
   uint64_t pool[FRAMES];
   uint32_t pool_depth;
-  int wake;
-  pthread_t thread;
-  volatile bool is_stopped;
-  struct cf_forwarder_counters counters;
 };
 
-static inline void give(cf_forwarder *forwarder, uint64_t address) {
+static inline void give(struct forwarder *forwarder, uint64_t address) {
   forwarder->pool[forwarder->pool_depth++] = address & ~(uint64_t)(CHUNK - 1);
 }
 
-static void refill(cf_forwarder *forwarder, struct port *port) {
+static void refill(struct forwarder *forwarder, struct port *port) {
   uint32_t index, wanted = RX_RING - port->offered;
   if (wanted > forwarder->pool_depth)
     wanted = forwarder->pool_depth;
@@ -79,7 +98,7 @@ static void refill(cf_forwarder *forwarder, struct port *port) {
   }
 }
 
-static void reclaim(cf_forwarder *forwarder, struct port *port) {
+static void reclaim(struct forwarder *forwarder, struct port *port) {
   uint32_t index;
   uint32_t count = xsk_ring_cons__peek(&port->completion, COMPLETION_RING, &index);
   for (uint32_t i = 0; i < count; i++)
@@ -93,7 +112,7 @@ static inline uint32_t pending(const struct port *port) {
 }
 
 /* In copy mode the call does the sending, part of it at a time. */
-static void flush(cf_forwarder *forwarder, struct port *port) {
+static void flush(struct forwarder *forwarder, struct port *port) {
   uint32_t before = pending(port);
   for (int fruitless = 0; before > 0 && fruitless < FRUITLESS_KICKS;) {
     ssize_t result = sendto(port->descriptor, NULL, 0, MSG_DONTWAIT, NULL, 0);
@@ -127,7 +146,7 @@ static uint32_t enqueue(struct port *out, const struct xdp_desc *packets, uint32
   return count;
 }
 
-static uint32_t forward(cf_forwarder *forwarder, struct port *in, struct port *out) {
+static uint32_t forward(struct forwarder *forwarder, struct port *in, struct port *out) {
   struct xdp_desc packets[BATCH];
   uint32_t index;
   reclaim(forwarder, in);
@@ -162,8 +181,20 @@ static uint32_t forward(cf_forwarder *forwarder, struct port *in, struct port *o
   return count;
 }
 
-static void nap(cf_forwarder *forwarder) {
-  struct pollfd entries[3] = {{forwarder->wake, POLLIN, 0},
+/* As lbd does: what the kernel lost is looked up when there is time. */
+static void publish(struct forwarder *forwarder) {
+  struct cf_forwarder_counters counters = forwarder->counters;
+  for (int i = 0; i < 2; i++) {
+    struct xdp_statistics statistics;
+    socklen_t size = sizeof statistics;
+    if (getsockopt(forwarder->ports[i].descriptor, SOL_XDP, XDP_STATISTICS, &statistics, &size) == 0)
+      counters.missed += statistics.rx_dropped + statistics.rx_ring_full;
+  }
+  forwarder->shared->counters = counters;
+}
+
+static void nap(struct forwarder *forwarder) {
+  struct pollfd entries[3] = {{forwarder->shared->wake, POLLIN, 0},
                               {forwarder->ports[0].descriptor, POLLIN, 0},
                               {forwarder->ports[1].descriptor, POLLIN, 0}};
   int timeout = SLEEP_MS;
@@ -174,13 +205,13 @@ static void nap(cf_forwarder *forwarder) {
     timeout = 1;
   }
   forwarder->counters.sleeps++;
+  publish(forwarder);
   (void)poll(entries, 3, timeout);
 }
 
-static void *loop(void *argument) {
-  cf_forwarder *forwarder = argument;
+static void loop(struct forwarder *forwarder) {
   int empty = 0;
-  while (!forwarder->is_stopped) {
+  while (!forwarder->shared->is_stopped) {
     uint32_t count = forward(forwarder, &forwarder->ports[0], &forwarder->ports[1]);
     count += forward(forwarder, &forwarder->ports[1], &forwarder->ports[0]);
     empty = count ? 0 : empty + 1;
@@ -189,12 +220,11 @@ static void *loop(void *argument) {
     empty = 0;
     nap(forwarder);
   }
-  return NULL;
 }
 
 /* ---- Opening and closing ------------------------------------------------------------------- */
 
-static int open_memory(cf_forwarder *forwarder) {
+static int open_memory(struct forwarder *forwarder) {
   struct xsk_umem_config configuration = {
       .fill_size = FILL_RING, .comp_size = COMPLETION_RING, .frame_size = CHUNK, .frame_headroom = 0, .flags = 0};
   forwarder->memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -208,7 +238,7 @@ static int open_memory(cf_forwarder *forwarder) {
                            &forwarder->ports[0].completion, &configuration);
 }
 
-static int open_port(cf_forwarder *forwarder, struct port *port, const char *interface, const uint8_t *peer) {
+static int open_port(struct forwarder *forwarder, struct port *port, const char *interface, const uint8_t *peer) {
   struct xsk_socket_config configuration = {.rx_size = RX_RING,
                                             .tx_size = TX_RING,
                                             .libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
@@ -232,20 +262,7 @@ static int open_port(cf_forwarder *forwarder, struct port *port, const char *int
   return error;
 }
 
-static void free_all(cf_forwarder *forwarder) {
-  for (int i = 0; i < 2; i++)
-    if (forwarder->ports[i].socket)
-      xsk_socket__delete(forwarder->ports[i].socket);
-  if (forwarder->umem)
-    (void)xsk_umem__delete(forwarder->umem);
-  if (forwarder->memory && forwarder->memory != MAP_FAILED)
-    munmap(forwarder->memory, MEMORY_BYTES);
-  if (forwarder->wake >= 0)
-    close(forwarder->wake);
-  free(forwarder);
-}
-
-static int open_all(cf_forwarder *forwarder, cf_rig *rig, const char *near, const char *far,
+static int open_all(struct forwarder *forwarder, cf_rig *rig, const char *near, const char *far,
                     const uint8_t *near_peer, const uint8_t *far_peer, char *message) {
   int error = open_memory(forwarder);
   if (error)
@@ -262,43 +279,63 @@ static int open_all(cf_forwarder *forwarder, cf_rig *rig, const char *near, cons
   return 0;
 }
 
+/* The memory and the sockets go with the process. */
+static void run_child(cf_forwarder *shared, cf_rig *rig, const char *network_namespace, const char *near,
+                      const char *far, const uint8_t *near_peer, const uint8_t *far_peer, int core) {
+  cpu_set_t cores;
+  CPU_ZERO(&cores);
+  CPU_SET(core, &cores);
+  (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+  (void)setsid();
+  (void)sched_setaffinity(0, sizeof cores, &cores);
+  static struct forwarder forwarder;
+  forwarder.shared = shared;
+  int error = cf_enter(network_namespace) < 0 ? cf_fail(shared->message, "enter the namespace", errno) : 0;
+  if (error == 0)
+    error = open_all(&forwarder, rig, near, far, near_peer, far_peer, shared->message);
+  shared->state = error ? FAILED : RUNNING;
+  if (error == 0)
+    loop(&forwarder);
+  _exit(error != 0);
+}
+
 cf_forwarder *cf_forwarder_start(cf_rig *rig, const char *network_namespace, const char *near, const char *far,
                                  const uint8_t *near_peer, const uint8_t *far_peer, int core, char *message) {
-  cf_forwarder *forwarder = calloc(1, sizeof *forwarder);
+  cf_forwarder *forwarder = mmap(NULL, sizeof *forwarder, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (forwarder == MAP_FAILED) {
+    cf_fail(message, "map memory", errno);
+    return NULL;
+  }
   forwarder->wake = eventfd(0, EFD_CLOEXEC);
-  int previous = cf_enter(network_namespace);
-  int error = previous < 0 ? cf_fail(message, "enter the namespace", errno) : 0;
-  if (error == 0) {
-    error = open_all(forwarder, rig, near, far, near_peer, far_peer, message);
-    cf_leave(previous);
-  }
-  if (error == 0) {
-    error = cf_thread_start(&forwarder->thread, core, loop, forwarder);
-    if (error == 0)
-      return forwarder;
-    cf_fail(message, "start the forwarder", error);
-  }
-  free_all(forwarder);
+  pid_t process = fork();
+  if (process == 0)
+    run_child(forwarder, rig, network_namespace, near, far, near_peer, far_peer, core);
+  forwarder->process = process;
+  for (int i = 0; i < 5000 && forwarder->process > 0 && forwarder->state == STARTING; i++)
+    usleep(1000);
+  if (forwarder->state == RUNNING)
+    return forwarder;
+  if (forwarder->state == FAILED)
+    memcpy(message, forwarder->message, CF_MESSAGE_BYTES);
+  else
+    cf_fail(message, "start the forwarder", ETIMEDOUT);
+  cf_forwarder_stop(forwarder);
   return NULL;
 }
 
-struct cf_forwarder_counters cf_forwarder_read(const cf_forwarder *forwarder) {
-  struct cf_forwarder_counters counters = forwarder->counters;
-  for (int i = 0; i < 2; i++) {
-    struct xdp_statistics statistics;
-    socklen_t size = sizeof statistics;
-    if (getsockopt(forwarder->ports[i].descriptor, SOL_XDP, XDP_STATISTICS, &statistics, &size) == 0)
-      counters.missed += statistics.rx_dropped + statistics.rx_ring_full;
-  }
-  return counters;
-}
+struct cf_forwarder_counters cf_forwarder_read(const cf_forwarder *forwarder) { return forwarder->counters; }
 
-uint64_t cf_forwarder_cpu_ns(const cf_forwarder *forwarder) { return cf_thread_cpu_ns(forwarder->thread); }
+pid_t cf_forwarder_process(const cf_forwarder *forwarder) { return forwarder->process; }
 
 void cf_forwarder_stop(cf_forwarder *forwarder) {
   uint64_t one = 1;
   forwarder->is_stopped = true;
   (void)!write(forwarder->wake, &one, sizeof one);
-  pthread_join(forwarder->thread, NULL);
-  free_all(forwarder);
+  for (int i = 0; forwarder->process > 0 && waitpid(forwarder->process, NULL, WNOHANG) == 0; i++) {
+    if (i == 2000)
+      kill(forwarder->process, SIGKILL);
+    usleep(1000);
+  }
+  close(forwarder->wake);
+  munmap(forwarder, sizeof *forwarder);
 }

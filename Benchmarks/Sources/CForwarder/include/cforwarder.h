@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parts of the wire measurement that are C: the BPF programs of a rig and their counters, the load generator, and the
- * forwarder that does nothing, each on a thread of its own in the network namespace it is told.
+ * forwarder that does nothing, each on one core in the network namespace it is told.
  *
  * Functions return 0 or an errno, and say in `message` which step failed.
  */
@@ -60,8 +60,9 @@ struct cf_forwarder_counters {
 cf_forwarder *_Nullable cf_forwarder_start(cf_rig *rig, const char *network_namespace, const char *near,
                                            const char *far, const uint8_t *near_peer, const uint8_t *far_peer,
                                            int core, char *message);
+/* As of its last sleep. */
 struct cf_forwarder_counters cf_forwarder_read(const cf_forwarder *forwarder);
-uint64_t cf_forwarder_cpu_ns(const cf_forwarder *forwarder);
+pid_t cf_forwarder_process(const cf_forwarder *forwarder);
 void cf_forwarder_stop(cf_forwarder *forwarder);
 
 /* ---- Another process ------------------------------------------------------------------------- */
