@@ -15,7 +15,8 @@ final class DirectorProcess {
     try TextFile.write(mode.configuration(flows: flows), to: configuration)
     let command =
       [
-        "ip", "netns", "exec", rig.directorSpace, lbd, "run", "--config", configuration, "--port", port, "--workers", "1",
+        "ip", "netns", "exec", rig.directorSpace, lbd, "run", "--config", configuration, "--port", port, "--workers",
+        "1",
         "--interface", "d0", "--interface", "d1", "--report", reportPath,
       ]
     pid = try DirectorProcess.spawn(command, log: logPath)

@@ -62,7 +62,8 @@ final class Rig {
         inside(space, "sysctl -q -w net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1"),
         inside(
           space,
-          "sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.all.send_redirects=0"),
+          "sysctl -q -w net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv4.conf.all.send_redirects=0"
+        ),
       ]
     }
     let ends: [(space: String, port: String, ours: String, peerSpace: String, peer: String, theirs: [UInt8])] = [

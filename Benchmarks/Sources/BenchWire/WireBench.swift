@@ -59,9 +59,12 @@ public final class WireBench {
     try WireBench.checkPrerequisites(options)
     cf_catch_signals()
     self.options = options
-    Rig.tearDown()
-    folder = try WireBench.makeFolder()
-    progress = Progress(part: "wire", steps: WireBench.subjects(options).count + (options.isQuick ? 1 : options.flows.count))
+    try WireBench.lock()
+    WireBench.removeAll()
+    folder = WireBench.folder
+    guard mkdir(folder, 0o700) == 0 else { throw WireFailure("cannot make \(folder)") }
+    progress = Progress(
+      part: "wire", steps: WireBench.subjects(options).count + (options.isQuick ? 1 : options.flows.count))
     do {
       let object = try ProgramFile.compile(into: folder)
       reference = try Rig("ref", programs: object)
@@ -69,8 +72,7 @@ public final class WireBench {
       kernel = try Rig("kernel", programs: object)
       calls = CallCounter(folder: folder)
     } catch {
-      Rig.tearDown()
-      _ = try? Command.run(["rm", "-r", "-f", "--", folder])
+      WireBench.removeAll()
       throw error
     }
     Priority.raise(getpid())
@@ -79,9 +81,8 @@ public final class WireBench {
   /// Removes everything.
   public func close() {
     for rig in [reference, lbd, kernel] { rig.close() }
-    Rig.tearDown()
     calls.close()
-    _ = try? Command.run(["rm", "-r", "-f", "--", folder], interruptible: false)
+    WireBench.removeAll()
   }
 
   private static func checkPrerequisites(_ options: Options) throws {
@@ -97,10 +98,20 @@ public final class WireBench {
     }
   }
 
-  private static func makeFolder() throws -> String {
-    var name = Array("/tmp/lbd-bench-wire-XXXXXX".utf8CString)
-    guard mkdtemp(&name) != nil else { throw WireFailure("cannot make a folder in /tmp") }
-    return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  /// One run at a time on a machine: the next one removes what it finds. The lock goes with this process.
+  private static func lock() throws {
+    let file = open("/run/lbd-bench-wire.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard file >= 0 else { throw WireFailure("cannot write /run/lbd-bench-wire.lock") }
+    guard flock(file, LOCK_EX | LOCK_NB) == 0 else { throw WireFailure("another lbd-bench wire is running here") }
+  }
+
+  private static let folder = "/run/lbd-bench-wire"
+
+  /// Removes namespaces, processes and files of ours: also what a run left that was killed.
+  private static func removeAll() {
+    Rig.tearDown()
+    umount2(folder + "/tracing", Int32(MNT_DETACH))
+    _ = try? Command.run(["rm", "-r", "-f", "--one-file-system", "--", folder], interruptible: false)
   }
 
   // MARK: The grid

@@ -32,7 +32,17 @@ struct WireCell {
     Sample(stretches.map(value)).median
   }
 
-  /// The fields of `results/wire.json`.
+  /// The fields of `results/wire.json`; those that begin with `reference` are the C forwarder's.
+  ///
+  /// - `mode`, `port`, `flows`: the cell; for the kernel's own forwarding `ip_forward` and `kernel`.
+  /// - `mpps`: million packets a second at the sink; `ratio`: median over the rounds of ours / the C forwarder's.
+  /// - `cpuNsPerPacket`: CPU time of the forwarder's process for each packet at the sink (for `ip_forward`: of the
+  ///   generator, in which all of it runs); `ratioCpu`: median over the rounds of the C forwarder's / ours.
+  /// - `share`: how much of its core the forwarder got; below 0.9 other programs were in the way.
+  /// - `offeredMpps`, `bytesPerPacket`: what the generator sent, and what a packet at the sink was long.
+  /// - `newConnections`: in lbd's table when measuring began; `strays`: packets passed to the kernel or dropped since.
+  /// - `ringFull`: packets lost for want of a ring entry, in all rounds.
+  /// - `kicksPerThousand`, `sleepsPerThousand`: sendto and poll calls per thousand packets.
   var cell: Cell {
     var cell = Cell(part: "wire")
     cell["mode"] = .text(mode)

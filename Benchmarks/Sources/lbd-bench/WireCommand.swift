@@ -35,7 +35,9 @@ struct WireCommand: ParsableCommand {
   var rounds: Int?
 
   func validate() throws {
-    guard port.allSatisfy({ ["xdp", "packet"].contains($0) }) else { throw ValidationError("--port takes xdp or packet") }
+    guard port.allSatisfy({ ["xdp", "packet"].contains($0) }) else {
+      throw ValidationError("--port takes xdp or packet")
+    }
     guard flows.allSatisfy({ (1...4_000_000).contains($0) }) else {
       throw ValidationError("--flows takes 1 to 4000000")
     }
