@@ -9,5 +9,6 @@ struct LbdBench: ParsableCommand {
       CoreCommand.self,
       CountCommand.self,
       CaptureCommand.self,
+      WireCommand.self,
     ])
 }
