@@ -27,4 +27,21 @@ public struct Cell: Sendable {
       }
     }
   }
+
+  /// A field as a number: an integer or a number, nothing else.
+  public func number(_ name: String) -> Double? {
+    switch self[name] {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// A field in words, as labels need it: plain text, short counts; empty when the cell has not got it.
+  public func label(_ name: String) -> String { Format.plain.text(self[name]) }
+
+  /// Fields in words, those that are there, joined by a blank.
+  public func label(_ names: [String]) -> String {
+    names.map { label($0) }.filter { !$0.isEmpty }.joined(separator: " ")
+  }
 }
