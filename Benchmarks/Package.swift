@@ -30,7 +30,7 @@ let package = Package(
       name: "lbd-bench",
       dependencies: [
         "BenchReport", "BenchCore", "BenchWire", "BenchPeers",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"), lbd,
       ],
       swiftSettings: strict),
 

@@ -4,5 +4,8 @@ import ArgumentParser
 @main
 struct LbdBench: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "lbd-bench", abstract: "Measures lbd against references measured in the same run.")
+    commandName: "lbd-bench", abstract: "Measures lbd against references measured in the same run.",
+    subcommands: [
+      PeersCommand.self,
+    ])
 }
