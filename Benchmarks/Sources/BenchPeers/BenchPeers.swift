@@ -104,7 +104,8 @@ public struct BenchPeers {
     var missing = packages.filter { Command.locate($0.key) == nil }.map(\.value)
     if access("/usr/lib/nginx/modules/ngx_stream_module.so", R_OK) != 0 { missing.append("libnginx-mod-stream") }
     guard missing.isEmpty else {
-      throw LabFailure("peers: not everything is installed: Scripts/install-packages.sh \(missing.sorted().joined(separator: " "))")
+      throw LabFailure(
+        "peers: not everything is installed: Scripts/install-packages.sh \(missing.sorted().joined(separator: " "))")
     }
   }
 

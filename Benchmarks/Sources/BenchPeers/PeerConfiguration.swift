@@ -57,7 +57,7 @@ struct PeerConfiguration {
     return """
       global
         nbthread 1
-        maxconn 20000
+        maxconn 4000
       defaults
         mode tcp
         timeout connect 5s

@@ -81,7 +81,8 @@ final class PeerDirector {
       let state = ["--state", "\(plan.folder)/rs\(index + 1)/tunnel.json"]
       undoing.append(network.lab.inside(server, lbd + ["undo"] + state))
       try network.inside(
-        server, lbd + ["setup", "--mode", "tun", "--interface", "eth0", "--vip", network.vip, "--advmss", "1440"] + state)
+        server,
+        lbd + ["setup", "--mode", "tun", "--interface", "eth0", "--vip", network.vip, "--advmss", "1440"] + state)
     }
   }
 
@@ -113,7 +114,9 @@ final class PeerDirector {
       try checkAlive()
       return try Command.run(network.lab.inside(plan.client, curl)).status == 0
     }
-    guard isUp else { throw LabFailure("\(target.label) does not answer after 10 s: \(process?.lastLine ?? "no process")") }
+    guard isUp else {
+      throw LabFailure("\(target.label) does not answer after 10 s: \(process?.lastLine ?? "no process")")
+    }
   }
 
   /// Throws when its program has ended.

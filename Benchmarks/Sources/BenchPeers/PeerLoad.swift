@@ -66,9 +66,13 @@ struct PeerLoad {
     // Without the blank after the colon wrk drops the header and says nothing.
     let header = closing ? ["-H", "Connection: close"] : []
     let text = try run(
-      ["wrk", "-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--latency"] + header + ["http://\(network.vip)/"],
+      ["wrk", "-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--latency"] + header + [
+        "http://\(network.vip)/"
+      ],
       seconds: seconds)
-    guard let summary = WrkSummary(text) else { throw LabFailure("wrk said: \(text.split(separator: "\n").last ?? "")") }
+    guard let summary = WrkSummary(text) else {
+      throw LabFailure("wrk said: \(text.split(separator: "\n").last ?? "")")
+    }
     if let errors = summary.errors { throw LabFailure(errors) }
     return summary
   }
@@ -76,7 +80,8 @@ struct PeerLoad {
   private func transfer() throws -> Double {
     let text = try run(
       [
-        "iperf3", "-c", director.transferAddress, "-p", "\(PeerConfiguration.transferPort)", "-t", "\(seconds)", "-f", "m",
+        "iperf3", "-c", director.transferAddress, "-p", "\(PeerConfiguration.transferPort)", "-t", "\(seconds)", "-f",
+        "m",
         "--connect-timeout", "3000",
       ], seconds: seconds)
     guard let rate = TransferSummary.gbitPerSecond(text) else {
@@ -88,7 +93,9 @@ struct PeerLoad {
   /// In a session of its own, so that it has the servers' share of the core.
   private func run(_ command: [String], seconds: Int) throws -> String {
     let process = try network.start(plan.client, command, log: "load")
-    let isOver = try stoppingOnThrow(process) { try Interruption.wait(seconds: Double(seconds) + 10) { !process.isRunning } }
+    let isOver = try stoppingOnThrow(process) {
+      try Interruption.wait(seconds: Double(seconds) + 10) { !process.isRunning }
+    }
     guard isOver else {
       process.stop()
       throw LabFailure("\(command[0]) does not end: \(process.lastLine)")

@@ -99,6 +99,6 @@ final class PeerNetwork {
   /// such groups have no such file.
   private static func favour(_ pid: String) {
     let path = "/proc/\(pid)/autogroup"
-    if TextFile.read(path) != nil { try? TextFile.write("-10", to: path) }
+    if TextFile.read(path) != nil { try? TextFile.write("-15", to: path) }
   }
 }

@@ -16,7 +16,8 @@ struct WrkSummary: Equatable {
     let lines = text.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
     func value(_ first: String) -> String? { lines.first { $0.first == first && $0.count >= 2 }?[1] }
     guard let rate = value("Requests/sec:").flatMap(Double.init),
-      let half = value("50%").flatMap(WrkSummary.microseconds), let most = value("99%").flatMap(WrkSummary.microseconds),
+      let half = value("50%").flatMap(WrkSummary.microseconds),
+      let most = value("99%").flatMap(WrkSummary.microseconds),
       let count = lines.first(where: { $0.count > 2 && $0[1] == "requests" && $0[2] == "in" }).flatMap({ Int($0[0]) })
     else { return nil }
     requestsPerSecond = rate

@@ -6,6 +6,6 @@ struct LbdBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lbd-bench", abstract: "Measures lbd against references measured in the same run.",
     subcommands: [
-      PeersCommand.self,
+      PeersCommand.self
     ])
 }
