@@ -24,7 +24,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev libpcap-dev \
                   'libcurl4|libcurl4t64' libncurses6 libsqlite3-0 libxml2
 LAB_PACKAGES   := iproute2 procps ethtool curl wrk tcpdump nftables $(if $(wildcard /usr/sbin/nginx),,nginx-light)
-BENCH_PACKAGES := valgrind
+BENCH_PACKAGES := valgrind haproxy iperf3 libnginx-mod-stream nftables wrk curl ethtool iproute2 procps
 
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 

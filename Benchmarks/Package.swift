@@ -35,5 +35,6 @@ let package = Package(
       swiftSettings: strict),
 
     .testTarget(name: "BenchReportTests", dependencies: ["BenchReport"], swiftSettings: strict),
+    .testTarget(name: "BenchPeersTests", dependencies: ["BenchPeers", "BenchReport"], swiftSettings: strict),
   ]
 )

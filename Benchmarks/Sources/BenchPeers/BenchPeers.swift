@@ -45,7 +45,7 @@ public struct BenchPeers {
     }
   }
 
-  private var rounds: Int { options.rounds ?? (options.isQuick ? 1 : 5) }
+  private var rounds: Int { options.rounds ?? (options.isQuick ? 1 : 7) }
   private var seconds: Int { options.isQuick ? 1 : 2 }
 
   /// Why nothing can be measured here, or nil.

@@ -13,14 +13,15 @@ struct PeerLoad {
   /// The figures of one turn by name; whatever fails says so and the rest goes on.
   func measure(_ complain: (String) -> Void) throws -> [PeerMetric: Double] {
     var figures: [PeerMetric: Double] = [:]
-    try attempt("keep-alive", complain) { try requests(into: &figures) }
-    try attempt("short connections", complain) {
-      figures[.connections] = try shortConnections().requestsPerSecond
-    }
+    // The quiet one comes first: it also opens tables, neighbours and pages for the others.
     try attempt("latency", complain) {
       let quiet = try wrk(connections: 1, seconds: max(1, seconds / 2))
       figures[.p50] = quiet.p50Microseconds
       figures[.p99] = quiet.p99Microseconds
+    }
+    try attempt("keep-alive", complain) { try requests(into: &figures) }
+    try attempt("short connections", complain) {
+      figures[.connections] = try shortConnections().requestsPerSecond
     }
     try attempt("transfer", complain) { figures[.gbit] = try transfer() }
     return figures
@@ -39,8 +40,6 @@ struct PeerLoad {
 
   /// Kept connections; what the director's core did meanwhile.
   private func requests(into figures: inout [PeerMetric: Double]) throws {
-    // The first connections open tables, neighbours and pages.
-    _ = try wrk(connections: PeerLoad.connectionCount, seconds: 1)
     let before = CoreTime(core: PeerNetwork.directorCore)
     let load = try wrk(connections: PeerLoad.connectionCount, seconds: seconds)
     let after = CoreTime(core: PeerNetwork.directorCore)

@@ -16,7 +16,7 @@ enum PeerMetric: String, CaseIterable, Sendable {
   /// Against no balancer at all.
   var relativeToDirect: String { short + "RelativeToDirect" }
   /// Against the best peer.
-  var relativeToBestPeer: String { short + "RelativeToBestPeer" }
+  var relativeToPeers: String { short + "RelativeToPeers" }
 
   private var short: String {
     switch self {

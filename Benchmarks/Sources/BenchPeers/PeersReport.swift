@@ -39,9 +39,9 @@ struct PeersReport {
     let peers = targets.filter(\.isPeer)
     guard !peers.isEmpty else { return }
     for metric in PeerMetric.rates {
-      let worst = peers.compactMap { figures.ratio(metric, of: target, to: $0) }.min()
-      cell[metric.relativeToBestPeer] = worst.map { .number($0) }
-      cell.judge(Goal(metric.relativeToBestPeer, .atLeast, 1))
+      let ratio = peers.compactMap { figures.ratio(metric, of: target, to: $0) }.min()
+      cell[metric.relativeToPeers] = ratio.map { .number($0) }
+      cell.judge(Goal(metric.relativeToPeers, .atLeast, 1))
     }
     guard target.kind == .lbd(kind: "DR", port: "xdp") else { return }
     cell.judge(Goal(PeerMetric.requests.relativeToDirect, .atLeast, PeersReport.requestsGoal))
@@ -53,9 +53,12 @@ struct PeersReport {
 
   private static let columns = [
     Column("target"), Column("method"), Column("port"), Column("requestsPerSecond", "req/s", .short),
-    Column("requestsRelativeToDirect", "/direct", .fixed(2)), Column("connectionsPerSecond", "conn/s", .short),
-    Column("connectionsRelativeToDirect", "/direct", .fixed(2)), Column("gbitPerSecond", "Gbit/s", .fixed(2)),
-    Column("gbitRelativeToDirect", "/direct", .fixed(2)), Column("p50Microseconds", "p50 us", .fixed(0)),
+    Column("requestsRelativeToDirect", "/direct", .fixed(2)), Column("requestsRelativeToPeers", "/peers", .fixed(2)),
+    Column("connectionsPerSecond", "conn/s", .short),
+    Column("connectionsRelativeToDirect", "/direct", .fixed(2)),
+    Column("connectionsRelativeToPeers", "/peers", .fixed(2)), Column("gbitPerSecond", "Gbit/s", .fixed(2)),
+    Column("gbitRelativeToDirect", "/direct", .fixed(2)), Column("gbitRelativeToPeers", "/peers", .fixed(2)),
+    Column("p50Microseconds", "p50 us", .fixed(0)),
     Column("p99Microseconds", "p99 us", .fixed(0)), Column("p50LoadedMicroseconds", "p50 loaded us", .fixed(0)),
     Column("cpuMicrosecondsPerRequest", "core us/req", .fixed(1)),
   ]

@@ -16,7 +16,7 @@ struct PeersCommand: ParsableCommand {
   @Flag(help: "One short round, in less than a minute.") var quick = false
   @Option(help: "Path of lbd (default: the release build beside the benchmarks, then the installed one).")
   var lbd: String?
-  @Option(help: "Turns of every target (default: 5, quick: 1).") var rounds: Int?
+  @Option(help: "Turns of every target (default: 7, quick: 1).") var rounds: Int?
   @Option(help: "Only targets whose names contain this word (lbd, DR, nginx...); may be given several times.")
   var only: [String] = []
   @Option(help: "Folder for the results (default: Benchmarks/results).") var results: String?
