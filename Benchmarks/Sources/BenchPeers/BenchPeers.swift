@@ -127,17 +127,19 @@ public struct BenchPeers {
   // MARK: Remarks
 
   private var notes: [String] {
-    [
-      "medians of \(rounds) interleaved rounds of \(seconds) s a load; ratios are the medians of the rounds' ratios",
-      "client and servers on core \(PeerNetwork.clientCore), the director on core \(PeerNetwork.directorCore); one bridge, the"
-        + " same wires for all",
-      "the director's port has no checksum, segmentation and receive offload, for all alike, as lbd could not use them;"
-        + " direct keeps them, as it does not pass there: its Gbit/s are another discipline's",
-      "core us/req: all that core \(PeerNetwork.directorCore) did while requests came, whoever was charged; with other work on"
-        + " the machine it is too much. What a balancer makes core \(PeerNetwork.clientCore) do is not in it: unsteered"
-        + " nftables does all its work there",
-      "steered: the director's kernel handles packets on the director's core (RPS), as for the proxies; unsteered: where they"
-        + " arrive. p50 and p99: one connection",
+    let client = PeerNetwork.clientCore
+    let director = PeerNetwork.directorCore
+    return [
+      "medians of \(rounds) interleaved rounds of \(seconds) s a load; ratios are the medians of the rounds' ratios; /peers is"
+        + " against the best of nftables, haproxy and nginx",
+      "client and servers on core \(client), director on core \(director); one bridge, the same wires for all; a sender's core"
+        + " does the receiver's work, so a director takes some off the servers, and may beat direct",
+      "the director's port and the switch's towards it finish no checksum, cut and join no segment, for all alike, as lbd"
+        + " could not use that; direct does not pass there and keeps its large segments, so that /direct of Gbit/s says little",
+      "core us/req: all that core \(director) did while kept connections were busy, whoever was charged; other work on the"
+        + " machine is in it. What a director makes core \(client) do is not: unsteered nftables works there",
+      "steered: the director's kernel handles packets on the director's core (RPS), as for the proxies; unsteered: on the"
+        + " core they come from. p50 and p99 are those of one connection, loaded of 64",
     ] + complaints
   }
 }

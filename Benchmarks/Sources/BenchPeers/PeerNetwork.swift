@@ -33,6 +33,7 @@ final class PeerNetwork {
   /// Removes whatever an earlier run left, and builds.
   func setUp() throws {
     try lab.setUp()
+    try tuneSwitch()
     try tuneDirector()
     try tuneClient()
     for (index, server) in plan.servers.enumerated() {
@@ -49,6 +50,16 @@ final class PeerNetwork {
   /// Nothing stays: everything lives in the namespaces or in the lab's folder.
   static func tearDown() {
     LabNetwork.tearDown(prefix: prefix, folder: LabPlan.defaultFolder(prefix: prefix))
+  }
+
+  /// The bridge is to be a wire. It filters nothing; and it does not join a kernel's segments, which it receives in
+  /// batches, while it cannot join those that a socket of AF_XDP sends one by one: a network card would treat both alike.
+  private func tuneSwitch() throws {
+    let ethernetSwitch = "\(PeerNetwork.prefix)switch"
+    try inside(ethernetSwitch, ["ethtool", "-K", "director", "gro", "off"])
+    let filters = ["iptables", "ip6tables", "arptables"].map { "net.bridge.bridge-nf-call-\($0)=0" }
+    // Not there in kernels without that filter.
+    _ = try Command.run(lab.inside(ethernetSwitch, ["sysctl", "-q", "-e", "-w"] + filters))
   }
 
   private func tuneDirector() throws {
