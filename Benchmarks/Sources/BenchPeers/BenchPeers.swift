@@ -138,6 +138,7 @@ public struct BenchPeers {
         + " could not use that; direct does not pass there and keeps its large segments, so that /direct of Gbit/s says little",
       "core us/req: all that core \(director) did while kept connections were busy, whoever was charged; other work on the"
         + " machine is in it. What a director makes core \(client) do is not: unsteered nftables works there",
+      "process us/req: the time charged to the director's programs alone; that of the servers' receiving is in it",
       "steered: the director's kernel handles packets on the director's core (RPS), as for the proxies; unsteered: on the"
         + " core they come from. p50 and p99 are those of one connection, loaded of 64",
     ] + complaints

@@ -4,7 +4,7 @@ import Lab
 struct CoreTime {
   let busySeconds: Double
 
-  private static let ticksPerSecond = 100.0
+  static let ticksPerSecond = 100.0
 
   /// The core's time so far, of /proc/stat.
   init?(core: Int) {

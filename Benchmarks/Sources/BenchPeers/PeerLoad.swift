@@ -40,13 +40,17 @@ struct PeerLoad {
 
   /// Kept connections; what the director's core did meanwhile.
   private func requests(into figures: inout [PeerMetric: Double]) throws {
-    let before = CoreTime(core: PeerNetwork.directorCore)
+    let before = (core: CoreTime(core: PeerNetwork.directorCore), program: try ProcessTime(namespace: plan.director))
     let load = try wrk(connections: PeerLoad.connectionCount, seconds: seconds)
-    let after = CoreTime(core: PeerNetwork.directorCore)
+    let after = (core: CoreTime(core: PeerNetwork.directorCore), program: try ProcessTime(namespace: plan.director))
     figures[.requests] = load.requestsPerSecond
     figures[.p50Loaded] = load.p50Microseconds
-    if let before, let after, load.requestCount > 0 {
-      figures[.cpu] = (after.busySeconds - before.busySeconds) * 1e6 / Double(load.requestCount)
+    guard load.requestCount > 0 else { return }
+    if let start = before.core, let end = after.core {
+      figures[.cpu] = (end.busySeconds - start.busySeconds) * 1e6 / Double(load.requestCount)
+    }
+    if let start = before.program, let end = after.program {
+      figures[.process] = (end.seconds - start.seconds) * 1e6 / Double(load.requestCount)
     }
   }
 

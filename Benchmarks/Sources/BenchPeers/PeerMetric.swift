@@ -9,6 +9,7 @@ enum PeerMetric: String, CaseIterable, Sendable {
   case p99 = "p99Microseconds"
   case p50Loaded = "p50LoadedMicroseconds"
   case cpu = "cpuMicrosecondsPerRequest"
+  case process = "processMicrosecondsPerRequest"
 
   /// Those that are better when larger.
   static let rates: [PeerMetric] = [.requests, .connections, .gbit]

@@ -61,6 +61,7 @@ struct PeersReport {
     Column("p50Microseconds", "p50 us", .fixed(0)),
     Column("p99Microseconds", "p99 us", .fixed(0)), Column("p50LoadedMicroseconds", "p50 loaded us", .fixed(0)),
     Column("cpuMicrosecondsPerRequest", "core us/req", .fixed(1)),
+    Column("processMicrosecondsPerRequest", "process us/req", .fixed(1)),
   ]
 
   private static let plots: [any Plot] = [

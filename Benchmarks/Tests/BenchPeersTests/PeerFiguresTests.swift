@@ -44,4 +44,10 @@ struct PeerFiguresTests {
     #expect(try #require(CoreTime(core: 1, statistics: before)).busySeconds == 0.73)
     #expect(CoreTime(core: 2, statistics: before) == nil)
   }
+
+  @Test func processTime() {
+    let words = "4711 (a (b) 1) S 1 4711 4711 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 3 0 12345 1 1"
+    #expect(ProcessTime.seconds(words) == 3)
+    #expect(ProcessTime.seconds("4711 (lbd) S 1") == nil)
+  }
 }
