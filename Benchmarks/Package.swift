@@ -31,10 +31,11 @@ let package = Package(
       name: "lbd-bench",
       dependencies: [
         "BenchReport", "BenchCore", "BenchCapture", "BenchWire", "BenchPeers",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"), lbd,
       ],
       swiftSettings: strict),
 
     .testTarget(name: "BenchReportTests", dependencies: ["BenchReport"], swiftSettings: strict),
+    .testTarget(name: "BenchPeersTests", dependencies: ["BenchPeers", "BenchReport"], swiftSettings: strict),
   ]
 )

@@ -36,6 +36,10 @@ if [ "$(id -u)" != 0 ]; then
   exec sudo "$0" "$@"
 fi
 
+# A web server that was there before is someone's; its modules do not change whether it starts.
+had_nginx=
+if [ -e /usr/sbin/nginx ]; then had_nginx=yes; fi
+
 policy=/usr/sbin/policy-rc.d
 saved=
 made=
@@ -65,9 +69,10 @@ apt-get update -q </dev/null
 # shellcheck disable=SC2086
 apt-get install -q -y --no-install-recommends $missing </dev/null
 
-for service in nginx haproxy; do
-  case " $missing" in
-  *" $service"*) update-rc.d "$service" disable >/dev/null 2>&1 || true ;;
+for package in $missing; do
+  case "$package" in
+  nginx-light | libnginx-mod-stream) [ -n "$had_nginx" ] || update-rc.d nginx disable >/dev/null 2>&1 || true ;;
+  haproxy | iperf3) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
   esac
 done
 

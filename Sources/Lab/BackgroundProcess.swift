@@ -4,12 +4,15 @@ import Glibc
 ///
 /// It is not killed when this value goes: `lbd lab up` leaves servers and director running. Whoever wants it to end
 /// says so, or takes down the namespace it lives in.
-final class BackgroundProcess {
-  let pid: pid_t
-  let logPath: String
+public final class BackgroundProcess {
+  /// Its number.
+  public let pid: pid_t
+  /// Where its output and errors go.
+  public let logPath: String
   private var exitStatus: Int32?
 
-  init(_ arguments: [String], logPath: String) throws {
+  /// Starts a program; its words go to a new file.
+  public init(_ arguments: [String], logPath: String) throws {
     let log = open(logPath, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard log >= 0 else { throw LabFailure("cannot write \(logPath): \(String(cString: strerror(errno)))") }
     defer { close(log) }
@@ -17,7 +20,8 @@ final class BackgroundProcess {
     pid = try Command.spawn(arguments, output: log, errors: log, flags: 0x80)  // POSIX_SPAWN_SETSID
   }
 
-  var isRunning: Bool {
+  /// Whether it has not ended yet.
+  public var isRunning: Bool {
     if exitStatus != nil { return false }
     var status: Int32 = 0
     let ended = waitpid(pid, &status, WNOHANG)
@@ -28,19 +32,21 @@ final class BackgroundProcess {
     return false
   }
 
-  var log: String { TextFile.read(logPath) ?? "" }
+  /// What it has said so far.
+  public var log: String { TextFile.read(logPath) ?? "" }
 
   /// Its last words, for a failure's line.
-  var lastLine: String {
+  public var lastLine: String {
     log.split(separator: "\n").last.map(String.init) ?? "it said nothing"
   }
 
-  func signal(_ number: Int32) {
+  /// Sends it a signal, unless it has ended.
+  public func signal(_ number: Int32) {
     if isRunning { kill(pid, number) }
   }
 
   /// Waits for its end; nil when it is still running after `seconds`.
-  func waitForEnd(seconds: Double) -> Int32? {
+  public func waitForEnd(seconds: Double) -> Int32? {
     let deadline = monotonicSeconds() + seconds
     while isRunning {
       if monotonicSeconds() >= deadline { return nil }
@@ -51,7 +57,7 @@ final class BackgroundProcess {
 
   /// Asks it to end, then insists.
   @discardableResult
-  func stop(graceSeconds: Double = 5) -> Int32 {
+  public func stop(graceSeconds: Double = 5) -> Int32 {
     signal(SIGTERM)
     if let status = waitForEnd(seconds: graceSeconds) { return status }
     signal(SIGKILL)
@@ -60,8 +66,9 @@ final class BackgroundProcess {
 }
 
 /// Small text files, read and written whole.
-enum TextFile {
-  static func read(_ path: String) -> String? {
+public enum TextFile {
+  /// The whole file, or nil when it cannot be read.
+  public static func read(_ path: String) -> String? {
     let file = open(path, O_RDONLY | O_CLOEXEC)
     guard file >= 0 else { return nil }
     defer { close(file) }
@@ -76,7 +83,8 @@ enum TextFile {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  static func write(_ text: String, to path: String) throws {
+  /// Writes the whole file, readable by its owner alone when it is new.
+  public static func write(_ text: String, to path: String) throws {
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard file >= 0 else { throw LabFailure("cannot write \(path): \(String(cString: strerror(errno)))") }
     defer { close(file) }

@@ -5,11 +5,14 @@ import Wire
 ///
 /// Everything a lab makes lies in its namespaces or in its folder, so `tearDown` needs no memory of what was built:
 /// every process in a namespace of ours is ours, and the same call clears what an aborted run left behind.
-final class LabNetwork {
-  let plan: LabPlan
-  let executable: String
+public final class LabNetwork {
+  /// What is built.
+  public let plan: LabPlan
+  /// The path of `lbd`, which the namespaces' programs and servers come from.
+  public let executable: String
 
-  init(plan: LabPlan, executable: String) {
+  /// A network not built yet.
+  public init(plan: LabPlan, executable: String) {
     self.plan = plan
     self.executable = executable
   }
@@ -17,7 +20,7 @@ final class LabNetwork {
   // MARK: Up
 
   /// Builds the network and starts the real servers. On failure nothing is left.
-  func setUp() throws {
+  public func setUp() throws {
     LabNetwork.tearDown(prefix: plan.prefix, folder: plan.folder)
     do {
       try makeFolder()
@@ -93,7 +96,7 @@ final class LabNetwork {
   var downloadPath: String { "\(plan.folder)/download" }
 
   /// The command as run in a namespace.
-  func inside(_ namespace: String, _ command: [String]) -> [String] {
+  public func inside(_ namespace: String, _ command: [String]) -> [String] {
     ["ip", "netns", "exec", namespace] + command
   }
 
@@ -102,7 +105,7 @@ final class LabNetwork {
   /// Ends what runs in the namespaces of this prefix, removes them and the folder. Safe to call when there is nothing.
   /// - Returns: the names of the namespaces that were removed.
   @discardableResult
-  static func tearDown(prefix: String, folder: String) -> [String] {
+  public static func tearDown(prefix: String, folder: String) -> [String] {
     let names = existingNamespaces(prefix: prefix)
     if !names.isEmpty {
       endProcesses(in: names, with: SIGTERM)

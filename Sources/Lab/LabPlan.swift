@@ -47,11 +47,14 @@ public struct LabPlan: Sendable {
   // MARK: Names
 
   static let roles = ["client", "director", "rs1", "rs2", "switch", "router"]
-  var client: String { prefix + "client" }
-  var director: String { prefix + "director" }
+  /// The client's namespace.
+  public var client: String { prefix + "client" }
+  /// The director's namespace.
+  public var director: String { prefix + "director" }
   var ethernetSwitch: String { prefix + "switch" }
   var router: String { prefix + "router" }
-  var servers: [String] { [prefix + "rs1", prefix + "rs2"] }
+  /// The real servers' namespaces.
+  public var servers: [String] { [prefix + "rs1", prefix + "rs2"] }
   var namespaces: [String] {
     [client, director] + servers + [ethernetSwitch] + (hasRouter ? [router] : [])
   }
@@ -79,7 +82,8 @@ public struct LabPlan: Sendable {
 
   // MARK: Addresses
 
-  static func vip(_ family: IPAddress.Family) -> String { family == .ipv4 ? "10.200.0.1" : "fd00:200::1" }
+  /// The address of the virtual services.
+  public static func vip(_ family: IPAddress.Family) -> String { family == .ipv4 ? "10.200.0.1" : "fd00:200::1" }
   static func front(_ host: String, _ family: IPAddress.Family) -> String {
     (family == .ipv4 ? "10.0.1." : "fd00:1::") + host
   }
@@ -101,7 +105,8 @@ public struct LabPlan: Sendable {
   static let clientHost = "1"
   static let vlan = 100
 
-  func serverAddress(_ index: Int, _ family: IPAddress.Family) -> String {
+  /// The address of a real server, counted from 0.
+  public func serverAddress(_ index: Int, _ family: IPAddress.Family) -> String {
     isFlat ? LabPlan.front("1\(index + 1)", family) : LabPlan.back("1\(index + 1)", family)
   }
 

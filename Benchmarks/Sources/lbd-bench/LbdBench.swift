@@ -10,5 +10,6 @@ struct LbdBench: ParsableCommand {
       CountCommand.self,
       CaptureCommand.self,
       WireCommand.self,
+      PeersCommand.self,
     ])
 }

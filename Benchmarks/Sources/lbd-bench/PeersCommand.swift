@@ -1,0 +1,52 @@
+import ArgumentParser
+import BenchPeers
+import BenchReport
+import Glibc
+import Lab
+
+/// `lbd-bench peers`.
+struct PeersCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "peers", abstract: "lbd, nftables, haproxy and nginx between a client and two real servers.",
+    discussion: """
+      Builds a lab in network namespaces (root), measures every target in turn, round after round, and removes it.
+      Ends with 77 where nothing can be measured, with 1 when goals are missed.
+      """)
+
+  @Flag(help: "One short round, in less than a minute.") var quick = false
+  @Option(help: "Path of lbd (default: the release build beside the benchmarks, then the installed one).")
+  var lbd: String?
+  @Option(help: "Turns of every target (default: 7, quick: 1).") var rounds: Int?
+  @Option(help: "Only targets whose names contain this word (lbd, DR, nginx...); may be given several times.")
+  var only: [String] = []
+  @Option(help: "Folder for the results (default: Benchmarks/results).") var results: String?
+
+  func validate() throws {
+    if let rounds, !(1...100).contains(rounds) { throw ValidationError("--rounds takes 1 to 100") }
+  }
+
+  func run() throws {
+    if let reason = BenchPeers.reasonToSkip() {
+      print("peers: skipped: \(reason)")
+      throw ExitCode(77)
+    }
+    do {
+      var peers = try BenchPeers(
+        BenchPeers.Options(
+          executable: lbd, isQuick: quick, rounds: rounds, only: only,
+          command: "lbd-bench peers\(quick ? " --quick" : "")\(rounds.map { " --rounds \($0)" } ?? "")"))
+      if try !peers.run().finish(directory: results) { throw ExitCode(1) }
+    } catch let failure as LabFailure where failure == .interrupted {
+      complain("peers: interrupted, everything removed")
+      throw ExitCode(130)
+    } catch let failure as LabFailure {
+      complain(failure.description)
+      throw ExitCode(1)
+    }
+  }
+
+  private func complain(_ text: String) {
+    let line = Array((text + "\n").utf8)
+    _ = write(2, line, line.count)
+  }
+}
