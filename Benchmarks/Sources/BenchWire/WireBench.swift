@@ -153,15 +153,14 @@ public final class WireBench {
   }
 
   private func measureKernel(flows: Int) throws -> Cell {
-    var (theirs, ours): ([Stretch], [Stretch]) = ([], [])
-    for _ in 0..<rounds {
-      theirs.append(try referenceStretch(flows))
-      ours.append(
-        try Stretch.measure(
+    let rounds = try Rounds(wanted: self.rounds) {
+      Round(
+        theirs: try referenceStretch(flows),
+        ours: try Stretch.measure(
           kernel, load: .flood(flows: flows, to: Rig.routed), lengths: lengths, core: WireBench.generatorCore,
           clock: nil))
     }
-    return WireCell(mode: "ip_forward", port: "kernel", flows: flows, ours: ours, theirs: theirs).cell
+    return WireCell(mode: "ip_forward", port: "kernel", flows: flows, rounds: rounds).cell
   }
 
   private func measure(_ subject: Subject) throws -> Cell {
@@ -170,16 +169,13 @@ public final class WireBench {
     defer { director.stop() }
     let before = try establish(subject, director)
     let counters = reference.nothingCounters
-    var (theirs, ours): ([Stretch], [Stretch]) = ([], [])
-    for _ in 0..<rounds {
-      theirs.append(try referenceStretch(subject.flows))
-      ours.append(try lbdStretch(subject, director))
+    let rounds = try Rounds(wanted: self.rounds) {
+      Round(theirs: try referenceStretch(subject.flows), ours: try lbdStretch(subject, director))
     }
     // Both publish what the kernel lost when they go to sleep and when they wake, five times a second.
     try Waiting.sleep(seconds: 0.3)
     let after = try director.report()
-    var result = WireCell(
-      mode: subject.mode.rawValue, port: subject.port, flows: subject.flows, ours: ours, theirs: theirs)
+    var result = WireCell(mode: subject.mode.rawValue, port: subject.port, flows: subject.flows, rounds: rounds)
     result.established = Int(clamping: WireBench.connections(before))
     result.ringFull = Int(clamping: WireBench.ringFull(after) &- WireBench.ringFull(before))
     let nothing = reference.nothingCounters
