@@ -86,6 +86,21 @@ struct Batch {
     for index in piece { lbd_prefetch(bytes(index)) }
   }
 
+  /// Where the frames that leave by the same interface as this one end.
+  @inline(__always)
+  func endOfRun(from first: Int, limit: Int) -> Int {
+    let bytes = UnsafeRawPointer(egress)
+    let alike = UInt64(egress[first]) &* 0x0101_0101_0101_0101
+    var end = first
+    // Eight at a time; behind the last packet there is more memory of the batch.
+    while end < limit {
+      let difference = bytes.loadUnaligned(fromByteOffset: end, as: UInt64.self) ^ alike
+      if difference != 0 { return min(end &+ difference.trailingZeroBitCount >> 3, limit) }
+      end &+= 8
+    }
+    return limit
+  }
+
   /// Ends a packet's journey without forwarding it. The frame is cut to the packet (RFC 894 padding ends here).
   @inline(never)
   func finish(_ index: Int, _ outcome: Outcome) {

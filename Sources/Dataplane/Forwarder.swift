@@ -202,7 +202,7 @@ extension WorkerState {
       let packet = batch.packet(index)
       guard packet.pointee.form.rawValue == form.rawValue else { return index }
       if let server = steady.server(of: packet, form) {
-        let departure = rewrite(index, packet, form, server: server)
+        let departure = rewrite(index, packet, form, server: server, isReady: true)
         if let hop = departure.hop { batch.depart(index, departure, over: hop) }
       } else if schedule(index) {
         rewrite(index)

@@ -23,15 +23,15 @@ enum Parse {
     let total = Int(header.loadBigEndian16(at: 14 + IPv4.totalLengthOffset))
     let fragment = header.loadUnaligned(fromByteOffset: 14 + IPv4.fragmentOffset, as: UInt16.self)
     let protocolNumber = header.loadByte(at: 14 + IPv4.protocolOffset)
-    let isTCP = protocolNumber == TransportProtocol.tcp.rawValue
-    guard fragment & UInt16(0x3fff).bigEndian == 0, isTCP || protocolNumber == TransportProtocol.udp.rawValue,
-      14 + total <= byteCount, total >= 20 + (isTCP ? 20 : 8), isChecksumRight(header + 14, byteCount: 20)
+    guard fragment & UInt16(0x3fff).bigEndian == 0, 14 + total <= byteCount,
+      isChecksumRight(header + 14, byteCount: 20),
+      let segment = segment(header + 34, protocolNumber, byteCount: total - 20)
     else { return nil }
     packet.pointee.network = bytes + 14
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
     packet.pointee.protocolNumber = protocolNumber
     packet.pointee.flags = PacketFlags(rawValue: UInt8(truncatingIfNeeded: (fragment & 0x40) >> 3))
-    packet.pointee.segment = isTCP ? header.loadByte(at: 34 + 13) & 0x1f : Packet.noSegment
+    packet.pointee.segment = segment
     let addresses = header.loadBigEndian64(at: 14 + IPv4.sourceOffset)
     let ports = UInt64(header.loadBigEndian32(at: 34))
     return PacketEnds(
@@ -50,15 +50,14 @@ enum Parse {
     else { return nil }
     let payload = Int(header.loadBigEndian16(at: 14 + IPv6.payloadLengthOffset))
     let protocolNumber = header.loadByte(at: 14 + IPv6.nextHeaderOffset)
-    let isTCP = protocolNumber == TransportProtocol.tcp.rawValue
-    guard isTCP || protocolNumber == TransportProtocol.udp.rawValue, 54 + payload <= byteCount,
-      payload >= (isTCP ? 20 : 8)
-    else { return nil }
+    guard 54 + payload <= byteCount, let segment = segment(header + 54, protocolNumber, byteCount: payload) else {
+      return nil
+    }
     packet.pointee.network = bytes + 14
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: 40 + payload)
     packet.pointee.protocolNumber = protocolNumber
     packet.pointee.flags = [.ipv6, .dontFragment]
-    packet.pointee.segment = isTCP ? header.loadByte(at: 54 + 13) & 0x1f : Packet.noSegment
+    packet.pointee.segment = segment
     let ports = UInt64(header.loadBigEndian32(at: 54))
     return PacketEnds(source: ports & 0xffff_0000, destination: (ports & 0xffff) << 16)
   }
@@ -92,6 +91,15 @@ enum Parse {
     case EtherType.ipv6: return ipv6(packet, bytes, offset: offset, byteCount: byteCount, ends: &ends)
     default: return refuse(packet, .notOurs)
     }
+  }
+
+  /// `Packet.segment`, or nil for what is neither TCP nor UDP, or is cut short.
+  @inline(__always)
+  private static func segment(_ header: UnsafeRawPointer, _ protocolNumber: UInt8, byteCount: Int) -> UInt8? {
+    if protocolNumber == TransportProtocol.tcp.rawValue {
+      return byteCount >= 20 ? header.loadByte(at: 13) & 0x1f : nil
+    }
+    return protocolNumber == TransportProtocol.udp.rawValue && byteCount >= 8 ? Packet.noSegment : nil
   }
 
   /// Type, version and header length of IPv4 without options, as they stand in memory.

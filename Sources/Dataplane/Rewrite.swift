@@ -11,25 +11,28 @@ extension WorkerState {
   mutating func rewrite(_ index: Int) {
     let packet = batch.packet(index)
     let departure = rewrite(
-      index, packet, packet.pointee.form, server: server(packet.pointee.connection.server))
+      index, packet, packet.pointee.form, server: server(packet.pointee.connection.server), isReady: false)
     if let hop = departure.hop { batch.depart(index, departure, over: hop) }
   }
 
+  /// - Parameter isReady: the server's next hop is known to be resolved; otherwise that is looked at.
   @_transparent
   mutating func rewrite(
-    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>,
+    isReady: Bool
   ) -> Departure {
     form.isReply
-      ? rewrite(reply: index, packet, form, server: server) : rewrite(request: index, packet, form, server: server)
+      ? rewrite(reply: index, packet, form, server: server)
+      : rewrite(request: index, packet, form, server: server, isReady: isReady)
   }
 
   @_transparent
   mutating func rewrite(
     request index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm,
-    server: UnsafePointer<ServerRecord>
+    server: UnsafePointer<ServerRecord>, isReady: Bool
   ) -> Departure {
     let hop = ServerRecord.hop(server)
-    guard hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
+    guard isReady || hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
     guard WorkerState.hopsLeft(packet, form) > 1 else { return answerTimeExceeded(index, packet) }
     if server.pointee.method == .tunnelling {
       WorkerState.takeHop(packet, form)

@@ -16,8 +16,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
         continue
       }
       // Neighbours that leave by the same interface go into its ring together.
-      var end = index &+ 1
-      while end < state.packetCount && state.batch.egress[end] == interface { end &+= 1 }
+      let end = state.batch.endOfRun(from: index, limit: state.packetCount)
       let port = transmitPorts[Int(interface)]
       let accepted = ports[Int(port)].transmit(
         state.batch.frames + index, count: end &- index, pool: &state.pool)

@@ -49,7 +49,7 @@ public struct MemoryPort: Port, ~Copyable {
     into frames: UnsafeMutablePointer<FrameDescriptor>, limit: Int, pool: inout FramePool
   ) -> Int {
     let count = min(limit, arrivedCount &- arrivedFirst)
-    for index in 0..<count { frames[index] = arrived[arrivedFirst &+ index] }
+    frames.update(from: arrived + arrivedFirst, count: count)
     arrivedFirst &+= count
     return count
   }
@@ -58,7 +58,8 @@ public struct MemoryPort: Port, ~Copyable {
   @inline(__always)
   public mutating func transmit(_ frames: UnsafePointer<FrameDescriptor>, count: Int, pool: inout FramePool) -> Int {
     let accepted = min(count, capacity &- sentCount)
-    for index in 0..<accepted { sent[sentCount &+ index] = frames[index].address }
+    let place = sent + sentCount
+    for index in 0..<accepted { place[index] = frames[index].address }
     sentCount &+= accepted
     return accepted
   }
@@ -69,7 +70,7 @@ public struct MemoryPort: Port, ~Copyable {
   /// Gives the transmitted frames back.
   @inline(__always)
   public mutating func reclaim(into pool: inout FramePool) {
-    for index in 0..<sentCount { pool.give(sent[index]) }
+    pool.give(sent, count: sentCount)
     sentCount = 0
   }
 

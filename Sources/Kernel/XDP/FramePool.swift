@@ -54,6 +54,16 @@ public struct FramePool: ~Copyable {
     depth &+= 1
   }
 
+  /// Gives back several frames at once.
+  @inlinable @inline(__always)
+  public mutating func give(_ addresses: UnsafePointer<UInt64>, count: Int) {
+    precondition(count <= frameCount - depth, "a frame was given back twice")
+    let mask = ~UInt64(chunkByteCount - 1)
+    let top = stack + depth
+    for index in 0..<count { top[index] = addresses[index] & mask }
+    depth &+= count
+  }
+
   /// Longest packet a frame holds behind its headroom.
   @inlinable
   public var packetByteCountLimit: Int { chunkByteCount - FramePool.headroomByteCount }
