@@ -64,65 +64,69 @@ extension WorkerState {
 extension WorkerState {
   /// Client -> VIP becomes local address -> server.
   @inline(__always)
-  mutating func translate(
+  static func translate(
     request packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
     let connection = packet.pointee.connection
-    let service = service(server.pointee.service)
-    guard let locals = service.pointee.localAddresses, connection.localAddress < service.pointee.localAddressCount
-    else { return }
-    let local = locals + connection.localAddress
-    var change = WorkerState.addressChange(
-      form, from: packet.pointee.farAddress(form), to: (local.pointee.high, local.pointee.low))
-    let header = change.with(server.pointee.requestHeaderDelta)
-    change.replace16(packet.pointee.farPort.bigEndian, with: connection.localPort.bigEndian)
-    WorkerState.replaceEnd(
-      packet, form, .source, high: local.pointee.high, low: local.pointee.low, port: connection.localPort)
-    WorkerState.replaceEnd(
-      packet, form, .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow,
-      port: server.pointee.port)
-    WorkerState.correct(packet, form, header: header, transport: change.with(server.pointee.requestDelta))
+    let local = server.pointee.locals + connection.localAddress
+    replace(
+      packet, form, .source, (local.pointee.high, local.pointee.low), connection.localPort.bigEndian,
+      .destination, (server.pointee.addressHigh, server.pointee.addressLow), server.pointee.addressBytes,
+      server.pointee.portBytes, header: server.pointee.requestHeaderDelta, transport: server.pointee.requestDelta)
   }
 
   /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
   @inline(__always)
-  mutating func translate(
+  static func translate(
     reply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
     guard let slot = packet.pointee.slot else { return }
-    let client: (high: UInt64, low: UInt64)
-    let port: UInt16
-    if form.isIPv6 {
-      let key = KeyV6(slot + KeyV6.wordsPerSlot)
-      (client, port) = ((key.high, key.low), key.port)
-    } else {
-      let key = KeyV4(slot + KeyV4.wordsPerSlot)
-      (client, port) = ((0, UInt64(key.address)), key.port)
-    }
-    var change = WorkerState.addressChange(form, from: packet.pointee.farAddress(form), to: client)
-    let header = change.with(server.pointee.replyHeaderDelta)
-    change.replace16(packet.pointee.farPort.bigEndian, with: port.bigEndian)
-    WorkerState.replaceEnd(packet, form, .destination, high: client.high, low: client.low, port: port)
-    WorkerState.replaceEnd(
-      packet, form, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow,
-      port: server.pointee.virtualPort
-    )
-    WorkerState.correct(packet, form, header: header, transport: change.with(server.pointee.replyDelta))
+    let port = form.isIPv6 ? KeyV6(slot + KeyV6.wordsPerSlot).port : KeyV4(slot + KeyV4.wordsPerSlot).port
+    replace(
+      packet, form, .destination, client(ofReply: packet, form), port.bigEndian,
+      .source, (server.pointee.virtualHigh, server.pointee.virtualLow), server.pointee.virtualBytes,
+      server.pointee.virtualPortBytes, header: server.pointee.replyHeaderDelta, transport: server.pointee.replyDelta)
   }
 
-  /// What another address changes in the checksums.
+  /// Replaces both ends: one by what the connection says, the other by what is the same for all of a server's packets.
   @inline(__always)
-  private static func addressChange(
-    _ form: PacketForm, from old: (high: UInt64, low: UInt64), to new: (high: UInt64, low: UInt64)
-  ) -> ChecksumDelta {
+  private static func replace(
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ side: Side, _ address: (high: UInt64, low: UInt64),
+    _ portBytes: UInt16, _ fixedSide: Side, _ fixedAddress: (high: UInt64, low: UInt64), _ fixedBytes: UInt32,
+    _ fixedPortBytes: UInt16, header headerDelta: UInt16, transport: UInt16
+  ) {
+    let header = packet.pointee.network
     var change = ChecksumDelta()
     if form.isIPv6 {
-      change.replace((old.high.bigEndian, old.low.bigEndian), with: (new.high.bigEndian, new.low.bigEndian))
+      let offset = side == .source ? IPv6.sourceOffset : IPv6.destinationOffset
+      let fixedOffset = fixedSide == .source ? IPv6.sourceOffset : IPv6.destinationOffset
+      let new = (address.high.bigEndian, address.low.bigEndian)
+      let old = (
+        header.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+        header.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+      )
+      change.replace(old, with: new)
+      header.storeBytes(of: new.0, toByteOffset: offset, as: UInt64.self)
+      header.storeBytes(of: new.1, toByteOffset: offset + 8, as: UInt64.self)
+      header.storeBigEndian64(fixedAddress.high, at: fixedOffset)
+      header.storeBigEndian64(fixedAddress.low, at: fixedOffset + 8)
     } else {
-      change.replace(
-        UInt32(truncatingIfNeeded: old.low).bigEndian, with: UInt32(truncatingIfNeeded: new.low).bigEndian)
+      let offset = side == .source ? IPv4.sourceOffset : IPv4.destinationOffset
+      let new = UInt32(truncatingIfNeeded: address.low).bigEndian
+      change.replace(header.loadUnaligned(fromByteOffset: offset, as: UInt32.self), with: new)
+      let both = UInt64(new) << (side == .source ? 0 : 32) | UInt64(fixedBytes) << (side == .source ? 32 : 0)
+      header.storeBytes(of: both, toByteOffset: IPv4.sourceOffset, as: UInt64.self)
     }
-    return change
+    let headerChange = change
+    if hasTransport(packet, form) {
+      let transportHeader = packet.pointee.transportHeader(form)
+      let old = transportHeader.loadUnaligned(fromByteOffset: side == .source ? 0 : 2, as: UInt16.self)
+      change.replace16(old, with: portBytes)
+      let both =
+        UInt32(portBytes) << (side == .source ? 0 : 16) | UInt32(fixedPortBytes) << (side == .source ? 16 : 0)
+      transportHeader.storeBytes(of: both, as: UInt32.self)
+    }
+    correct(packet, form, headerChange, header: headerDelta, change, transport: transport)
   }
 
   /// The client that a reply is for, in two words.

@@ -39,7 +39,7 @@ public enum Limits {
     precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)
     precondition(fragmentCapacity.nonzeroBitCount == 1)
     precondition(MemoryLayout<NextHop>.stride == 32)
-    precondition(MemoryLayout<ServerRecord>.stride == 128)
+    precondition(MemoryLayout<ServerRecord>.stride == 256)
     precondition(Outcome.allCases.count <= Counters.outcomeCapacity)
   }
 }

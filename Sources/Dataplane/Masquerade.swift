@@ -13,48 +13,54 @@ extension WorkerState {
   static func masquerade(
     request packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
-    replaceEnd(
-      packet, form, .destination, high: server.pointee.addressHigh, low: server.pointee.addressLow,
-      port: server.pointee.port)
-    correct(packet, form, header: server.pointee.requestHeaderDelta, transport: server.pointee.requestDelta)
+    let header = packet.pointee.network
+    if form.isIPv6 {
+      header.storeBigEndian64(server.pointee.addressHigh, at: IPv6.destinationOffset)
+      header.storeBigEndian64(server.pointee.addressLow, at: IPv6.destinationOffset + 8)
+    } else {
+      header.storeBytes(of: server.pointee.addressBytes, toByteOffset: IPv4.destinationOffset, as: UInt32.self)
+    }
+    if hasTransport(packet, form) {
+      packet.pointee.transportHeader(form).storeBytes(of: server.pointee.portBytes, toByteOffset: 2, as: UInt16.self)
+    }
+    correct(
+      packet, form, ChecksumDelta(), header: server.pointee.requestHeaderDelta, ChecksumDelta(),
+      transport: server.pointee.requestDelta)
   }
 
   @inline(__always)
   static func masquerade(
     reply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
-    replaceEnd(
-      packet, form, .source, high: server.pointee.virtualHigh, low: server.pointee.virtualLow,
-      port: server.pointee.virtualPort
-    )
-    correct(packet, form, header: server.pointee.replyHeaderDelta, transport: server.pointee.replyDelta)
-  }
-
-  /// Writes an address and, unless this is a later fragment, a port.
-  @inline(__always)
-  static func replaceEnd(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ side: Side, high: UInt64, low: UInt64, port: UInt16
-  ) {
     let header = packet.pointee.network
     if form.isIPv6 {
-      let offset = side == .source ? IPv6.sourceOffset : IPv6.destinationOffset
-      header.storeBigEndian64(high, at: offset)
-      header.storeBigEndian64(low, at: offset &+ 8)
+      header.storeBigEndian64(server.pointee.virtualHigh, at: IPv6.sourceOffset)
+      header.storeBigEndian64(server.pointee.virtualLow, at: IPv6.sourceOffset + 8)
     } else {
-      header.storeBigEndian32(
-        UInt32(truncatingIfNeeded: low), at: side == .source ? IPv4.sourceOffset : IPv4.destinationOffset)
+      header.storeBytes(of: server.pointee.virtualBytes, toByteOffset: IPv4.sourceOffset, as: UInt32.self)
     }
-    if form.isOdd && packet.pointee.flags.contains(.laterFragment) { return }
-    packet.pointee.transportHeader(form).storeBigEndian16(port, at: side == .source ? 0 : 2)
+    if hasTransport(packet, form) {
+      packet.pointee.transportHeader(form).storeBytes(of: server.pointee.virtualPortBytes, as: UInt16.self)
+    }
+    correct(
+      packet, form, ChecksumDelta(), header: server.pointee.replyHeaderDelta, ChecksumDelta(),
+      transport: server.pointee.replyDelta)
+  }
+
+  /// False for a later fragment.
+  @inline(__always)
+  static func hasTransport(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) -> Bool {
+    !(form.isOdd && packet.pointee.flags.contains(.laterFragment))
   }
 
   /// Takes one hop off and corrects the checksums, once all ends have been written.
   /// - Parameters:
-  ///   - header: what has changed in the IPv4 header, the hop included; not 0.
-  ///   - transport: what has changed in the pseudo-header and the ports; not 0.
+  ///   - header: what has changed in the IPv4 header, the hop included; the constant part is not 0.
+  ///   - transport: what has changed in the pseudo-header and the ports; likewise.
   @inline(__always)
   static func correct(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, header delta: UInt16, transport: UInt16
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ headerChange: ChecksumDelta, header delta: UInt16,
+    _ transportChange: ChecksumDelta, transport: UInt16
   ) {
     let header = packet.pointee.network
     if form.isIPv6 {
@@ -62,30 +68,28 @@ extension WorkerState {
     } else {
       // TTL, protocol, checksum: one word, one load and store.
       let word = header.loadUnaligned(fromByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
-      let checksum = ChecksumDelta.correct(UInt16(truncatingIfNeeded: word >> 16), by: delta)
+      let checksum = headerChange.correct(UInt16(truncatingIfNeeded: word >> 16), with: delta)
       header.storeBytes(
         of: (word & 0xffff) &- 1 | UInt32(checksum) << 16, toByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
     }
-    if form.isOdd && packet.pointee.flags.contains(.laterFragment) { return }
+    guard hasTransport(packet, form) else { return }
     if packet.pointee.isTCP {
-      correct(at: packet.pointee.transportHeader(form) + TCP.checksumOffset, by: transport)
+      let checksum = packet.pointee.transportHeader(form) + TCP.checksumOffset
+      let old = checksum.loadUnaligned(as: UInt16.self)
+      checksum.storeBytes(of: transportChange.correct(old, with: transport), as: UInt16.self)
     } else {
-      correctUDP(packet, form, by: transport)
+      correctUDP(packet, form, transportChange, transport)
     }
   }
 
   @inline(__always)
-  private static func correct(at checksum: UnsafeMutableRawPointer, by delta: UInt16) {
-    let old = checksum.loadUnaligned(as: UInt16.self)
-    checksum.storeBytes(of: ChecksumDelta.correct(old, by: delta), as: UInt16.self)
-  }
-
-  @inline(__always)
-  private static func correctUDP(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, by delta: UInt16) {
+  private static func correctUDP(
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ change: ChecksumDelta, _ delta: UInt16
+  ) {
     let checksum = packet.pointee.transportHeader(form) + UDP.checksumOffset
     let old = checksum.loadUnaligned(as: UInt16.self)
     if old != 0 {
-      let new = ChecksumDelta.correct(old, by: delta)
+      let new = change.correct(old, with: delta)
       checksum.storeBytes(of: new == 0 ? 0xffff : new, as: UInt16.self)
     } else if !(form.isOdd && packet.pointee.flags.contains(.fragment)) {
       completeUDP(packet)

@@ -47,7 +47,7 @@ extension WorkerState {
       WorkerState.masquerade(request: packet, form, server: server)
       return Departure(packet, form, over: hop, .masqueradeRequest)
     case .fullNAT:
-      translate(request: packet, form, server: server)
+      WorkerState.translate(request: packet, form, server: server)
       return Departure(packet, form, over: hop, .fullNATRequest)
     }
   }
@@ -71,7 +71,7 @@ extension WorkerState {
       return rewriteBig(reply: index, packet, server: server, hop: hop)
     }
     if isFullNAT {
-      translate(reply: packet, form, server: server)
+      WorkerState.translate(reply: packet, form, server: server)
       return Departure(packet, form, over: hop, .fullNATReply)
     }
     WorkerState.masquerade(reply: packet, form, server: server)
@@ -101,7 +101,7 @@ extension WorkerState {
       WorkerState.masquerade(request: packet, form, server: server)
       outcome = .masqueradeRequest
     case .fullNAT:
-      translate(request: packet, form, server: server)
+      WorkerState.translate(request: packet, form, server: server)
       outcome = .fullNATRequest
     }
     return splitIPv4(index, packet, packet.pointee.network, limit: limit, over: hop, outcome)
@@ -118,7 +118,7 @@ extension WorkerState {
     if packet.pointee.flags.contains(.dontFragment) { return answerTooBig(index, packet, limit: limit) }
     let outcome: Outcome
     if server.pointee.method == .fullNAT {
-      translate(reply: packet, form, server: server)
+      WorkerState.translate(reply: packet, form, server: server)
       outcome = .fullNATReply
     } else {
       WorkerState.masquerade(reply: packet, form, server: server)

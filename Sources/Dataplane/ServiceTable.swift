@@ -70,14 +70,23 @@ struct ServerRecord {
   /// NAT: what address:port -> VIP:port changes.
   var replyDelta: UInt16
   var replyHeaderDelta: UInt16
-  /// Sum over the constant words of an IPv4 tunnel header.
+  /// Sum over the addresses of an IPv4 tunnel header.
   var tunnelSum: UInt16
   /// Source address of tunnel packets to it.
   var tunnelSourceHigh: UInt64
   var tunnelSourceLow: UInt64
   var upperThreshold: UInt32
   var lowerThreshold: UInt32
-  private var padding: (UInt64, UInt64) = (0, 0)
+  /// FULLNAT: the service's local addresses; as many as a connection can name, so that no index is out of bounds.
+  var locals: UnsafePointer<LocalAddress>
+  /// The same again as it stands in memory: addresses of IPv4, ports.
+  var addressBytes: UInt32
+  var virtualBytes: UInt32
+  var tunnelSourceBytes: UInt32
+  var portBytes: UInt16
+  var virtualPortBytes: UInt16
+  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
+  private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0)
 
   /// Where its packets leave, as a pointer into the record.
   @inline(__always)
@@ -87,8 +96,14 @@ struct ServerRecord {
 }
 
 extension ServerRecord {
-  /// - Parameter service: the one it belongs to; nil for the record that is nobody's.
-  init(_ server: SnapshotDescription.Server, of service: SnapshotDescription.Service?) {
+  /// - Parameters:
+  ///   - service: the one it belongs to; nil for the record that is nobody's.
+  ///   - locals: the service's local addresses, `Limits.localAddressCapacity` of them.
+  init(
+    _ server: SnapshotDescription.Server, of service: SnapshotDescription.Service?,
+    locals: UnsafePointer<LocalAddress>
+  ) {
+    self.locals = locals
     isIPv6 = server.address.family == .ipv6
     hop = server.nextHop
     (addressHigh, addressLow) = server.address.words
@@ -104,6 +119,12 @@ extension ServerRecord {
     upperThreshold = server.upperThreshold
     lowerThreshold = server.lowerThreshold
 
+    addressBytes = UInt32(truncatingIfNeeded: addressLow).bigEndian
+    virtualBytes = UInt32(truncatingIfNeeded: virtualLow).bigEndian
+    tunnelSourceBytes = UInt32(truncatingIfNeeded: tunnelSourceLow).bigEndian
+    portBytes = port.bigEndian
+    virtualPortBytes = virtualPort.bigEndian
+
     let own = (addressHigh, addressLow, port)
     let virtual = (virtualHigh, virtualLow, virtualPort)
     requestDelta = ServerRecord.delta(from: virtual, to: own, withPorts: true)
@@ -111,9 +132,8 @@ extension ServerRecord {
     requestHeaderDelta = ServerRecord.oneHopLess(ServerRecord.delta(from: virtual, to: own, withPorts: false))
     replyHeaderDelta = ServerRecord.oneHopLess(ServerRecord.delta(from: own, to: virtual, withPorts: false))
     var sum = Checksum()
-    sum.add(UInt64(UInt16(0x4500).bigEndian))
-    sum.add(UInt64(UInt32(truncatingIfNeeded: tunnelSourceLow).bigEndian))
-    sum.add(UInt64(UInt32(truncatingIfNeeded: addressLow).bigEndian))
+    sum.add(UInt64(tunnelSourceBytes))
+    sum.add(UInt64(addressBytes))
     tunnelSum = sum.folded
   }
 

@@ -134,9 +134,20 @@ public final class Snapshot {
       repeating: nil, count: (description.servers.map { Int($0.number) }.max() ?? 0) + 1)
     let serviceByNumber = Dictionary(
       description.services.map { ($0.number, $0) }, uniquingKeysWith: { _, last in last })
+    let nobody = LocalAddress(high: 0, low: 0, isActive: false)
+    let noLocals = UnsafePointer(array([LocalAddress](repeating: nobody, count: Limits.localAddressCapacity)))
+    var localsByService: [UInt16: UnsafePointer<LocalAddress>] = [:]
+    for service in description.services where !service.localAddresses.isEmpty {
+      let own = service.localAddresses.prefix(Limits.localAddressCapacity).map {
+        LocalAddress(high: $0.address.words.high, low: $0.address.words.low, isActive: $0.isActive)
+      }
+      let spare = [LocalAddress](repeating: nobody, count: Limits.localAddressCapacity - own.count)
+      localsByService[service.number] = UnsafePointer(array(own + spare))
+    }
     for server in description.servers {
       let service = serviceByNumber[server.service]
-      servers[Int(server.number)] = ServerRecord(server, of: service)
+      servers[Int(server.number)] = ServerRecord(
+        server, of: service, locals: localsByService[server.service] ?? noLocals)
       guard server.endpoint != 0, endpoints[Int(server.endpoint)].kind == .none, let service else { continue }
       endpoints[Int(server.endpoint)] = EndpointRecord(kind: .server, index: server.number)
       insert(server.address, server.port, service.transport, .source, server.endpoint)
@@ -157,15 +168,13 @@ public final class Snapshot {
         connections: UnsafePointer(shared.connectionCounts), overloaded: UnsafePointer(shared.overloaded),
         table: bucketTable.map { UnsafePointer(array($0)) }, tableCount: bucketTable?.count ?? 0, step: pace.step,
         maximum: pace.maximum)
-      let locals = service.localAddresses.map {
-        LocalAddress(high: $0.address.words.high, low: $0.address.words.low, isActive: $0.isActive)
-      }
       let isIPv6 = service.address.family == .ipv6
       services[Int(service.number)] = ServiceRecord(
         addressHigh: service.address.words.high, addressLow: service.address.words.low, port: service.port,
         protocolNumber: service.transport.rawValue, isIPv6: isIPv6, endpoint: service.endpoint,
         isActive: service.isActive, scheduler: service.scheduler, schedulerFlags: service.flags, servers: set,
-        localAddresses: UnsafePointer(array(locals)), localAddressCount: locals.count,
+        localAddresses: localsByService[service.number],
+        localAddressCount: min(service.localAddresses.count, Limits.localAddressCapacity),
         localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound)
     }
 
@@ -192,7 +201,7 @@ public final class Snapshot {
       SnapshotDescription.Server(
         number: 0, service: .max, endpoint: 0, address: IPAddress(v4: 0), port: 0, method: .directRouting, weight: 0,
         nextHop: nextHops[0], isAvailable: false),
-      of: nil)
+      of: nil, locals: noLocals)
     view.initialize(
       to: SnapshotView(
         generation: generation, endpoints4: endpoints4, endpoints6: endpoints6,

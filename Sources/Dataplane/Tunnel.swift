@@ -11,88 +11,93 @@ extension WorkerState {
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>,
     hop: UnsafePointer<NextHop>
   ) -> Departure {
-    let outerIPv6 = server.pointee.isIPv6
-    let extra = outerIPv6 ? 40 : 20
-    let total = Int(packet.pointee.byteCount)
-    let limit = Int(hop.pointee.mtu) &- extra
-    if total > limit && packet.pointee.flags.contains(.dontFragment) {
-      return answerTooBig(index, packet, limit: limit)
+    if server.pointee.isIPv6 {
+      guard Int(packet.pointee.byteCount) + 40 <= Int(hop.pointee.mtu) else {
+        return encapsulateBig(index, packet, server: server, hop: hop)
+      }
+      WorkerState.writeOuterIPv6(packet, form, server: server)
+      return Departure(packet, over: hop, .tunnel, extra: 40, isIPv6: true)
     }
-    let outer = packet.pointee.network - extra
-    if outerIPv6 {
-      WorkerState.writeOuterIPv6(packet, form, outer, total: total, server: server)
-    } else {
-      writeOuterIPv4(packet, form, outer, total: total &+ 20, server: server)
+    guard Int(packet.pointee.byteCount) + 20 <= Int(hop.pointee.mtu) else {
+      return encapsulateBig(index, packet, server: server, hop: hop)
     }
-    if total > limit { return splitTunnel(index, packet, outer, outerIPv6, over: hop) }
-    return Departure(over: hop, .tunnel, header: outer, byteCount: total &+ extra, isIPv6: outerIPv6)
+    writeOuterIPv4(packet, form, server: server)
+    return Departure(packet, over: hop, .tunnel, extra: 20, isIPv6: false)
   }
 
+  /// Answers, or sends the outer packet in pieces.
   @inline(never)
-  private mutating func splitTunnel(
-    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ outer: UnsafeMutableRawPointer, _ outerIPv6: Bool,
-    over hop: UnsafePointer<NextHop>
+  private mutating func encapsulateBig(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>,
+    hop: UnsafePointer<NextHop>
   ) -> Departure {
     let limit = Int(hop.pointee.mtu)
-    return outerIPv6
-      ? splitIPv6(index, packet, outer, limit: limit, over: hop, .tunnel)
-      : splitIPv4(index, packet, outer, limit: limit, over: hop, .tunnel)
+    let extra = server.pointee.isIPv6 ? 40 : 20
+    if packet.pointee.flags.contains(.dontFragment) { return answerTooBig(index, packet, limit: limit - extra) }
+    let outer = packet.pointee.network - extra
+    if server.pointee.isIPv6 {
+      WorkerState.writeOuterIPv6(packet, packet.pointee.form, server: server)
+      return splitIPv6(index, packet, outer, limit: limit, over: hop, .tunnel)
+    }
+    writeOuterIPv4(packet, packet.pointee.form, server: server)
+    return splitIPv4(index, packet, outer, limit: limit, over: hop, .tunnel)
   }
 
-  /// TTL or hop limit, outer traffic class and number of the packet inside.
+  /// TTL or hop limit, outer traffic class, number of the packet inside, whether it must not be cut.
   @inline(__always)
   private static func inner(
     _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm
-  ) -> (hops: UInt64, trafficClass: UInt64, number: UInt64) {
+  ) -> (hops: UInt32, trafficClass: UInt32, number: UInt32) {
     let header = UnsafeRawPointer(packet.pointee.network)
-    let isIPv6 = form.isIPv6
     let trafficClass =
-      isIPv6 ? UInt64(header.loadBigEndian16(at: 0) >> 4 & 0xff) : UInt64(header.loadByte(at: IPv4.serviceOffset))
-    let hops = header.loadByte(at: isIPv6 ? IPv6.hopLimitOffset : IPv4.timeToLiveOffset)
+      form.isIPv6
+      ? UInt32(header.loadBigEndian16(at: 0) >> 4 & 0xff) : UInt32(header.loadByte(at: IPv4.serviceOffset))
+    let hops = header.loadByte(at: form.isIPv6 ? IPv6.hopLimitOffset : IPv4.timeToLiveOffset)
     // "Congestion experienced" (3) becomes ECT(0), which is 2.
-    return (UInt64(hops), trafficClass & 3 == 3 ? trafficClass ^ 1 : trafficClass, isIPv6 ? 41 : 4)
+    return (UInt32(hops), trafficClass & 3 == 3 ? trafficClass ^ 1 : trafficClass, form.isIPv6 ? 41 : 4)
   }
 
   @inline(__always)
   private static func writeOuterIPv6(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ outer: UnsafeMutableRawPointer, total: Int,
-    server: UnsafePointer<ServerRecord>
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
-    let (hops, trafficClass, number) = WorkerState.inner(packet, form)
-    let length = UInt64(truncatingIfNeeded: total) << 16
-    let start: UInt64 = 6 << 60 | trafficClass << 52 | length
-    outer.storeBigEndian64(start | number << 8 | hops, at: 0)
+    let outer = packet.pointee.network - 40
+    let (hops, trafficClass, number) = inner(packet, form)
+    let length = UInt64(packet.pointee.byteCount) << 16
+    let start: UInt64 = 6 << 60 | UInt64(trafficClass) << 52 | length
+    outer.storeBigEndian64(start | UInt64(number << 8 | hops), at: 0)
     outer.storeBigEndian64(server.pointee.tunnelSourceHigh, at: 8)
     outer.storeBigEndian64(server.pointee.tunnelSourceLow, at: 16)
     outer.storeBigEndian64(server.pointee.addressHigh, at: 24)
     outer.storeBigEndian64(server.pointee.addressLow, at: 32)
   }
 
-  /// The sum over version and addresses is in the record; the words that differ from packet to packet come on top.
+  /// Three words as they stand in memory; the sum over the addresses is in the record.
   @inline(__always)
   private mutating func writeOuterIPv4(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ outer: UnsafeMutableRawPointer, total: Int,
-    server: UnsafePointer<ServerRecord>
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
+    let header = UnsafeRawPointer(packet.pointee.network)
+    let outer = packet.pointee.network - 20
     let (hops, trafficClass, number) = WorkerState.inner(packet, form)
     // IPv6 inside cannot be fragmented by routers, but IPVS does not set the outer bit for it.
-    let keepsWhole = number == 4 && packet.pointee.flags.contains(PacketFlags.dontFragment)
-    let fragment: UInt64 = keepsWhole ? 0x4000 : 0
+    let fragment =
+      form.isIPv6 ? 0 : UInt32(header.loadUnaligned(fromByteOffset: IPv4.fragmentOffset, as: UInt16.self) & 0x40)
     identification &+= 1
-    let length = UInt64(truncatingIfNeeded: total)
-    let identity = UInt64(identification & 0xffff)
-    let hopsAndNumber: UInt64 = hops << 8 | number
-    // One's complement does not mind the byte order, as long as it is one.
-    var sum = UInt64(server.pointee.tunnelSum.bigEndian)
-    sum = sum &+ trafficClass &+ hopsAndNumber
-    sum = sum &+ length &+ identity &+ fragment
+    let length = UInt32((packet.pointee.byteCount &+ 20).bigEndian)
+    let first: UInt32 = 0x45 | trafficClass << 8 | length << 16
+    let identity = UInt32(UInt16(truncatingIfNeeded: identification).bigEndian)
+    let second: UInt32 = identity | fragment << 16
+    let third: UInt32 = hops | number << 8
+    var sum = UInt64(server.pointee.tunnelSum)
+    sum = sum &+ UInt64(first) &+ UInt64(second) &+ UInt64(third)
+    sum = (sum & 0xffff) &+ (sum >> 16 & 0xffff) &+ (sum >> 32)
     sum = (sum & 0xffff) &+ (sum >> 16)
-    let checksum: UInt64 = ~((sum & 0xffff) &+ (sum >> 16)) & 0xffff
-    let start: UInt64 = 0x45 << 56 | trafficClass << 48 | length << 32
-    outer.storeBigEndian64(start | identity << 16 | fragment, at: 0)
-    let end: UInt64 = hopsAndNumber << 48 | checksum << 32
-    outer.storeBigEndian64(end | server.pointee.tunnelSourceLow, at: 8)
-    outer.storeBigEndian32(UInt32(truncatingIfNeeded: server.pointee.addressLow), at: 16)
+    sum = sum &+ (sum >> 16)
+    let last: UInt64 = UInt64(third) | (~sum & 0xffff) << 16
+    outer.storeBytes(of: UInt64(first) | UInt64(second) << 32, as: UInt64.self)
+    outer.storeBytes(of: last | UInt64(server.pointee.tunnelSourceBytes) << 32, toByteOffset: 8, as: UInt64.self)
+    outer.storeBytes(of: server.pointee.addressBytes, toByteOffset: 16, as: UInt32.self)
   }
 
   /// Computes the header checksum anew.

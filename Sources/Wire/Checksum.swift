@@ -155,9 +155,15 @@ extension ChecksumDelta {
     return ~UInt16(truncatingIfNeeded: (sum & 0xffff) &+ (sum >> 16))
   }
 
-  /// Both corrections in 16 bits; not 0 if `delta` is not.
+  /// A checksum corrected by this and by a delta kept in 16 bits which is not 0. For a handful of replacements: the sum
+  /// of differences must stay below 2^48.
   @inlinable @inline(__always)
-  public func with(_ delta: UInt16) -> UInt16 { foldOnes(sum &+ UInt64(delta)) }
+  public func correct(_ checksum: UInt16, with delta: UInt16) -> UInt16 {
+    let total = sum &+ UInt64(delta) &+ UInt64(~checksum)
+    var folded = (total & 0xffff_ffff) &+ (total >> 32)
+    folded = (folded & 0xffff) &+ (folded >> 16)
+    return ~UInt16(truncatingIfNeeded: (folded & 0xffff) &+ (folded >> 16))
+  }
 }
 
 /// The one's complement sum of the four 16-bit words of `sum`; 0 only for 0.

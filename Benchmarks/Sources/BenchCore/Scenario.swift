@@ -150,7 +150,8 @@ extension Scenario {
     var onLink = NextHop(.unresolved)
     onLink.interface = 1
     for (prefix, hop, isOnLink) in [
-      ("0.0.0.0/0", router, false), ("::/0", router, false), ("10.2.0.0/16", onLink, true), ("fd00:2::/64", onLink, true),
+      ("0.0.0.0/0", router, false), ("::/0", router, false), ("10.2.0.0/16", onLink, true),
+      ("fd00:2::/64", onLink, true),
     ] {
       guard let prefix = IPPrefix(prefix) else { continue }
       description.routes.append(.init(prefix: prefix, nextHop: hop, isOnLink: isOnLink))

@@ -98,7 +98,8 @@ public enum TableMemory {
     engine.sweep(atNanoseconds: middle + 1000 * 1_000_000_000)
     let end = Stopwatch.nanoseconds()
     guard engine.expired() == UInt64(count), engine.connections() == (0, 0) else {
-      throw BenchError("expire \(count) connections: \(engine.expired()) have expired, \(engine.connections()) are left")
+      throw BenchError(
+        "expire \(count) connections: \(engine.expired()) have expired, \(engine.connections()) are left")
     }
     return Held(
       byteCount: byteCount, listSeconds: Double(middle - start) / 1e9, expirySeconds: Double(end - middle) / 1e9)
