@@ -35,5 +35,7 @@ let package = Package(
       swiftSettings: strict),
 
     .testTarget(name: "BenchReportTests", dependencies: ["BenchReport"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchCoreTests", dependencies: ["BenchCore", "BenchReport", lbd], swiftSettings: strict),
   ]
 )

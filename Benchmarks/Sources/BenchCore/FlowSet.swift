@@ -19,6 +19,14 @@ public final class FlowSet {
     partners = scenario.mode.answers ? [UInt32](repeating: 0, count: count) : []
   }
 
+  /// The same flows with frames of its own, for another thread.
+  init(sharing other: FlowSet) {
+    scenario = other.scenario
+    count = other.count
+    writer = FrameWriter(other.scenario.family)
+    partners = other.partners
+  }
+
   // MARK: - Packets
 
   /// Offers a packet from a flow's client.

@@ -11,9 +11,11 @@ public final class MixedTraffic<E: Engine> {
   private let engine: E
   private let flows: FlowSet
   private let live: Int
-  private var oldest = 0
+  private let first: Int
+  private var oldest: Int
   private var newest: Int
-  private var clock: UInt64 = 10_000_000_000
+  /// The time of the next round.
+  var clock: UInt64
   private let before: [UInt64]
   private var packets = 0
 
@@ -26,14 +28,20 @@ public final class MixedTraffic<E: Engine> {
   public static func capacity(live: Int) -> Int { live * 5 / 2 }
 
   /// Opens `live` connections.
-  public init(_ engine: E, scenario: Scenario, live: Int) throws {
+  /// - Parameter first: number of the first one; so that two may work beside each other.
+  public init(
+    _ engine: E, scenario: Scenario, live: Int, first: Int = 0, atNanoseconds clock: UInt64 = 10_000_000_000
+  ) throws {
     self.engine = engine
     self.live = live
+    self.first = first
+    self.clock = clock
     flows = FlowSet(scenario, count: 0)
-    newest = 0
+    oldest = first
+    newest = first
     before = engine.outcomes()
-    while newest < live {
-      let batch = newest..<min(newest + Frames.batch, live)
+    while newest < first + live {
+      let batch = newest..<min(newest + Frames.batch, first + live)
       for flags in [Segment.Flags.syn, Segment.Flags.ack] {
         for flow in batch { try flows.offerRequest(flow, flags, to: engine) }
         engine.turn(atNanoseconds: clock)
@@ -59,7 +67,8 @@ public final class MixedTraffic<E: Engine> {
     return try Round.time(engine, clock: &clock, step: step)
   }
 
-  private func fill(_ random: inout Randomness) throws {
+  /// Fills all frames.
+  func fill(_ random: inout Randomness) throws {
     let share = Self.perRound
     var opened = newest
     var acknowledged = newest - share
@@ -92,9 +101,10 @@ public final class MixedTraffic<E: Engine> {
     try flows.verify(engine, since: before, requests: packets, replies: 0, doing: "mixed traffic")
     let (active, inactive) = engine.connections()
     let there = active + inactive
-    guard there < newest, there + Int(engine.expired()) == newest else {
+    let opened = newest - first
+    guard there < opened, there + Int(engine.expired()) == opened else {
       throw BenchError(
-        "mixed traffic: \(newest) connections opened, \(there) there, \(engine.expired()) expired: it does not add up")
+        "mixed traffic: \(opened) connections opened, \(there) there, \(engine.expired()) expired: it does not add up")
     }
   }
 }

@@ -7,6 +7,8 @@ struct LbdBench: ParsableCommand {
     commandName: "lbd-bench", abstract: "Measures lbd against references measured in the same run.",
     subcommands: [
       CoreCommand.self,
+      ScaleCommand.self,
       CountCommand.self,
+      CompareCommand.self,
     ])
 }
