@@ -45,6 +45,7 @@ public struct CorePart {
       plots: CorePart.plots)
     var progress = Progress(part: "core", steps: plans.count)
     var nanosecondsOf1k: [String: Double] = [:]
+    let instructions = InstructionRecord.read()
     for plan in plans {
       progress.step(plan.name)
       if let lack = plan.lackOfMemory {
@@ -53,6 +54,7 @@ public struct CorePart {
       }
       var cell = try measure(plan)
       compareWith1k(plan, &cell, &nanosecondsOf1k)
+      cell["instructionsPerPacket"] = instructions[plan.countedCell].map { .number($0) }
       judge(plan, &cell)
       report.add(cell)
     }

@@ -60,6 +60,15 @@ struct CorePlan: Sendable {
     return "\(mode) \(family) \(kind.rawValue) \(size)" + (isAgainstPlainLoop ? " against the plain loop" : "")
   }
 
+  /// Which of the counted cells does the same; empty for none.
+  var countedCell: String {
+    switch kind {
+    case .established: connections == 1000 ? "\(mode)-\(family)-established" : ""
+    case .new: mode == .dr ? "new-\(scheduling)" : ""
+    case .mix, .hold: ""
+    }
+  }
+
   /// The cell, with what says which one it is.
   func cell() -> Cell {
     var cell = Cell(part: "core")

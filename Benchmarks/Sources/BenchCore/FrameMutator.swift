@@ -20,6 +20,8 @@ struct FrameMutator {
   private var random: Randomness
   /// By flow.
   var partners: [Partner?]
+  /// Whether frames are made that the reference leaves out.
+  var makesLeftOut = true
 
   init(_ scenario: Scenario, flowCount: Int, seed: UInt64) {
     self.scenario = scenario
@@ -70,22 +72,23 @@ struct FrameMutator {
 
   /// Something unusual that its parts say.
   private mutating func vary(_ packet: inout RawPacket) {
-    switch random.below(14) {
+    switch random.below(makesLeftOut ? 15 : 12) {
     case 0: packet.vlans = [UInt16(random.below(4095))]
     case 1: packet.vlans = [7, 8]
     case 2: packet.optionWords = 1 + random.below(10)
     case 3: packet.extensions = (0..<1 + random.below(9)).map { _ in [0, 43, 60][random.below(3)] }
-    case 4: packet.hopLimit = UInt8(random.below(3))
+    case 4: packet.hopLimit = UInt8(2 + random.below(254))
     case 5: packet.to = [0xffff_ffff_ffff, 0x0100_5e00_0001, 0x02_0000_0009_99][random.below(3)]
     case 6: packet.hasBadHeaderChecksum = true
     case 7: packet.paddingByteCount = random.below(40)
     case 8: packet.protocolNumber = [1, 58, 47, 6, 17][random.below(5)]
     case 9: packet.destinationPort = [81, 0, 8080, 65535][random.below(4)]
     case 10: packet.sourcePort = [20, 0, 80, 8080, 65535][random.below(5)]
-    case 11:
+    case 13:
       packet.payloadByteCount = 1430 + random.below(100)
       packet.keepsWhole = random.below(2) == 0
-    case 12: fragment(&packet)
+    case 12: packet.hopLimit = UInt8(random.below(3))
+    case 14: fragment(&packet)
     default: packet.source = Address(high: packet.source.high, low: packet.source.low ^ 1 << UInt64(random.below(24)))
     }
   }
@@ -96,7 +99,8 @@ struct FrameMutator {
     let isLater = packet.protocolNumber == 17 || random.below(2) == 0
     packet.fragment = (isLater ? UInt16(1 + random.below(100)) : 0, random.below(2) == 0 || !isLater)
     packet.flags = 0x10
-    packet.source = Address(high: packet.source.high, low: packet.source.low ^ 0x0100_0000)
+    // Further from every flow than flipped bits take one.
+    packet.source = Address(high: packet.source.high, low: packet.source.low ^ 0x7f00_0000)
   }
 
   /// Cuts the frame short, or flips bits of it.
@@ -105,14 +109,15 @@ struct FrameMutator {
       bytes.removeLast(1 + random.below(bytes.count - 1))
       return
     }
+    // See `fragment`: a flipped bit may make a SYN of one, or one of a SYN.
+    if FrameMutator.isFragment(bytes) { return }
     let whole = bytes
     for _ in 0..<1 + random.below(3) {
       let bit = random.below(min(bytes.count, 90) * 8)
       bytes[bit / 8] ^= 1 << UInt8(bit % 8)
     }
     if scenario.family == .v4, random.below(2) == 0 { repairHeader(&bytes) }
-    // See `fragment`.
-    if FrameMutator.isFragment(bytes), !FrameMutator.isFragment(whole) { bytes = whole }
+    if FrameMutator.isFragment(bytes) { bytes = whole }
   }
 
   /// Makes the IPv4 header's checksum right again, so that what was flipped is looked at.

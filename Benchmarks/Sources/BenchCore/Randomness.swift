@@ -23,6 +23,6 @@ public struct Randomness {
   /// 0 and up, below `limit`, which is less than 2^32.
   @inline(__always)
   public mutating func below(_ limit: Int) -> Int {
-    Int(truncatingIfNeeded: (next() >> 32) &* UInt64(limit) >> 32)
+    Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(limit)) >> 32)
   }
 }
