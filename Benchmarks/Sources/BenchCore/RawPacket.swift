@@ -74,9 +74,10 @@ struct RawPacket {
       }
     }
     let payload = headers + transport
-    return [0x60, 0x12, 0x34, 0x56] + RawPacket.big(UInt64(payload.count), 2) + [chain.first ?? protocolNumber, hopLimit]
-      + RawPacket.big(source.high, 8) + RawPacket.big(source.low, 8) + RawPacket.big(destination.high, 8)
-      + RawPacket.big(destination.low, 8) + payload
+    let first = [0x60, 0x12, 0x34, 0x56] + RawPacket.big(UInt64(payload.count), 2)
+    let source = RawPacket.big(self.source.high, 8) + RawPacket.big(self.source.low, 8)
+    let destination = RawPacket.big(self.destination.high, 8) + RawPacket.big(self.destination.low, 8)
+    return first + [chain.first ?? protocolNumber, hopLimit] + source + destination + payload
   }
 
   /// The lower bytes of a number in network order.
@@ -87,7 +88,9 @@ struct RawPacket {
   /// The Internet checksum of an even number of bytes (RFC 1071).
   static func checksum(_ bytes: [UInt8]) -> UInt16 {
     var sum: UInt64 = 0
-    for index in stride(from: 0, to: bytes.count - 1, by: 2) { sum += UInt64(bytes[index]) << 8 | UInt64(bytes[index + 1]) }
+    for index in stride(from: 0, to: bytes.count - 1, by: 2) {
+      sum += UInt64(bytes[index]) << 8 | UInt64(bytes[index + 1])
+    }
     while sum >> 16 != 0 { sum = sum & 0xffff + sum >> 16 }
     return ~UInt16(sum)
   }

@@ -2,7 +2,7 @@ import BenchReport
 import Kernel
 
 /// What a worker does in one part of a measurement: fill its frames, take them through.
-public protocol WorkerLoad: AnyObject {
+protocol WorkerLoad: AnyObject {
   /// Fills all frames.
   func fill() throws
   /// Takes them through in 64 turns. Returns packets.
@@ -10,31 +10,31 @@ public protocol WorkerLoad: AnyObject {
 }
 
 /// Two workers on one table, a thread and a core each: the first alone, both at once, in turns.
-public final class ScaleRig {
+final class ScaleRig {
   private let loads: [any WorkerLoad]
   private let cores: [Int]
 
   /// - Parameters:
   ///   - loads: of the two workers.
   ///   - cores: where they run.
-  public init(_ loads: [any WorkerLoad], cores: [Int]) {
+  init(_ loads: [any WorkerLoad], cores: [Int]) {
     self.loads = loads
     self.cores = cores
   }
 
   /// Rates in packets per nanosecond, by block.
-  public struct Result: Sendable {
+  struct Result: Sendable {
     /// Of the first worker alone.
-    public var one: [Double] = []
+    var one: [Double] = []
     /// Of both together.
-    public var two: [Double] = []
+    var two: [Double] = []
 
     /// The median of the paired quotients.
-    public var speedup: Double { Sample.pairedRatioMedian(two, one) }
+    var speedup: Double { Sample.pairedRatioMedian(two, one) }
   }
 
   /// Measures blocks of rounds of one worker and of both, one right after the other.
-  public func run(blocks: Int, rounds: Int, beforeRound: () -> Void = {}) throws -> Result {
+  func run(blocks: Int, rounds: Int, beforeRound: () -> Void = {}) throws -> Result {
     var result = Result()
     for block in 0..<blocks {
       // Which worker is the one changes: the cores need not be alike.
@@ -51,14 +51,15 @@ public final class ScaleRig {
           throw BenchError("have cores \(cores) for \(rounds) rounds of 0.1 ms: others take them; stop those")
         }
         rates.removeFirst()
-        if workers.count == 1 { result.one.append(Sample(rates).median) } else { result.two.append(Sample(rates).median) }
+        let rate = Sample(rates).median
+        if workers.count == 1 { result.one.append(rate) } else { result.two.append(rate) }
       }
     }
     return result
   }
 
   /// Runs rounds of both that nobody looks at.
-  public func warm(rounds: Int, beforeRound: () -> Void = {}) throws {
+  func warm(rounds: Int, beforeRound: () -> Void = {}) throws {
     for _ in 0..<rounds {
       beforeRound()
       _ = try round([0, 1])
@@ -105,7 +106,8 @@ public final class ScaleRig {
     let end = slots.map(\.end).max() ?? 0
     let elapsed = end - start
     let latest = slots.map(\.start).max() ?? 0
-    let isDisturbed = latest - start > elapsed / 20
+    let isDisturbed =
+      latest - start > elapsed / 20
       || slots.contains { $0.end - $0.start > $0.processorTime + elapsed / 20 }
     return isDisturbed ? nil : Double(slots.count * Frames.count) / Double(elapsed)
   }

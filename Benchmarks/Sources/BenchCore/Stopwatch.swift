@@ -1,13 +1,13 @@
 import Glibc
 
 /// The clock that everything is measured by.
-public enum Stopwatch {
+enum Stopwatch {
   /// CLOCK_MONOTONIC.
   @inline(__always)
-  public static func nanoseconds() -> UInt64 { read(CLOCK_MONOTONIC) }
+  static func nanoseconds() -> UInt64 { read(CLOCK_MONOTONIC) }
 
   /// The time that the calling thread has had a core.
-  public static func threadNanoseconds() -> UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
+  static func threadNanoseconds() -> UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
 
   @inline(__always)
   private static func read(_ clock: clockid_t) -> UInt64 {

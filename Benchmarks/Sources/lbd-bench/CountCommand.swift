@@ -14,7 +14,9 @@ struct CountCommand: ParsableCommand {
   @Option(help: "Rounds of 4096 packets.") var rounds = 16
 
   func validate() throws {
-    guard (1...60).contains(rounds) else { throw ValidationError("--rounds \(rounds): 1 to 60, a table has to hold them") }
+    guard (1...60).contains(rounds) else {
+      throw ValidationError("--rounds \(rounds): 1 to 60, because a table has to hold them")
+    }
   }
 
   func run() throws {
