@@ -37,5 +37,7 @@ let package = Package(
 
     .testTarget(name: "BenchReportTests", dependencies: ["BenchReport"], swiftSettings: strict),
     .testTarget(name: "BenchPeersTests", dependencies: ["BenchPeers", "BenchReport"], swiftSettings: strict),
+    .testTarget(
+      name: "BenchCoreTests", dependencies: ["BenchCore", "BenchReport", lbd], swiftSettings: strict),
   ]
 )

@@ -27,8 +27,9 @@ extension CorePart {
   static let notes = [
     "established: open connections in random order; NAT and FULLNAT: batches of requests and of replies in turns.",
     "new: a SYN of another client each, into a table that is emptied when half full; ns/packet is ns/connection.",
-    "fullnat v6: a table for half as many again, because one that is nominally full refuses a few connections.",
+    "fullnat: a table for half as many again, because one that is nominally full refuses a few connections.",
     "mix: 10 % SYNs, as many FIN or RST; on a clock that runs faster, so that as many expire as are opened.",
+    "instr/packet: as recorded in Benchmarks/instructions.tsv (count-instructions.sh), not counted in this run.",
     "plain: a loop without services, states and expiry, with a table of two lines a flow; requests only.",
   ]
 }

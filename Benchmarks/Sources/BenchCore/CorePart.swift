@@ -26,6 +26,8 @@ public struct CorePart {
   private let plans: [CorePlan]
   private let duel: Duel
   private let isQuick: Bool
+  /// True when a cell could not be measured: the report says why.
+  public private(set) var failed = false
   private var memory: [String: TableMemory.Filled] = [:]
 
   /// - Parameter isQuick: a few cells, fewer blocks.
@@ -36,7 +38,7 @@ public struct CorePart {
   }
 
   /// Measures all cells on core 1 and reports them.
-  /// - Throws: when a cell could not be measured, or nothing was selected.
+  /// - Throws: when nothing was selected.
   public mutating func run(command: String) throws -> PartReport {
     guard !plans.isEmpty else { throw BenchError("select cells: there is none like that") }
     try BenchCores.pinToLast()
@@ -45,16 +47,24 @@ public struct CorePart {
       plots: CorePart.plots)
     var progress = Progress(part: "core", steps: plans.count)
     var nanosecondsOf1k: [String: Double] = [:]
+    let instructions = InstructionRecord.read()
     for plan in plans {
       progress.step(plan.name)
       if let lack = plan.lackOfMemory {
         report.notes.append("SKIPPED \(plan.name): \(lack)")
         continue
       }
-      var cell = try measure(plan)
-      compareWith1k(plan, &cell, &nanosecondsOf1k)
-      judge(plan, &cell)
-      report.add(cell)
+      do {
+        var cell = try measure(plan)
+        compareWith1k(plan, &cell, &nanosecondsOf1k)
+        cell["instructionsPerPacket"] = instructions[plan.countedCell].map { .number($0) }
+        judge(plan, &cell)
+        report.add(cell)
+      } catch let error as BenchError {
+        // The other cells are not worse for it.
+        report.notes.append("ERROR in \(plan.name): \(error)")
+        failed = true
+      }
     }
     progress.finish()
     report.notes += CorePart.notes

@@ -47,8 +47,8 @@ struct CorePlan: Sendable {
   /// The service, with a table of the size that the kind of traffic wants.
   var scenario: Scenario {
     var room = kind == .new ? NewConnections<LbdEngine>.capacity : max(connections, 4096)
-    // Its replies' entries take a whole line each: a table that is nominally full refuses some.
-    if mode == .fullnat, family == .v6 { room += room / 2 }
+    // Its replies' entries are pairs: a table that is nominally full refuses some.
+    if mode == .fullnat { room += room / 2 }
     var scenario = Scenario(mode, family, connections: room)
     scenario.scheduling = scheduling
     return scenario
@@ -58,6 +58,15 @@ struct CorePlan: Sendable {
   var name: String {
     let size = kind == .new ? scheduling.rawValue : NumberText.short(Double(connections))
     return "\(mode) \(family) \(kind.rawValue) \(size)" + (isAgainstPlainLoop ? " against the plain loop" : "")
+  }
+
+  /// Which of the counted cells does the same; empty for none.
+  var countedCell: String {
+    switch kind {
+    case .established: connections == 1000 ? "\(mode)-\(family)-established" : ""
+    case .new: mode == .dr ? "new-\(scheduling)" : ""
+    case .mix, .hold: ""
+    }
   }
 
   /// The cell, with what says which one it is.

@@ -57,8 +57,8 @@ public enum CountedRun {
         }
         try take(engine, &clock, turns)
       }
-      try flows.verify(
-        engine, since: before, requests: rounds * Frames.count, replies: 0, doing: "count new connections")
+      let count = rounds * Frames.count
+      try flows.verify(engine, since: before, requests: count, replies: 0, doing: "count new connections")
     } else {
       let traffic = try EstablishedTraffic(engine, scenario: scenario, count: flows, atNanoseconds: clock)
       for _ in 0..<rounds {

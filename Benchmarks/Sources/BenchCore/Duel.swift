@@ -1,31 +1,31 @@
 import BenchReport
 
 /// Two sides measured in turn, block by block: what slows the machine for a while slows both.
-public struct Duel {
+struct Duel {
   /// Blocks of each side.
-  public var blocks: Int
+  var blocks: Int
   /// Timed rounds in each block, after one that only warms the caches.
-  public var rounds: Int
+  var rounds: Int
 
   /// Nanoseconds per packet of both sides.
-  public struct Result: Sendable {
+  struct Result: Sendable {
     /// By block.
-    public let ours: [Double]
+    let ours: [Double]
     /// By block.
-    public let theirs: [Double]
+    let theirs: [Double]
 
     /// The median of ours.
-    public var nanoseconds: Double { Sample(ours).median }
+    var nanoseconds: Double { Sample(ours).median }
     /// The median of theirs.
-    public var referenceNanoseconds: Double { Sample(theirs).median }
+    var referenceNanoseconds: Double { Sample(theirs).median }
     /// The median of the paired ratios.
-    public var ratio: Double { Sample.pairedRatioMedian(ours, theirs) }
+    var ratio: Double { Sample.pairedRatioMedian(ours, theirs) }
     /// Quartile distance of the paired ratios as a share of their median.
-    public var spread: Double { Sample(zip(ours, theirs).map { $0 / $1 }).spread }
+    var spread: Double { Sample(zip(ours, theirs).map { $0 / $1 }).spread }
   }
 
   /// So many blocks of so many rounds.
-  public init(blocks: Int, rounds: Int) {
+  init(blocks: Int, rounds: Int) {
     self.blocks = blocks
     self.rounds = rounds
   }
@@ -34,7 +34,7 @@ public struct Duel {
   /// - Parameters:
   ///   - ours: fills and times one round with the given chance; returns nanoseconds per packet.
   ///   - theirs: the same.
-  public func run(
+  func run(
     ours: (inout Randomness) throws -> Double, theirs: (inout Randomness) throws -> Double
   ) rethrows -> Result {
     var results: (ours: [Double], theirs: [Double]) = ([], [])
@@ -63,14 +63,14 @@ public struct Duel {
 }
 
 /// A round: all frames filled, then taken through the engine in 64 turns.
-public enum Round {
+enum Round {
   /// Turns that take all frames.
-  public static let turns = Frames.count / Frames.batch
+  static let turns = Frames.count / Frames.batch
 
   /// Times the turns of a filled engine, and clears up.
   /// - Returns: nanoseconds per packet.
   @inline(never)
-  public static func time(_ engine: some Engine) throws -> Double {
+  static func time(_ engine: some Engine) throws -> Double {
     var packets = 0
     let start = Stopwatch.nanoseconds()
     for _ in 0..<turns { packets += engine.turnNow() }
@@ -79,7 +79,7 @@ public enum Round {
 
   /// The same at a clock that is driven.
   @inline(never)
-  public static func time(_ engine: some Engine, clock: inout UInt64, step: UInt64) throws -> Double {
+  static func time(_ engine: some Engine, clock: inout UInt64, step: UInt64) throws -> Double {
     var packets = 0
     let start = Stopwatch.nanoseconds()
     for _ in 0..<turns {

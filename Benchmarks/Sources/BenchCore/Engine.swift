@@ -1,5 +1,5 @@
 /// Something that frames in memory go through: lbd, the reference, the plain loop.
-public protocol Engine: AnyObject {
+protocol Engine: AnyObject {
   /// Queues a frame as arrived by `interface`; false when there is no room.
   func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool
   /// Takes up to 64 offered frames at the system's clock. Returns how many.
@@ -19,11 +19,11 @@ public protocol Engine: AnyObject {
 }
 
 /// Frames of every engine's memory, and their stride: 8 MiB.
-public enum Frames {
+enum Frames {
   /// Frames in memory; a round fills all of them.
-  public static let count = 4096
+  static let count = 4096
   /// From one frame's start to the next one's.
-  public static let stride = 2048
+  static let stride = 2048
   /// Frames of a turn.
-  public static let batch = 64
+  static let batch = 64
 }

@@ -1,6 +1,6 @@
 /// Packets of open connections in random order: of clients alone where replies do not pass here, else batches of
 /// requests and batches of replies in turns, as two busy ports give.
-public final class EstablishedTraffic<E: Engine> {
+final class EstablishedTraffic<E: Engine> {
   private let engine: E
   private let flows: FlowSet
   private let hasReplies: Bool
@@ -9,7 +9,7 @@ public final class EstablishedTraffic<E: Engine> {
 
   /// Opens the flows.
   /// - Parameter clock: the time to do it at; nil: the system's.
-  public init(
+  init(
     _ engine: E, scenario: Scenario, count: Int, requestsOnly: Bool = false, atNanoseconds clock: UInt64? = nil
   ) throws {
     self.engine = engine
@@ -20,7 +20,7 @@ public final class EstablishedTraffic<E: Engine> {
   }
 
   /// Fills all frames.
-  public func fill(_ random: inout Randomness) throws {
+  func fill(_ random: inout Randomness) throws {
     for batch in 0..<Round.turns {
       let isReply = hasReplies && batch % 2 == 1
       for _ in 0..<Frames.batch {
@@ -36,13 +36,13 @@ public final class EstablishedTraffic<E: Engine> {
   }
 
   /// Fills and times a round.
-  public func round(_ random: inout Randomness) throws -> Double {
+  func round(_ random: inout Randomness) throws -> Double {
     try fill(&random)
     return try Round.time(engine)
   }
 
   /// Checks that every packet went where it should.
-  public func verify() throws {
+  func verify() throws {
     let packets = rounds * Frames.count
     let replies = hasReplies ? packets / 2 : 0
     try flows.verify(
@@ -52,9 +52,9 @@ public final class EstablishedTraffic<E: Engine> {
 }
 
 /// Established traffic of lbd against one of its references.
-public enum EstablishedCell {
+enum EstablishedCell {
   /// Against the same loop in C.
-  public static func run(_ scenario: Scenario, connections: Int, duel: Duel) throws -> Duel.Result {
+  static func run(_ scenario: Scenario, connections: Int, duel: Duel) throws -> Duel.Result {
     let ours = try EstablishedTraffic(LbdEngine(scenario), scenario: scenario, count: connections)
     let theirs = try EstablishedTraffic(ReferenceEngine(scenario), scenario: scenario, count: connections)
     let result = try duel.run(ours: ours.round, theirs: theirs.round)
@@ -64,7 +64,7 @@ public enum EstablishedCell {
   }
 
   /// Against the plain loop, whose table has two lines a flow: requests only.
-  public static func runAgainstPlainLoop(_ scenario: Scenario, connections: Int, duel: Duel) throws -> Duel.Result {
+  static func runAgainstPlainLoop(_ scenario: Scenario, connections: Int, duel: Duel) throws -> Duel.Result {
     let ours = try EstablishedTraffic(
       LbdEngine(scenario), scenario: scenario, count: connections, requestsOnly: true)
     let theirs = try PlainLoopEngine(scenario, flows: connections)

@@ -2,35 +2,43 @@ import Dataplane
 
 /// The flows 0 and up of a scenario through one engine: opens them, remembers what their replies look like, and fills
 /// frames with their packets.
-public final class FlowSet {
+final class FlowSet {
   /// What they belong to.
-  public let scenario: Scenario
+  let scenario: Scenario
   /// How many are open.
-  public let count: Int
+  let count: Int
   private let writer: FrameWriter
   /// By flow: server << 24 | local address << 16 | local port.
   private var partners: [UInt32]
 
   /// - Parameter count: flows that `open` opens.
-  public init(_ scenario: Scenario, count: Int) {
+  init(_ scenario: Scenario, count: Int) {
     self.scenario = scenario
     self.count = count
     writer = FrameWriter(scenario.family)
     partners = scenario.mode.answers ? [UInt32](repeating: 0, count: count) : []
   }
 
+  /// The same flows with frames of its own, for another thread.
+  init(sharing other: FlowSet) {
+    scenario = other.scenario
+    count = other.count
+    writer = FrameWriter(other.scenario.family)
+    partners = other.partners
+  }
+
   // MARK: - Packets
 
   /// Offers a packet from a flow's client.
   @inline(__always)
-  public func offerRequest(_ flow: Int, _ flags: UInt8, to engine: some Engine) throws {
+  func offerRequest(_ flow: Int, _ flags: UInt8, to engine: some Engine) throws {
     write(request: flow, flags)
     if !engine.offer(writer.bytes, interface: 0) { throw BenchError("offer a request: no frame is free") }
   }
 
   /// A packet from a flow's client, valid until the next one is written.
   @inline(__always)
-  public func request(_ flow: Int, _ flags: UInt8) -> UnsafeRawBufferPointer {
+  func request(_ flow: Int, _ flags: UInt8) -> UnsafeRawBufferPointer {
     write(request: flow, flags)
     return writer.bytes
   }
@@ -44,7 +52,7 @@ public final class FlowSet {
 
   /// Offers a packet from a flow's server.
   @inline(__always)
-  public func offerReply(_ flow: Int, _ flags: UInt8, to engine: some Engine) throws {
+  func offerReply(_ flow: Int, _ flags: UInt8, to engine: some Engine) throws {
     let partner = partners[flow]
     let server = Int(partner >> 24)
     let isFull = scenario.mode == .fullnat
@@ -61,7 +69,7 @@ public final class FlowSet {
 
   /// Opens all flows: SYN, the server's answer where it passes here, ACK.
   /// - Parameter clock: the time to do it at; nil: the system's.
-  public func open(_ engine: some Engine, atNanoseconds clock: UInt64? = nil) throws {
+  func open(_ engine: some Engine, atNanoseconds clock: UInt64? = nil) throws {
     let take = { _ = clock.map { engine.turn(atNanoseconds: $0) } ?? engine.turnNow() }
     let before = engine.outcomes()
     for first in stride(from: 0, to: count, by: Frames.batch) {
@@ -101,7 +109,7 @@ public final class FlowSet {
   }
 
   /// Checks that since `before` nothing has happened but that so many requests and replies were sent.
-  public func verify(
+  func verify(
     _ engine: some Engine, since before: [UInt64], requests: Int, replies: Int, doing step: String
   ) throws {
     let wanted: (request: Outcome, reply: Outcome) =

@@ -1,47 +1,47 @@
 import Wire
 
 /// A TCP segment without data, in an Ethernet frame of at least 60 bytes, with right checksums.
-public struct Segment {
+struct Segment {
   /// As in byte 13 of the TCP header.
-  public enum Flags {
+  enum Flags {
     /// Opens.
-    public static let syn: UInt8 = 0x02
+    static let syn: UInt8 = 0x02
     /// The other side agrees.
-    public static let synAck: UInt8 = 0x12
+    static let synAck: UInt8 = 0x12
     /// Goes on.
-    public static let ack: UInt8 = 0x10
+    static let ack: UInt8 = 0x10
     /// Closes.
-    public static let finAck: UInt8 = 0x11
+    static let finAck: UInt8 = 0x11
     /// Breaks off.
-    public static let rst: UInt8 = 0x04
+    static let rst: UInt8 = 0x04
   }
 
   /// Who sends it.
-  public var source: Address
+  var source: Address
   /// Host byte order.
-  public var sourcePort: UInt16
+  var sourcePort: UInt16
   /// Whom it is for.
-  public var destination: Address
+  var destination: Address
   /// Host byte order.
-  public var destinationPort: UInt16
+  var destinationPort: UInt16
   /// `Flags`.
-  public var flags: UInt8
+  var flags: UInt8
   /// MAC addresses, in the low 48 bits.
-  public var from: UInt64
+  var from: UInt64
   /// See `from`.
-  public var to: UInt64
+  var to: UInt64
 }
 
 /// Writes segments into a buffer of its own.
-public final class FrameWriter {
+final class FrameWriter {
   /// The addresses' family.
-  public let family: Family
+  let family: Family
   /// Bytes of every frame.
-  public let byteCount: Int
+  let byteCount: Int
   private let memory: UnsafeMutableRawPointer
 
   /// A writer for one family.
-  public init(_ family: Family) {
+  init(_ family: Family) {
     self.family = family
     byteCount = max(60, 14 + family.headerByteCount + 20)
     memory = .allocate(byteCount: 128, alignment: 64)
@@ -51,10 +51,10 @@ public final class FrameWriter {
   deinit { memory.deallocate() }
 
   /// The frame written last.
-  public var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: byteCount) }
+  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: byteCount) }
 
   /// Writes a segment over the one before.
-  public func write(_ segment: Segment) {
+  func write(_ segment: Segment) {
     store(segment.to << 16 | segment.from >> 32, at: 0)
     store(UInt32(truncatingIfNeeded: segment.from), at: 8)
     let addresses = family == .v4 ? writeIPv4(segment) : writeIPv6(segment)

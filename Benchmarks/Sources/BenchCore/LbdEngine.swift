@@ -1,19 +1,19 @@
 import Dataplane
 
 /// The pipeline of `lbd run` over frames in memory.
-public final class LbdEngine: Engine {
+final class LbdEngine: Engine {
   /// Control's side of it.
-  public let dataplane: Dataplane
+  let dataplane: Dataplane
   private let pipeline: MemoryPipeline
 
   /// One worker on a table of its own.
-  public convenience init(_ scenario: Scenario) throws {
+  convenience init(_ scenario: Scenario) throws {
     let dataplane = try LbdEngine.makeDataplane(scenario)
     try self.init(dataplane)
   }
 
   /// A worker among several on one table.
-  public init(_ dataplane: Dataplane, worker: Int = 0, workerCount: Int = 1) throws {
+  init(_ dataplane: Dataplane, worker: Int = 0, workerCount: Int = 1) throws {
     self.dataplane = dataplane
     pipeline = try MemoryPipeline(
       dataplane, interfaces: Scenario.interfaces, frameCount: Frames.count, chunkByteCount: Frames.stride,
@@ -21,50 +21,50 @@ public final class LbdEngine: Engine {
   }
 
   /// A table with the scenario's service.
-  public static func makeDataplane(_ scenario: Scenario) throws -> Dataplane {
+  static func makeDataplane(_ scenario: Scenario) throws -> Dataplane {
     let dataplane = try Dataplane(
       connections: scenario.connections, bothDirections: scenario.mode.answers, seed: scenario.seed)
     dataplane.publish(try scenario.description())
     return dataplane
   }
 
-  public func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
+  func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
     pipeline.offer(bytes, interface: interface)
   }
 
-  @discardableResult public func turnNow() -> Int { pipeline.turnNow() }
+  @discardableResult func turnNow() -> Int { pipeline.turnNow() }
 
-  @discardableResult public func turn(atNanoseconds now: UInt64) -> Int {
+  @discardableResult func turn(atNanoseconds now: UInt64) -> Int {
     pipeline.setClock(nanoseconds: now)
     return pipeline.turn()
   }
 
-  public func sweep(atNanoseconds now: UInt64) {
+  func sweep(atNanoseconds now: UInt64) {
     pipeline.setClock(nanoseconds: now)
     pipeline.sweep()
   }
 
-  public func outcomes() -> [UInt64] {
+  func outcomes() -> [UInt64] {
     let statistics = dataplane.statistics()
     return Outcome.allCases.map { statistics.outcomes[$0, default: 0] }
   }
 
-  public func connections() -> (active: Int, inactive: Int) {
+  func connections() -> (active: Int, inactive: Int) {
     (1...Scenario.serverCount).reduce((0, 0)) { sum, number in
       let (active, inactive) = dataplane.connections(ofServer: UInt16(number))
       return (sum.0 + Int(active), sum.1 + Int(inactive))
     }
   }
 
-  public func expired() -> UInt64 { dataplane.statistics().expired }
+  func expired() -> UInt64 { dataplane.statistics().expired }
 
-  public func forEachSent(_ body: (Int, Int, UnsafeRawBufferPointer) -> Void) {
+  func forEachSent(_ body: (Int, Int, UnsafeRawBufferPointer) -> Void) {
     pipeline.forEachTransmitted { body($0.input, $0.interface, $0.bytes) }
   }
 
   /// The outcome of a frame of the last batch.
-  public func outcome(of index: Int) -> Outcome { pipeline.outcome(of: index) }
+  func outcome(of index: Int) -> Outcome { pipeline.outcome(of: index) }
 
   /// The bytes of a frame of the last batch as they were left.
-  public func bytes(of index: Int) -> UnsafeRawBufferPointer { pipeline.bytes(of: index) }
+  func bytes(of index: Int) -> UnsafeRawBufferPointer { pipeline.bytes(of: index) }
 }

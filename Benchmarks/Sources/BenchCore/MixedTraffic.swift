@@ -7,33 +7,41 @@ import Dataplane
 /// The clock is driven: it runs so much faster than the machine's that about as many closed connections as open ones wait
 /// for their end. At the machine's own pace that would take a table of hundreds of millions, because a closed
 /// connection is kept for one or two minutes. The hand therefore has many times more to do than in life.
-public final class MixedTraffic<E: Engine> {
+final class MixedTraffic<E: Engine> {
   private let engine: E
   private let flows: FlowSet
   private let live: Int
-  private var oldest = 0
+  private let first: Int
+  private var oldest: Int
   private var newest: Int
-  private var clock: UInt64 = 10_000_000_000
+  /// The time of the next round.
+  var clock: UInt64
   private let before: [UInt64]
   private var packets = 0
 
   /// Packets of each kind in a round.
-  public static var perRound: Int { Frames.count / 10 }
+  static var perRound: Int { Frames.count / 10 }
   /// Half are closed by FIN (two minutes), half by RST (ten seconds).
   private static var meanSeconds: Double { 65 }
 
   /// Room that the table must have.
-  public static func capacity(live: Int) -> Int { live * 5 / 2 }
+  static func capacity(live: Int) -> Int { live * 5 / 2 }
 
   /// Opens `live` connections.
-  public init(_ engine: E, scenario: Scenario, live: Int) throws {
+  /// - Parameter first: number of the first one; so that two may work beside each other.
+  init(
+    _ engine: E, scenario: Scenario, live: Int, first: Int = 0, atNanoseconds clock: UInt64 = 10_000_000_000
+  ) throws {
     self.engine = engine
     self.live = live
+    self.first = first
+    self.clock = clock
     flows = FlowSet(scenario, count: 0)
-    newest = 0
+    oldest = first
+    newest = first
     before = engine.outcomes()
-    while newest < live {
-      let batch = newest..<min(newest + Frames.batch, live)
+    while newest < first + live {
+      let batch = newest..<min(newest + Frames.batch, first + live)
       for flags in [Segment.Flags.syn, Segment.Flags.ack] {
         for flow in batch { try flows.offerRequest(flow, flags, to: engine) }
         engine.turn(atNanoseconds: clock)
@@ -45,21 +53,22 @@ public final class MixedTraffic<E: Engine> {
   }
 
   /// Rounds until as many connections expire as are opened.
-  public var roundsUntilSteady: Int { Int(130e9 / Double(step) / Double(Round.turns)) }
+  var roundsUntilSteady: Int { Int(130e9 / Double(step) / Double(Round.turns)) }
 
   /// How far the clock goes in a turn.
-  public var step: UInt64 {
+  var step: UInt64 {
     let closedPerSecond = Double(live) / Self.meanSeconds
     return UInt64(Double(Self.perRound) / closedPerSecond * 1e9 / Double(Round.turns))
   }
 
   /// Fills and times a round.
-  public func round(_ random: inout Randomness) throws -> Double {
+  func round(_ random: inout Randomness) throws -> Double {
     try fill(&random)
     return try Round.time(engine, clock: &clock, step: step)
   }
 
-  private func fill(_ random: inout Randomness) throws {
+  /// Fills all frames.
+  func fill(_ random: inout Randomness) throws {
     let share = Self.perRound
     var opened = newest
     var acknowledged = newest - share
@@ -88,21 +97,22 @@ public final class MixedTraffic<E: Engine> {
   }
 
   /// Checks that every packet was forwarded, and that connections have been expiring.
-  public func verify() throws {
+  func verify() throws {
     try flows.verify(engine, since: before, requests: packets, replies: 0, doing: "mixed traffic")
     let (active, inactive) = engine.connections()
     let there = active + inactive
-    guard there < newest, there + Int(engine.expired()) == newest else {
+    let opened = newest - first
+    guard there < opened, there + Int(engine.expired()) == opened else {
       throw BenchError(
-        "mixed traffic: \(newest) connections opened, \(there) there, \(engine.expired()) expired: it does not add up")
+        "mixed traffic: \(opened) connections opened, \(there) there, \(engine.expired()) expired: it does not add up")
     }
   }
 }
 
 /// Mixed traffic of lbd against the reference.
-public enum MixCell {
+enum MixCell {
   /// - Returns: times per packet.
-  public static func run(_ mode: Mode, live: Int, duel: Duel) throws -> Duel.Result {
+  static func run(_ mode: Mode, live: Int, duel: Duel) throws -> Duel.Result {
     let scenario = Scenario(mode, .v4, connections: MixedTraffic<LbdEngine>.capacity(live: live))
     let ours = try MixedTraffic(LbdEngine(scenario), scenario: scenario, live: live)
     let theirs = try MixedTraffic(ReferenceEngine(scenario), scenario: scenario, live: live)

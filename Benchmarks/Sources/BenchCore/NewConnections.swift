@@ -1,9 +1,9 @@
 import Dataplane
 
 /// SYNs of distinct clients into a table with room for four million connections, which is emptied when half full.
-public final class NewConnections<E: Engine> {
+final class NewConnections<E: Engine> {
   /// Connections the table has room for.
-  public static var capacity: Int { 4 << 20 }
+  static var capacity: Int { 4 << 20 }
   private static var limit: Int { capacity / 2 }
 
   private let scenario: Scenario
@@ -14,7 +14,7 @@ public final class NewConnections<E: Engine> {
   private var opened = 0
 
   /// - Parameter makeEngine: makes one with an empty table.
-  public init(_ scenario: Scenario, makeEngine: @escaping (Scenario) throws -> E) throws {
+  init(_ scenario: Scenario, makeEngine: @escaping (Scenario) throws -> E) throws {
     self.scenario = scenario
     self.makeEngine = makeEngine
     engine = try makeEngine(scenario)
@@ -24,14 +24,14 @@ public final class NewConnections<E: Engine> {
   }
 
   /// Fills and times a round.
-  public func round(_ random: inout Randomness) throws -> Double {
+  func round(_ random: inout Randomness) throws -> Double {
     if opened + Frames.count > Self.limit { try empty() }
     try fill()
     return try Round.time(engine)
   }
 
   /// Fills all frames with SYNs. Their keys are in random order in the table, whatever order they come in.
-  public func fill() throws {
+  func fill() throws {
     for flow in opened..<opened + Frames.count {
       try flows.offerRequest(flow, Segment.Flags.syn, to: engine)
     }
@@ -39,7 +39,7 @@ public final class NewConnections<E: Engine> {
   }
 
   /// Checks that every SYN opened a connection.
-  public func verify() throws {
+  func verify() throws {
     try flows.verify(engine, since: before, requests: opened, replies: 0, doing: "open \(opened) connections")
     let (active, inactive) = engine.connections()
     guard active + inactive == opened else {
@@ -66,9 +66,9 @@ public final class NewConnections<E: Engine> {
 }
 
 /// New connections of lbd against the reference.
-public enum NewConnectionsCell {
+enum NewConnectionsCell {
   /// - Returns: times per connection.
-  public static func run(_ scenario: Scenario, duel: Duel) throws -> Duel.Result {
+  static func run(_ scenario: Scenario, duel: Duel) throws -> Duel.Result {
     let ours = try NewConnections(scenario) { try LbdEngine($0) }
     let theirs = try NewConnections(scenario) { try ReferenceEngine($0) }
     let result = try duel.run(ours: ours.round, theirs: theirs.round)

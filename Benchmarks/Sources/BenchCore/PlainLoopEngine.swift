@@ -2,14 +2,14 @@ import CReference
 import Kernel
 
 /// The plain loop with a table of two lines a flow: a floor, for DR and NAT requests by IPv4.
-public final class PlainLoopEngine {
+final class PlainLoopEngine {
   private let memory: MappedMemory
   private let loop: OpaquePointer
   private var frames: [plain_loop_frame] = []
   private let scenario: Scenario
 
   /// - Parameter flows: 0 and up, each known from the start.
-  public init(_ scenario: Scenario, flows: Int) throws {
+  init(_ scenario: Scenario, flows: Int) throws {
     let memory = try MappedMemory(byteCount: Frames.count * Frames.stride, hugePages: .preferred)
     let mode = scenario.mode == .nat ? PLAIN_LOOP_NAT : PLAIN_LOOP_DR
     guard let loop = plain_loop_create(flows, mode, memory.base) else {
@@ -38,7 +38,7 @@ public final class PlainLoopEngine {
   }
 
   /// Puts a frame into the next place.
-  public func offer(_ bytes: UnsafeRawBufferPointer) {
+  func offer(_ bytes: UnsafeRawBufferPointer) {
     guard frames.count < Frames.count, let base = bytes.baseAddress else { return }
     let address = frames.count * Frames.stride + 256
     (memory.base + address).copyMemory(from: base, byteCount: bytes.count)
@@ -47,7 +47,7 @@ public final class PlainLoopEngine {
 
   /// Takes everything that was offered through the loop, in batches of 64 as the others have.
   /// - Returns: nanoseconds, and how many were forwarded.
-  public func process() -> (nanoseconds: UInt64, forwarded: Int) {
+  func process() -> (nanoseconds: UInt64, forwarded: Int) {
     let result = frames.withUnsafeBufferPointer { frames -> (UInt64, Int) in
       guard let base = frames.baseAddress else { return (0, 0) }
       var forwarded = 0

@@ -2,13 +2,13 @@ import CReferencePortable
 import Kernel
 
 /// The reference as it is compiled for any x86-64: what valgrind can run.
-public final class PortableEngine: Engine {
+final class PortableEngine: Engine {
   private let memory: MappedMemory
   private let table: OpaquePointer
   private let reference: OpaquePointer
 
   /// One worker on a table of its own.
-  public init(_ scenario: Scenario) throws {
+  init(_ scenario: Scenario) throws {
     let memory = try MappedMemory(byteCount: Frames.count * Frames.stride, hugePages: .preferred)
     let made = scenario.withReference { config -> (OpaquePointer, OpaquePointer)? in
       guard let table = creference_portable_table_create(config) else { return nil }
@@ -27,29 +27,29 @@ public final class PortableEngine: Engine {
     creference_portable_table_destroy(table)
   }
 
-  public func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
+  func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
     let address = creference_portable_take(reference)
     guard address != .max, let base = bytes.baseAddress else { return false }
     (memory.base + Int(address)).copyMemory(from: base, byteCount: bytes.count)
     return creference_portable_offer(reference, address, UInt32(bytes.count), UInt32(interface))
   }
 
-  @discardableResult public func turnNow() -> Int { creference_portable_turn_now(reference) }
+  @discardableResult func turnNow() -> Int { creference_portable_turn_now(reference) }
 
-  @discardableResult public func turn(atNanoseconds now: UInt64) -> Int { creference_portable_turn(reference, now) }
+  @discardableResult func turn(atNanoseconds now: UInt64) -> Int { creference_portable_turn(reference, now) }
 
-  public func sweep(atNanoseconds now: UInt64) {
+  func sweep(atNanoseconds now: UInt64) {
     creference_portable_turn(reference, now)
     creference_portable_sweep(reference)
   }
 
-  public func outcomes() -> [UInt64] {
+  func outcomes() -> [UInt64] {
     (0..<CREFERENCE_OUTCOME_COUNT.rawValue).map {
       creference_portable_counter(reference, creference_outcome(rawValue: $0))
     }
   }
 
-  public func connections() -> (active: Int, inactive: Int) {
+  func connections() -> (active: Int, inactive: Int) {
     (0..<Scenario.serverCount).reduce((0, 0)) {
       (
         $0.0 + Int(creference_portable_table_active(table, $1)),
@@ -58,9 +58,9 @@ public final class PortableEngine: Engine {
     }
   }
 
-  public func expired() -> UInt64 { creference_portable_expired(reference) }
+  func expired() -> UInt64 { creference_portable_expired(reference) }
 
-  public func forEachSent(_ body: (Int, Int, UnsafeRawBufferPointer) -> Void) {
+  func forEachSent(_ body: (Int, Int, UnsafeRawBufferPointer) -> Void) {
     for index in 0..<Frames.batch {
       let interface = creference_portable_egress_of(reference, index)
       guard interface >= 0 else { continue }

@@ -1,9 +1,9 @@
 /// Reproducible chance (xorshift, 64 bits): the same seed gives both sides the same order of flows.
-public struct Randomness {
+struct Randomness {
   private var word: UInt64
 
   /// Any seed will do.
-  public init(seed: UInt64) {
+  init(seed: UInt64) {
     // One round of splitmix: neighbouring seeds begin far apart, and none begins at 0.
     var mixed = seed &+ 0x9e37_79b9_7f4a_7c15
     mixed = (mixed ^ mixed >> 30) &* 0xbf58_476d_1ce4_e5b9
@@ -13,7 +13,7 @@ public struct Randomness {
 
   /// 64 bits.
   @inline(__always)
-  public mutating func next() -> UInt64 {
+  mutating func next() -> UInt64 {
     word ^= word << 13
     word ^= word >> 7
     word ^= word << 17
@@ -22,7 +22,7 @@ public struct Randomness {
 
   /// 0 and up, below `limit`, which is less than 2^32.
   @inline(__always)
-  public mutating func below(_ limit: Int) -> Int {
-    Int(truncatingIfNeeded: (next() >> 32) &* UInt64(limit) >> 32)
+  mutating func below(_ limit: Int) -> Int {
+    Int(truncatingIfNeeded: ((next() >> 32) &* UInt64(limit)) >> 32)
   }
 }

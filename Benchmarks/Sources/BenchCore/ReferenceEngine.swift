@@ -2,11 +2,11 @@ import CReference
 import Kernel
 
 /// The reference's connection table, which its workers share.
-public final class ReferenceTable {
+final class ReferenceTable {
   let pointer: OpaquePointer
 
   /// An empty one.
-  public init(_ scenario: Scenario) throws {
+  init(_ scenario: Scenario) throws {
     guard let table = scenario.withReference({ creference_table_create($0) }) else {
       throw BenchError("make the reference's table of \(scenario.connections) connections: no memory")
     }
@@ -16,27 +16,27 @@ public final class ReferenceTable {
   deinit { creference_table_destroy(pointer) }
 
   /// Entries; two for a connection whose replies pass here.
-  public var entryCount: Int { creference_table_entries(pointer) }
+  var entryCount: Int { creference_table_entries(pointer) }
 
   /// Bytes of its lines.
-  public var byteCount: Int { creference_table_bytes(pointer) }
+  var byteCount: Int { creference_table_bytes(pointer) }
 }
 
 /// The reference in C over frames in memory of its own.
-public final class ReferenceEngine: Engine {
+final class ReferenceEngine: Engine {
   /// Shared with other workers.
-  public let table: ReferenceTable
+  let table: ReferenceTable
   private let memory: MappedMemory
   private let reference: OpaquePointer
 
   /// One worker on a table of its own.
-  public convenience init(_ scenario: Scenario) throws {
+  convenience init(_ scenario: Scenario) throws {
     let table = try ReferenceTable(scenario)
     try self.init(scenario, table: table)
   }
 
   /// A worker among several on one table.
-  public init(_ scenario: Scenario, table: ReferenceTable, worker: Int = 0, workerCount: Int = 1) throws {
+  init(_ scenario: Scenario, table: ReferenceTable, worker: Int = 0, workerCount: Int = 1) throws {
     let memory = try MappedMemory(byteCount: Frames.count * Frames.stride, hugePages: .preferred)
     let made = scenario.withReference(worker: worker, workerCount: workerCount) {
       creference_create($0, table.pointer, memory.base, Frames.count, Frames.stride)
@@ -49,27 +49,27 @@ public final class ReferenceEngine: Engine {
 
   deinit { creference_destroy(reference) }
 
-  public func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
+  func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
     let address = creference_take(reference)
     guard address != .max, let base = bytes.baseAddress else { return false }
     (memory.base + Int(address)).copyMemory(from: base, byteCount: bytes.count)
     return creference_offer(reference, address, UInt32(bytes.count), UInt32(interface))
   }
 
-  @discardableResult public func turnNow() -> Int { creference_turn_now(reference) }
+  @discardableResult func turnNow() -> Int { creference_turn_now(reference) }
 
-  @discardableResult public func turn(atNanoseconds now: UInt64) -> Int { creference_turn(reference, now) }
+  @discardableResult func turn(atNanoseconds now: UInt64) -> Int { creference_turn(reference, now) }
 
-  public func sweep(atNanoseconds now: UInt64) {
+  func sweep(atNanoseconds now: UInt64) {
     creference_turn(reference, now)
     creference_sweep(reference)
   }
 
-  public func outcomes() -> [UInt64] {
+  func outcomes() -> [UInt64] {
     (0..<CREFERENCE_OUTCOME_COUNT.rawValue).map { creference_counter(reference, creference_outcome(rawValue: $0)) }
   }
 
-  public func connections() -> (active: Int, inactive: Int) {
+  func connections() -> (active: Int, inactive: Int) {
     (0..<Scenario.serverCount).reduce((0, 0)) {
       (
         $0.0 + Int(creference_table_active(table.pointer, $1)), $0.1 + Int(creference_table_inactive(table.pointer, $1))
@@ -77,9 +77,9 @@ public final class ReferenceEngine: Engine {
     }
   }
 
-  public func expired() -> UInt64 { creference_expired(reference) }
+  func expired() -> UInt64 { creference_expired(reference) }
 
-  public func forEachSent(_ body: (Int, Int, UnsafeRawBufferPointer) -> Void) {
+  func forEachSent(_ body: (Int, Int, UnsafeRawBufferPointer) -> Void) {
     for index in 0..<Frames.batch {
       let interface = creference_egress_of(reference, index)
       if interface >= 0 { body(index, Int(interface), bytes(of: index)) }
@@ -87,17 +87,17 @@ public final class ReferenceEngine: Engine {
   }
 
   /// The outcome of a frame of the last batch, by its number.
-  public func outcome(of index: Int) -> UInt32 { creference_outcome_of(reference, index).rawValue }
+  func outcome(of index: Int) -> UInt32 { creference_outcome_of(reference, index).rawValue }
 
   /// The bytes of a frame of the last batch as they were left.
-  public func bytes(of index: Int) -> UnsafeRawBufferPointer {
+  func bytes(of index: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(
       start: memory.base + Int(creference_address_of(reference, index)),
       count: Int(creference_byte_count_of(reference, index)))
   }
 
   /// What a server has been sent.
-  public func counters(ofServer number: Int) -> creference_server_counters {
+  func counters(ofServer number: Int) -> creference_server_counters {
     creference_server_counter(reference, number)
   }
 }

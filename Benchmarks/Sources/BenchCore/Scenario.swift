@@ -4,14 +4,14 @@ import Scheduler
 import Wire
 
 /// How a service's real servers are chosen: those methods that both sides know.
-public enum Scheduling: String, CaseIterable, Sendable {
+enum Scheduling: String, CaseIterable, Sendable {
   case rr
   case wlc
   case sh
   case mh
 
   /// lbd's; nil while it has no such method.
-  public var scheduler: Scheduler? { Scheduler(name: rawValue) }
+  var scheduler: Scheduler? { Scheduler(name: rawValue) }
 
   /// The reference's.
   var reference: creference_scheduler {
@@ -26,29 +26,29 @@ public enum Scheduling: String, CaseIterable, Sendable {
 
 /// One virtual service with eight real servers, between clients behind a router on interface 0 and the servers on
 /// interface 1; told to lbd and to the reference in their own words.
-public struct Scenario: Sendable {
+struct Scenario: Sendable {
   /// How packets reach the servers.
-  public var mode: Mode
+  var mode: Mode
   /// Of all addresses.
-  public var family: Family
+  var family: Family
   /// How servers are chosen.
-  public var scheduling = Scheduling.rr
+  var scheduling = Scheduling.rr
   /// 6 or 17.
-  public var transport = TransportProtocol.tcp
+  var transport = TransportProtocol.tcp
   /// Room in the table.
-  public var connections: Int
+  var connections: Int
   /// Of hashes.
-  public var seed: UInt64 = 7
+  var seed: UInt64 = 7
 
   /// A service over TCP that goes around its servers.
-  public init(_ mode: Mode, _ family: Family, connections: Int) {
+  init(_ mode: Mode, _ family: Family, connections: Int) {
     self.mode = mode
     self.family = family
     self.connections = connections
   }
 
   /// Real servers.
-  public static let serverCount = 8
+  static let serverCount = 8
   static let localCount = 64
   static let outside: UInt64 = 0x02_0000_000101
   static let inside: UInt64 = 0x02_0000_000201

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Small files that the kernel writes.
+/// Small files, most of them the kernel's.
 enum SystemFile {
   /// The first kilobytes, which is all there is of interest; nil when it cannot be read.
   static func read(_ path: String) -> String? {

@@ -2,16 +2,16 @@ import Dataplane
 import Glibc
 
 /// What connections take.
-public enum TableMemory {
+enum TableMemory {
   /// Bytes of its own that this process has in memory: without those of its program and libraries.
-  public static func residentByteCount() throws -> Int {
+  static func residentByteCount() throws -> Int {
     let pages = (SystemFile.read("/proc/self/statm") ?? "").split(separator: " ").compactMap { Int($0) }
     guard pages.count > 2 else { throw BenchError("read resident memory from /proc/self/statm: no such numbers") }
     return (pages[1] - pages[2]) * sysconf(Int32(_SC_PAGESIZE))
   }
 
   /// Bytes that are free or can be freed on this machine; nil when it does not say.
-  public static func availableByteCount() -> Int? {
+  static func availableByteCount() -> Int? {
     guard let text = SystemFile.read("/proc/meminfo") else { return nil }
     for line in text.split(separator: "\n") where line.hasPrefix("MemAvailable:") {
       return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1024 }
@@ -20,16 +20,16 @@ public enum TableMemory {
   }
 
   /// A table filled to three quarters of its slots.
-  public struct Filled: Sendable {
+  struct Filled: Sendable {
     /// Bytes of the table for each connection in it.
-    public let bytesPerConnection: Double
+    let bytesPerConnection: Double
     /// Connections that found no room on the way there, as a share of those that were tried.
-    public let refusedShare: Double
+    let refusedShare: Double
   }
 
   /// Fills a table for a million connections to three quarters of its slots.
   /// - Throws: when the process grew by something else than the table.
-  public static func fill(_ mode: Mode, _ family: Family) throws -> Filled {
+  static func fill(_ mode: Mode, _ family: Family) throws -> Filled {
     let scenario = Scenario(mode, family, connections: 1 << 20)
     let slots = scenario.connections * (mode.answers ? 4 : 2)
     let byteCount = slots * (family == .v4 ? 16 : 32)
@@ -73,17 +73,17 @@ public enum TableMemory {
 
   /// Ten million connections (or fewer) of DR by IPv4: what the process takes with them, how long listing and expiring
   /// takes.
-  public struct Held {
+  struct Held {
     /// Growth of the process from before the table was made.
-    public let byteCount: Int
+    let byteCount: Int
     /// To list all of them.
-    public let listSeconds: Double
+    let listSeconds: Double
     /// To expire all of them.
-    public let expirySeconds: Double
+    let expirySeconds: Double
   }
 
   /// Opens, lists, expires.
-  public static func hold(connections count: Int) throws -> Held {
+  static func hold(connections count: Int) throws -> Held {
     let scenario = Scenario(.dr, .v4, connections: count)
     let before = try residentByteCount()
     let engine = try LbdEngine(scenario)
@@ -98,8 +98,8 @@ public enum TableMemory {
     engine.sweep(atNanoseconds: middle + 1000 * 1_000_000_000)
     let end = Stopwatch.nanoseconds()
     guard engine.expired() == UInt64(count), engine.connections() == (0, 0) else {
-      throw BenchError(
-        "expire \(count) connections: \(engine.expired()) have expired, \(engine.connections()) are left")
+      let left = engine.connections()
+      throw BenchError("expire \(count) connections: \(engine.expired()) have expired, \(left) are left")
     }
     return Held(
       byteCount: byteCount, listSeconds: Double(middle - start) / 1e9, expirySeconds: Double(end - middle) / 1e9)

@@ -25,5 +25,6 @@ struct CoreCommand: ParsableCommand {
     selection.connections = connections
     var part = CorePart(selection, isQuick: quick || Invocation.isQuick)
     try part.run(command: Invocation.command).finish(directory: results)
+    if part.failed { throw ExitCode(1) }
   }
 }

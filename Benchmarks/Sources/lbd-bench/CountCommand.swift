@@ -15,7 +15,7 @@ struct CountCommand: ParsableCommand {
 
   func validate() throws {
     guard (1...60).contains(rounds) else {
-      throw ValidationError("--rounds \(rounds): 1 to 60, a table has to hold them")
+      throw ValidationError("--rounds \(rounds): 1 to 60, because a table has to hold them")
     }
   }
 

@@ -7,9 +7,11 @@ struct LbdBench: ParsableCommand {
     commandName: "lbd-bench", abstract: "Measures lbd against references measured in the same run.",
     subcommands: [
       CoreCommand.self,
+      ScaleCommand.self,
       CountCommand.self,
       CaptureCommand.self,
       WireCommand.self,
       PeersCommand.self,
+      CompareCommand.self,
     ])
 }
