@@ -98,6 +98,7 @@ public struct BenchPeers {
   private static let packages = [
     "ip": "iproute2", "ethtool": "ethtool", "sysctl": "procps", "nginx": "nginx-light libnginx-mod-stream",
     "haproxy": "haproxy", "iperf3": "iperf3", "wrk": "wrk", "nft": "nftables", "curl": "curl", "taskset": "util-linux",
+    "chrt": "util-linux",
   ]
 
   private static func checkTools() throws {
@@ -134,6 +135,8 @@ public struct BenchPeers {
         + " against the best of nftables, haproxy and nginx",
       "client and servers on core \(client), director on core \(director); one bridge, the same wires for all; a sender's core"
         + " does the receiver's work, so a director takes some off the servers, and may beat direct",
+      "the director's programs run before all else on their core (SCHED_FIFO), as the kernel's forwarding does; client and"
+        + " servers do not: judge by the ratios, on a quiet machine",
       "the director's port and the switch's towards it finish no checksum, cut and join no segment, for all alike, as lbd"
         + " could not use that; direct does not pass there and keeps its large segments, so that /direct of Gbit/s says little",
       "core us/req: all that core \(director) did while kept connections were busy, whoever was charged; other work on the"

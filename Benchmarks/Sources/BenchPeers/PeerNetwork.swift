@@ -99,9 +99,13 @@ final class PeerNetwork {
 
   /// Starts a program in a namespace on its core.
   func start(_ namespace: String, _ command: [String], log: String) throws -> BackgroundProcess {
-    let core = namespace == plan.director ? PeerNetwork.directorCore : PeerNetwork.clientCore
+    let isDirector = namespace == plan.director
+    let core = isDirector ? PeerNetwork.directorCore : PeerNetwork.clientCore
+    // A director in the kernel works in interrupts, which come before whatever else runs on the machine; one that is a
+    // program must not fall behind other work either, or the machine's load decides between them.
+    let urgency = isDirector ? ["chrt", "--fifo", "1"] : []
     let process = try BackgroundProcess(
-      ["taskset", "-c", "\(core)"] + lab.inside(namespace, command), logPath: "\(plan.folder)/\(log).log")
+      ["taskset", "-c", "\(core)"] + urgency + lab.inside(namespace, command), logPath: "\(plan.folder)/\(log).log")
     PeerNetwork.favour("\(process.pid)")
     return process
   }
