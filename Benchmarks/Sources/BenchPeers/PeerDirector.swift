@@ -29,7 +29,9 @@ final class PeerDirector {
   // MARK: Start
 
   private func start() throws {
-    try steer(target.kind != .nftables(isSteered: false))
+    // A frame from a veth is handled where it was sent, which is the client's core, unless told otherwise.
+    let isSteered = target.kind != .nftables(isSteered: false)
+    try network.steer(plan.director, to: isSteered ? PeerNetwork.directorCore : nil)
     switch target.kind {
     case .direct: try routeToServers()
     case .lbd(let kind, let port): try startLbd(kind: kind, port: port)
@@ -42,14 +44,6 @@ final class PeerDirector {
       process = try network.start(
         plan.director, ["nginx", "-p", plan.folder, "-e", "\(plan.folder)/stream-error.log", "-c", path], log: "stream")
     }
-  }
-
-  /// Whether the director's kernel handles what arrives on the director's core. A frame from a veth is otherwise handled
-  /// where it was sent, which is the client's core.
-  private func steer(_ isSteered: Bool) throws {
-    let mask = isSteered ? String(1 << PeerNetwork.directorCore, radix: 16) : "0"
-    try network.inside(
-      plan.director, ["dd", "of=/sys/class/net/eth0/queues/rx-0/rps_cpus", "status=none", "if=\(write(mask, "mask"))"])
   }
 
   private func routeToServers() throws {
