@@ -134,19 +134,19 @@ public struct BenchPeers {
     let client = PeerNetwork.clientCore
     let director = PeerNetwork.directorCore
     return [
-      "medians of \(rounds) interleaved rounds of \(seconds) s a load; ratios are the medians of the rounds' ratios; /peers is"
-        + " against the best of nftables, haproxy and nginx",
+      "medians of \(rounds) interleaved rounds of \(seconds) s a load; ratios are the medians of the rounds' ratios;"
+        + " /peers is against the best of nftables, haproxy and nginx",
       "client and servers on core \(client), director on core \(director); one bridge, the same wires for all: "
         + options.wire.remark,
-      "the director's programs run before all else on their core (SCHED_FIFO), as the kernel's forwarding does; client and"
-        + " servers do not: judge by the ratios, on a quiet machine",
-      "the director's port finishes no checksum, cuts and joins no segment, for all alike, as lbd could not use that; direct"
-        + " does not pass there and keeps its large segments, so that /direct of Gbit/s says little",
-      "core us/req: all that core \(director) did while kept connections were busy, whoever was charged; other work on the"
-        + " machine is in it. What a director makes core \(client) do is not: unsteered nftables works there",
+      "the director's programs run before all else on their core (SCHED_FIFO), as the kernel's forwarding does; client"
+        + " and servers do not: judge by the ratios, on a quiet machine",
+      "the director's port finishes no checksum, cuts and joins no segment, for all alike, as lbd could not use that;"
+        + " direct does not pass there and keeps its large segments, so that /direct of Gbit/s says little",
+      "core us/req: all that core \(director) did while kept connections were busy, whoever was charged; other work on"
+        + " the machine is in it. What a director makes core \(client) do is not: unsteered nftables works there",
       "process us/req: the time charged to the director's programs alone; that of the servers' receiving is in it",
-      "steered: the director's kernel handles packets on the director's core (RPS), as for the proxies; unsteered: on the"
-        + " core they come from. p50 and p99 are those of one connection, loaded of 64",
+      "steered: the director's kernel handles packets on the director's core (RPS), as for the proxies; unsteered: on"
+        + " the core they come from. p50 and p99 are those of one connection, loaded of 64",
     ] + complaints
   }
 }

@@ -1,7 +1,7 @@
 /// What the programs on the director are told: the same two services for all of them.
 ///
-/// HTTP goes to both servers in turn. The transfers of iperf3 go to the first one alone: a test of it is two connections,
-/// which must meet at one server.
+/// HTTP goes to both servers in turn. The transfers of iperf3 go to the first one alone: a test of it is two
+/// connections, which must meet at one server.
 struct PeerConfiguration {
   let vip: String
   let servers: [String]
@@ -32,12 +32,13 @@ struct PeerConfiguration {
 
   /// A ruleset: destination by turns, source masqueraded so that answers come back this way.
   var nftables: String {
+    let web = PeerConfiguration.httpPort
     let choices = servers.indices.map { "\($0) : \(servers[$0])" }.joined(separator: ", ")
     return """
       table ip \(PeerConfiguration.table) {
         chain prerouting {
           type nat hook prerouting priority dstnat
-          ip daddr \(vip) tcp dport \(PeerConfiguration.httpPort) dnat to numgen inc mod \(servers.count) map { \(choices) }
+          ip daddr \(vip) tcp dport \(web) dnat to numgen inc mod \(servers.count) map { \(choices) }
           ip daddr \(vip) tcp dport \(PeerConfiguration.transferPort) dnat to \(servers[0])
         }
         chain postrouting {

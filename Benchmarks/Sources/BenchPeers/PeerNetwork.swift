@@ -134,8 +134,8 @@ final class PeerNetwork {
     return process
   }
 
-  /// Every session is a scheduling group of its own here, so niceness counts for the group. Best effort: kernels without
-  /// such groups have no such file.
+  /// Every session is a scheduling group of its own here, so niceness counts for the group. Best effort: kernels
+  /// without such groups have no such file.
   private static func favour(_ pid: String) {
     let path = "/proc/\(pid)/autogroup"
     if TextFile.read(path) != nil { try? TextFile.write("-15", to: path) }
