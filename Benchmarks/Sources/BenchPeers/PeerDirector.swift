@@ -9,6 +9,7 @@ final class PeerDirector {
   private var undoing: [[String]] = []
 
   private var plan: LabPlan { network.plan }
+  private var source: String { target.source ?? PeerNetwork.directorAddress }
 
   /// Starts a target and waits until it answers.
   init(_ target: PeerTarget, network: PeerNetwork) throws {
@@ -37,10 +38,10 @@ final class PeerDirector {
     case .lbd(let kind, let port): try startLbd(kind: kind, port: port)
     case .nftables: try loadRules()
     case .haproxy:
-      let path = try write(network.configuration.haproxy, "haproxy.cfg")
+      let path = try write(network.configuration.haproxy(source: source), "haproxy.cfg")
       process = try network.start(plan.director, ["haproxy", "-db", "-f", path], log: "haproxy")
     case .nginx:
-      let path = try write(network.configuration.nginx, "stream.conf")
+      let path = try write(network.configuration.nginx(source: source), "stream.conf")
       process = try network.start(
         plan.director, ["nginx", "-p", plan.folder, "-e", "\(plan.folder)/stream-error.log", "-c", path], log: "stream")
     }
@@ -81,7 +82,7 @@ final class PeerDirector {
   }
 
   private func loadRules() throws {
-    let path = try write(network.configuration.nftables, "rules.nft")
+    let path = try write(network.configuration.nftables(source: source), "rules.nft")
     let forward = "net.ipv4.ip_forward"
     undoing.append(network.lab.inside(plan.director, ["sysctl", "-q", "-w", "\(forward)=0"]))
     try network.inside(plan.director, ["sysctl", "-q", "-w", "\(forward)=1"])

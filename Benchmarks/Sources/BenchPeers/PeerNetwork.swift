@@ -74,7 +74,7 @@ final class PeerNetwork {
   }
 
   private func tuneDirector() throws {
-    for address in PeerNetwork.localAddresses {
+    for address in PeerNetwork.localAddresses + PeerTarget.all.compactMap(\.source) {
       try Command.check(["ip", "-n", plan.director, "address", "add", "\(address)/32", "dev", "eth0"])
     }
     // What AF_XDP cannot use is off for all.
