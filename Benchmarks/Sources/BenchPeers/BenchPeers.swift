@@ -14,18 +14,21 @@ public struct BenchPeers {
     public var rounds: Int?
     /// Words that targets' names must contain one of; empty: all targets.
     public var only: [String]
+    /// How the wires are.
+    public var wire: PeerWire
     /// For the report.
     public var command: String
 
     /// Options.
     public init(
       executable: String? = nil, isQuick: Bool = false, rounds: Int? = nil, only: [String] = [],
-      command: String = "lbd-bench peers"
+      wire: PeerWire = PeerWire(), command: String = "lbd-bench peers"
     ) {
       self.executable = executable
       self.isQuick = isQuick
       self.rounds = rounds
       self.only = only
+      self.wire = wire
       self.command = command
     }
   }
@@ -64,7 +67,7 @@ public struct BenchPeers {
     let executable = try BenchPeers.locate(options.executable)
     try BenchPeers.checkTools()
     Interruption.install()
-    let network = PeerNetwork(executable: executable)
+    let network = PeerNetwork(executable: executable, wire: options.wire)
     defer { PeerNetwork.tearDown() }
     var progress = Progress(part: "peers", steps: rounds * targets.count + 1)
     progress.step("building the lab")
@@ -98,6 +101,7 @@ public struct BenchPeers {
   private static let packages = [
     "ip": "iproute2", "ethtool": "ethtool", "sysctl": "procps", "nginx": "nginx-light libnginx-mod-stream",
     "haproxy": "haproxy", "iperf3": "iperf3", "wrk": "wrk", "nft": "nftables", "curl": "curl", "taskset": "util-linux",
+    "chrt": "util-linux",
   ]
 
   private static func checkTools() throws {
@@ -130,17 +134,19 @@ public struct BenchPeers {
     let client = PeerNetwork.clientCore
     let director = PeerNetwork.directorCore
     return [
-      "medians of \(rounds) interleaved rounds of \(seconds) s a load; ratios are the medians of the rounds' ratios; /peers is"
-        + " against the best of nftables, haproxy and nginx",
-      "client and servers on core \(client), director on core \(director); one bridge, the same wires for all; a sender's core"
-        + " does the receiver's work, so a director takes some off the servers, and may beat direct",
-      "the director's port and the switch's towards it finish no checksum, cut and join no segment, for all alike, as lbd"
-        + " could not use that; direct does not pass there and keeps its large segments, so that /direct of Gbit/s says little",
-      "core us/req: all that core \(director) did while kept connections were busy, whoever was charged; other work on the"
-        + " machine is in it. What a director makes core \(client) do is not: unsteered nftables works there",
+      "medians of \(rounds) interleaved rounds of \(seconds) s a load; ratios are the medians of the rounds' ratios;"
+        + " /peers is against the best of nftables, haproxy and nginx",
+      "client and servers on core \(client), director on core \(director); one bridge, the same wires for all: "
+        + options.wire.remark,
+      "the director's programs run before all else on their core (SCHED_FIFO), as the kernel's forwarding does; client"
+        + " and servers do not: judge by the ratios, on a quiet machine",
+      "the director's port finishes no checksum, cuts and joins no segment, for all alike, as lbd could not use that;"
+        + " direct does not pass there and keeps its large segments, so that /direct of Gbit/s says little",
+      "core us/req: all that core \(director) did while kept connections were busy, whoever was charged; other work on"
+        + " the machine is in it. What a director makes core \(client) do is not: unsteered nftables works there",
       "process us/req: the time charged to the director's programs alone; that of the servers' receiving is in it",
-      "steered: the director's kernel handles packets on the director's core (RPS), as for the proxies; unsteered: on the"
-        + " core they come from. p50 and p99 are those of one connection, loaded of 64",
+      "steered: the director's kernel handles packets on the director's core (RPS), as for the proxies; unsteered: on"
+        + " the core they come from. p50 and p99 are those of one connection, loaded of 64",
     ] + complaints
   }
 }

@@ -1,7 +1,7 @@
 /// What the programs on the director are told: the same two services for all of them.
 ///
-/// HTTP goes to both servers in turn. The transfers of iperf3 go to the first one alone: a test of it is two connections,
-/// which must meet at one server.
+/// HTTP goes to both servers in turn. The transfers of iperf3 go to the first one alone: a test of it is two
+/// connections, which must meet at one server.
 struct PeerConfiguration {
   let vip: String
   let servers: [String]
@@ -30,19 +30,20 @@ struct PeerConfiguration {
 
   static let table = "lbd_peers"
 
-  /// A ruleset: destination by turns, source masqueraded so that answers come back this way.
-  var nftables: String {
+  /// A ruleset: destination by turns, source replaced so that answers come back this way.
+  func nftables(source: String) -> String {
+    let web = PeerConfiguration.httpPort
     let choices = servers.indices.map { "\($0) : \(servers[$0])" }.joined(separator: ", ")
     return """
       table ip \(PeerConfiguration.table) {
         chain prerouting {
           type nat hook prerouting priority dstnat
-          ip daddr \(vip) tcp dport \(PeerConfiguration.httpPort) dnat to numgen inc mod \(servers.count) map { \(choices) }
+          ip daddr \(vip) tcp dport \(web) dnat to numgen inc mod \(servers.count) map { \(choices) }
           ip daddr \(vip) tcp dport \(PeerConfiguration.transferPort) dnat to \(servers[0])
         }
         chain postrouting {
           type nat hook postrouting priority srcnat
-          ip daddr { \(servers.joined(separator: ", ")) } masquerade
+          ip daddr { \(servers.joined(separator: ", ")) } snat to \(source)
         }
       }
 
@@ -52,7 +53,7 @@ struct PeerConfiguration {
   // MARK: Proxies
 
   /// haproxy.cfg.
-  var haproxy: String {
+  func haproxy(source: String) -> String {
     let web = servers.indices.map { "  server rs\($0 + 1) \(servers[$0]):\(PeerConfiguration.httpPort)\n" }.joined()
     return """
       global
@@ -63,6 +64,7 @@ struct PeerConfiguration {
         timeout connect 5s
         timeout client 60s
         timeout server 60s
+        source \(source)
       listen web
         bind \(vip):\(PeerConfiguration.httpPort) backlog 4096
         balance roundrobin
@@ -74,7 +76,7 @@ struct PeerConfiguration {
   }
 
   /// nginx.conf. The stream module is a package of its own.
-  var nginx: String {
+  func nginx(source: String) -> String {
     let web = servers.map { "server \($0):\(PeerConfiguration.httpPort);" }.joined(separator: " ")
     return """
       load_module /usr/lib/nginx/modules/ngx_stream_module.so;
@@ -85,6 +87,7 @@ struct PeerConfiguration {
       error_log \(folder)/stream-error.log warn;
       events { worker_connections 8192; }
       stream {
+        proxy_bind \(source);
         upstream web { \(web) }
         upstream transfer { server \(servers[0]):\(PeerConfiguration.transferPort); }
         server {

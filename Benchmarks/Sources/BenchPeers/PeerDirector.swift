@@ -9,6 +9,7 @@ final class PeerDirector {
   private var undoing: [[String]] = []
 
   private var plan: LabPlan { network.plan }
+  private var source: String { target.source ?? PeerNetwork.directorAddress }
 
   /// Starts a target and waits until it answers.
   init(_ target: PeerTarget, network: PeerNetwork) throws {
@@ -29,27 +30,21 @@ final class PeerDirector {
   // MARK: Start
 
   private func start() throws {
-    try steer(target.kind != .nftables(isSteered: false))
+    // A frame from a veth is handled where it was sent, which is the client's core, unless told otherwise.
+    let isSteered = target.kind != .nftables(isSteered: false)
+    try network.steer(plan.director, to: isSteered ? PeerNetwork.directorCore : nil)
     switch target.kind {
     case .direct: try routeToServers()
     case .lbd(let kind, let port): try startLbd(kind: kind, port: port)
     case .nftables: try loadRules()
     case .haproxy:
-      let path = try write(network.configuration.haproxy, "haproxy.cfg")
+      let path = try write(network.configuration.haproxy(source: source), "haproxy.cfg")
       process = try network.start(plan.director, ["haproxy", "-db", "-f", path], log: "haproxy")
     case .nginx:
-      let path = try write(network.configuration.nginx, "stream.conf")
+      let path = try write(network.configuration.nginx(source: source), "stream.conf")
       process = try network.start(
         plan.director, ["nginx", "-p", plan.folder, "-e", "\(plan.folder)/stream-error.log", "-c", path], log: "stream")
     }
-  }
-
-  /// Whether the director's kernel handles what arrives on the director's core. A frame from a veth is otherwise handled
-  /// where it was sent, which is the client's core.
-  private func steer(_ isSteered: Bool) throws {
-    let mask = isSteered ? String(1 << PeerNetwork.directorCore, radix: 16) : "0"
-    try network.inside(
-      plan.director, ["dd", "of=/sys/class/net/eth0/queues/rx-0/rps_cpus", "status=none", "if=\(write(mask, "mask"))"])
   }
 
   private func routeToServers() throws {
@@ -87,7 +82,7 @@ final class PeerDirector {
   }
 
   private func loadRules() throws {
-    let path = try write(network.configuration.nftables, "rules.nft")
+    let path = try write(network.configuration.nftables(source: source), "rules.nft")
     let forward = "net.ipv4.ip_forward"
     undoing.append(network.lab.inside(plan.director, ["sysctl", "-q", "-w", "\(forward)=0"]))
     try network.inside(plan.director, ["sysctl", "-q", "-w", "\(forward)=1"])

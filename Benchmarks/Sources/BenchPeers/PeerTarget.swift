@@ -31,6 +31,10 @@ public struct PeerTarget: Sendable, Hashable {
 
   var isOurs: Bool { if case .lbd = kind { true } else { false } }
   var isPeer: Bool { !isOurs && kind != .direct }
+  /// The director's address towards the servers. Each peer has one of its own: the servers keep connections that are
+  /// over for a minute, and refuse a new one with the same addresses and ports that seems older by its timestamp. Those
+  /// that came from one peer would hold up the next.
+  var source: String? { PeerTarget.all.filter(\.isPeer).firstIndex(of: self).map { "10.0.1.\(21 + $0)" } }
   /// For progress and remarks.
   var label: String { [name, method, port].filter { $0 != "-" }.joined(separator: " ") }
 

@@ -19,6 +19,9 @@ struct PeersCommand: ParsableCommand {
   @Option(help: "Turns of every target (default: 7, quick: 1).") var rounds: Int?
   @Option(help: "Only targets whose names contain this word (lbd, DR, nginx...); may be given several times.")
   var only: [String] = []
+  @Flag(help: "Client and servers receive on their own core, not on the director's when it sends.") var ownCores = false
+  @Flag(help: "The switch gathers the director's frames for 20 us and joins segments, as network cards do.")
+  var gather = false
   @Option(help: "Folder for the results (default: Benchmarks/results).") var results: String?
 
   func validate() throws {
@@ -34,7 +37,7 @@ struct PeersCommand: ParsableCommand {
       var peers = try BenchPeers(
         BenchPeers.Options(
           executable: lbd, isQuick: quick, rounds: rounds, only: only,
-          command: "lbd-bench peers\(quick ? " --quick" : "")\(rounds.map { " --rounds \($0)" } ?? "")"))
+          wire: PeerWire(receiversHaveTheirCore: ownCores, gathersFrames: gather), command: command))
       if try !peers.run().finish(directory: results) { throw ExitCode(1) }
     } catch let failure as LabFailure where failure == .interrupted {
       complain("peers: interrupted, everything removed")
@@ -43,6 +46,13 @@ struct PeersCommand: ParsableCommand {
       complain(failure.description)
       throw ExitCode(1)
     }
+  }
+
+  private var command: String {
+    var words = ["lbd-bench", "peers"] + (quick ? ["--quick"] : []) + (ownCores ? ["--own-cores"] : [])
+    if gather { words.append("--gather") }
+    if let rounds { words += ["--rounds", "\(rounds)"] }
+    return (words + only.flatMap { ["--only", "'\($0)'"] }).joined(separator: " ")
   }
 
   private func complain(_ text: String) {
