@@ -48,7 +48,7 @@ struct Classify {
     guard findEndpointV4(packet, ends) else { return false }
     let line = tableV4.line(packet.pointee.keyV4.hash(tableV4.secret))
     packet.pointee.line = line
-    lbd_prefetch(line)
+    ConnectionTable<KeyV4>.prefetch(line)
     return true
   }
 
@@ -58,7 +58,7 @@ struct Classify {
     guard findEndpointV6(packet, ends) else { return false }
     let line = tableV6.line(packet.pointee.keyV6.hash(tableV6.secret))
     packet.pointee.line = line
-    lbd_prefetch(line)
+    ConnectionTable<KeyV6>.prefetch(line)
     return true
   }
 
