@@ -16,16 +16,16 @@ struct Batch {
   private let memory: UnsafeMutableRawPointer
 
   @inline(__always) private var packets: UnsafeMutablePointer<Packet> { column(0) }
-  @inline(__always) var frames: UnsafeMutablePointer<FrameDescriptor> { column(128) }
-  @inline(__always) var outcomes: UnsafeMutablePointer<Outcome> { column(144) }
+  @inline(__always) var frames: UnsafeMutablePointer<FrameDescriptor> { column(64) }
+  @inline(__always) var outcomes: UnsafeMutablePointer<Outcome> { column(80) }
   /// The port it came by.
-  @inline(__always) var ingress: UnsafeMutablePointer<UInt8> { column(145) }
+  @inline(__always) var ingress: UnsafeMutablePointer<UInt8> { column(81) }
   /// The interface it leaves by.
-  @inline(__always) var egress: UnsafeMutablePointer<UInt8> { column(146) }
+  @inline(__always) var egress: UnsafeMutablePointer<UInt8> { column(82) }
   // Extras.
-  @inline(__always) var extraFrames: UnsafeMutablePointer<FrameDescriptor> { column(147) }
-  @inline(__always) var extraEgress: UnsafeMutablePointer<UInt8> { column(163) }
-  @inline(__always) var extraParents: UnsafeMutablePointer<UInt8> { column(164) }
+  @inline(__always) var extraFrames: UnsafeMutablePointer<FrameDescriptor> { column(83) }
+  @inline(__always) var extraEgress: UnsafeMutablePointer<UInt8> { column(99) }
+  @inline(__always) var extraParents: UnsafeMutablePointer<UInt8> { column(100) }
 
   /// An array that lies behind others which have `byteCount` bytes a packet together.
   @inline(__always)
@@ -34,7 +34,7 @@ struct Batch {
   }
 
   /// Bytes a packet, over all arrays.
-  private static var byteCountPerPacket: Int { 165 }
+  private static var byteCountPerPacket: Int { 101 }
 
   /// `egress` of a frame that leaves by no interface.
   @inline(__always)
@@ -44,7 +44,7 @@ struct Batch {
   init(base: UnsafeMutableRawPointer) {
     self.base = base
     let byteCount = Batch.byteCountPerPacket * Limits.batchCapacity
-    memory = .allocate(byteCount: byteCount, alignment: 128)
+    memory = .allocate(byteCount: byteCount, alignment: 64)
     memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
     precondition(Limits.extraCapacity <= Limits.batchCapacity)
     verifyLayout()
@@ -52,7 +52,7 @@ struct Batch {
 
   /// Every array ends before the next one begins: the distances above are written by hand.
   private func verifyLayout() {
-    precondition(MemoryLayout<Packet>.stride == 128)
+    precondition(MemoryLayout<Packet>.stride == 64)
     precondition(end(packets) == UnsafeMutableRawPointer(frames))
     precondition(end(frames) == UnsafeMutableRawPointer(outcomes))
     precondition(end(outcomes) == UnsafeMutableRawPointer(ingress))

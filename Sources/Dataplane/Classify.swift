@@ -35,8 +35,8 @@ struct Classify {
       guard outcome == .pending else { return outcome }
     }
     guard packet.pointee.isIPv6 ? ipv6(packet, ends) : ipv4(packet, ends) else { return .notOurs }
-    let shortest = packet.pointee.isIPv6 ? 40 : 20
-    if packet.pointee.flags.contains(.fragment) || packet.pointee.transport != packet.pointee.network + shortest {
+    let shortest: UInt16 = packet.pointee.isIPv6 ? 40 : 20
+    if packet.pointee.flags.contains(.fragment) || packet.pointee.transportOffset != shortest {
       packet.pointee.form = packet.pointee.form.odd
     }
     return .pending

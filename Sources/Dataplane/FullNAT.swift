@@ -63,82 +63,172 @@ extension WorkerState {
 
 extension WorkerState {
   /// Client -> VIP becomes local address -> server.
-  @inline(__always)
+  @_transparent
   static func translate(
     request packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+  ) {
+    if form.isOdd { return translateOdd(request: packet, server) }
+    form.isIPv6 ? translateV6(request: packet, server) : translateV4(request: packet, server)
+  }
+
+  /// Server -> local address becomes VIP -> client.
+  @_transparent
+  static func translate(
+    reply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>,
+    client: Client
+  ) {
+    if form.isOdd { return translateOdd(reply: packet, server, client) }
+    form.isIPv6 ? translateV6(reply: packet, server, client) : translateV4(reply: packet, server, client)
+  }
+
+  // One function for each form, none of them part of its caller: that would need more registers than there are, for
+  // every method.
+
+  @inline(never)
+  private static func translateV4(request packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>) {
+    translate(request: packet, as: PacketForm(isIPv6: false, isReply: false), server)
+  }
+
+  @inline(never)
+  private static func translateV6(request packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>) {
+    translate(request: packet, as: PacketForm(isIPv6: true, isReply: false), server)
+  }
+
+  @inline(never)
+  private static func translateOdd(
+    request packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>
+  ) {
+    translate(request: packet, as: packet.pointee.form, server)
+  }
+
+  @inline(never)
+  private static func translateV4(
+    reply packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>, _ client: Client
+  ) {
+    translate(reply: packet, as: PacketForm(isIPv6: false, isReply: true), server, client)
+  }
+
+  @inline(never)
+  private static func translateV6(
+    reply packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>, _ client: Client
+  ) {
+    translate(reply: packet, as: PacketForm(isIPv6: true, isReply: true), server, client)
+  }
+
+  @inline(never)
+  private static func translateOdd(
+    reply packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>, _ client: Client
+  ) {
+    translate(reply: packet, as: packet.pointee.form, server, client)
+  }
+
+  @_transparent
+  private static func translate(
+    request packet: UnsafeMutablePointer<Packet>, as form: PacketForm, _ server: UnsafePointer<ServerRecord>
   ) {
     let connection = packet.pointee.connection
     let local = server.pointee.locals + connection.localAddress
     replace(
       packet, form, .source, (local.pointee.high, local.pointee.low), connection.localPort.bigEndian,
-      .destination, (server.pointee.addressHigh, server.pointee.addressLow), server.pointee.addressBytes,
-      server.pointee.portBytes, header: server.pointee.requestHeaderDelta, transport: server.pointee.requestDelta)
+      (server.pointee.addressHigh, server.pointee.addressLow), server.pointee.addressBytes, server.pointee.portBytes,
+      header: server.pointee.requestHeaderDelta, transport: server.pointee.requestDelta)
   }
 
-  /// Server -> local address becomes VIP -> client. The client stands beside the entry, in the same line.
-  @inline(__always)
-  static func translate(
-    reply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+  @_transparent
+  private static func translate(
+    reply packet: UnsafeMutablePointer<Packet>, as form: PacketForm, _ server: UnsafePointer<ServerRecord>,
+    _ client: Client
   ) {
-    guard let slot = packet.pointee.slot else { return }
-    let port = form.isIPv6 ? KeyV6(slot + KeyV6.wordsPerSlot).port : KeyV4(slot + KeyV4.wordsPerSlot).port
     replace(
-      packet, form, .destination, client(ofReply: packet, form), port.bigEndian,
-      .source, (server.pointee.virtualHigh, server.pointee.virtualLow), server.pointee.virtualBytes,
+      packet, form, .destination, (client.high, client.low), client.port.bigEndian,
+      (server.pointee.virtualHigh, server.pointee.virtualLow), server.pointee.virtualBytes,
       server.pointee.virtualPortBytes, header: server.pointee.replyHeaderDelta, transport: server.pointee.replyDelta)
   }
 
-  /// Replaces both ends: one by what the connection says, the other by what is the same for all of a server's packets.
-  @inline(__always)
+  /// Replaces both ends: that of `side` by what the connection says, the other by what is the same for all of a server's
+  /// packets. Takes one hop off, and corrects the checksums.
+  @_transparent
   private static func replace(
     _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ side: Side, _ address: (high: UInt64, low: UInt64),
-    _ portBytes: UInt16, _ fixedSide: Side, _ fixedAddress: (high: UInt64, low: UInt64), _ fixedBytes: UInt32,
-    _ fixedPortBytes: UInt16, header headerDelta: UInt16, transport: UInt16
+    _ portBytes: UInt16, _ fixedAddress: (high: UInt64, low: UInt64), _ fixedBytes: UInt32, _ fixedPortBytes: UInt16,
+    header headerDelta: UInt16, transport delta: UInt16
   ) {
     let header = packet.pointee.network
     var change = ChecksumDelta()
     if form.isIPv6 {
-      let offset = side == .source ? IPv6.sourceOffset : IPv6.destinationOffset
-      let fixedOffset = fixedSide == .source ? IPv6.sourceOffset : IPv6.destinationOffset
-      let new = (address.high.bigEndian, address.low.bigEndian)
-      let old = (
-        header.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
-        header.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
-      )
-      change.replace(old, with: new)
-      header.storeBytes(of: new.0, toByteOffset: offset, as: UInt64.self)
-      header.storeBytes(of: new.1, toByteOffset: offset + 8, as: UInt64.self)
-      header.storeBigEndian64(fixedAddress.high, at: fixedOffset)
-      header.storeBigEndian64(fixedAddress.low, at: fixedOffset + 8)
+      replaceV6(header, side, address, fixedAddress, &change)
+      takeHopV6(header)
     } else {
-      let offset = side == .source ? IPv4.sourceOffset : IPv4.destinationOffset
-      let new = UInt32(truncatingIfNeeded: address.low).bigEndian
-      change.replace(header.loadUnaligned(fromByteOffset: offset, as: UInt32.self), with: new)
-      let both = UInt64(new) << (side == .source ? 0 : 32) | UInt64(fixedBytes) << (side == .source ? 32 : 0)
-      header.storeBytes(of: both, toByteOffset: IPv4.sourceOffset, as: UInt64.self)
+      replaceV4(header, side, UInt32(truncatingIfNeeded: address.low).bigEndian, fixedBytes, headerDelta, &change)
     }
-    let headerChange = change
-    if hasTransport(packet, form) {
-      let transportHeader = packet.pointee.transportHeader(form)
-      let old = transportHeader.loadUnaligned(fromByteOffset: side == .source ? 0 : 2, as: UInt16.self)
-      change.replace16(old, with: portBytes)
-      let both =
-        UInt32(portBytes) << (side == .source ? 0 : 16) | UInt32(fixedPortBytes) << (side == .source ? 16 : 0)
-      transportHeader.storeBytes(of: both, as: UInt32.self)
-    }
-    correct(packet, form, headerChange, header: headerDelta, change, transport: transport)
+    guard hasTransport(packet, form) else { return }
+    let transport = packet.pointee.transportHeader(form)
+    change.replace16(
+      transport.loadUnaligned(fromByteOffset: side == .source ? 0 : 2, as: UInt16.self), with: portBytes)
+    let both = side == .source ? (portBytes, fixedPortBytes) : (fixedPortBytes, portBytes)
+    transport.storeBytes(of: UInt32(both.0) | UInt32(both.1) << 16, as: UInt32.self)
+    guard packet.pointee.isTCP else { return correctUDP(packet, form, change, delta) }
+    let old = transport.loadUnaligned(fromByteOffset: TCP.checksumOffset, as: UInt16.self)
+    transport.storeBytes(of: change.correct(old, with: delta), toByteOffset: TCP.checksumOffset, as: UInt16.self)
   }
 
-  /// The client that a reply is for, in two words.
+  @_transparent
+  private static func replaceV4(
+    _ header: UnsafeMutableRawPointer, _ side: Side, _ new: UInt32, _ fixedBytes: UInt32, _ headerDelta: UInt16,
+    _ change: inout ChecksumDelta
+  ) {
+    let offset = side == .source ? IPv4.sourceOffset : IPv4.destinationOffset
+    change.replace(header.loadUnaligned(fromByteOffset: offset, as: UInt32.self), with: new)
+    // TTL, protocol, checksum: one word, one load and store.
+    let word = header.loadUnaligned(fromByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
+    let checksum = change.correct(UInt16(truncatingIfNeeded: word >> 16), with: headerDelta)
+    header.storeBytes(
+      of: (word & 0xffff) &- 1 | UInt32(checksum) << 16, toByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
+    let both = side == .source ? (new, fixedBytes) : (fixedBytes, new)
+    header.storeBytes(
+      of: UInt64(both.0) | UInt64(both.1) << 32, toByteOffset: IPv4.sourceOffset, as: UInt64.self)
+  }
+
+  @_transparent
+  private static func replaceV6(
+    _ header: UnsafeMutableRawPointer, _ side: Side, _ address: (high: UInt64, low: UInt64),
+    _ fixedAddress: (high: UInt64, low: UInt64), _ change: inout ChecksumDelta
+  ) {
+    let offset = side == .source ? IPv6.sourceOffset : IPv6.destinationOffset
+    let fixedOffset = side == .source ? IPv6.destinationOffset : IPv6.sourceOffset
+    let new = (address.high.bigEndian, address.low.bigEndian)
+    let old = (
+      header.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+      header.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+    )
+    change.replace(old, with: new)
+    header.storeBytes(of: new.0, toByteOffset: offset, as: UInt64.self)
+    header.storeBytes(of: new.1, toByteOffset: offset + 8, as: UInt64.self)
+    header.storeBigEndian64(fixedAddress.high, at: fixedOffset)
+    header.storeBigEndian64(fixedAddress.low, at: fixedOffset + 8)
+  }
+}
+
+/// Who a reply is for.
+struct Client {
+  let high: UInt64
+  let low: UInt64
+  let port: UInt16
+
+  /// NAT: whom it is addressed to. FULLNAT: who stands beside the connection's entry, in the same line.
   @inline(__always)
-  static func client(
-    ofReply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm
-  ) -> (high: UInt64, low: UInt64) {
-    guard let slot = packet.pointee.slot else { return (0, 0) }
-    if form.isIPv6 {
-      let client = KeyV6(slot + KeyV6.wordsPerSlot)
-      return (client.high, client.low)
+  init(ofReply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, isFullNAT: Bool) {
+    guard isFullNAT, let slot = packet.pointee.slot else {
+      (high, low) = packet.pointee.farAddress(form)
+      port = packet.pointee.farPort
+      return
     }
-    return (0, UInt64(KeyV4(slot + KeyV4.wordsPerSlot).address))
+    if form.isIPv6 {
+      let key = KeyV6(slot + KeyV6.wordsPerSlot)
+      (high, low, port) = (key.high, key.low, key.port)
+    } else {
+      let key = KeyV4(slot + KeyV4.wordsPerSlot)
+      (high, low, port) = (0, UInt64(key.address), key.port)
+    }
   }
 }

@@ -9,7 +9,7 @@ import Wire
 ///
 /// What changes is the same for every packet to a server, so `ServerRecord` has the corrections ready.
 extension WorkerState {
-  @inline(__always)
+  @_transparent
   static func masquerade(
     request packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
@@ -20,15 +20,14 @@ extension WorkerState {
     } else {
       header.storeBytes(of: server.pointee.addressBytes, toByteOffset: IPv4.destinationOffset, as: UInt32.self)
     }
-    if hasTransport(packet, form) {
-      packet.pointee.transportHeader(form).storeBytes(of: server.pointee.portBytes, toByteOffset: 2, as: UInt16.self)
-    }
-    correct(
-      packet, form, ChecksumDelta(), header: server.pointee.requestHeaderDelta, ChecksumDelta(),
-      transport: server.pointee.requestDelta)
+    correctHeader(header, form, by: server.pointee.requestHeaderStep)
+    guard hasTransport(packet, form) else { return }
+    let transport = packet.pointee.transportHeader(form)
+    transport.storeBytes(of: server.pointee.portBytes, toByteOffset: 2, as: UInt16.self)
+    correctTransport(packet, form, transport, by: server.pointee.requestStep)
   }
 
-  @inline(__always)
+  @_transparent
   static func masquerade(
     reply packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
@@ -39,51 +38,46 @@ extension WorkerState {
     } else {
       header.storeBytes(of: server.pointee.virtualBytes, toByteOffset: IPv4.sourceOffset, as: UInt32.self)
     }
-    if hasTransport(packet, form) {
-      packet.pointee.transportHeader(form).storeBytes(of: server.pointee.virtualPortBytes, as: UInt16.self)
-    }
-    correct(
-      packet, form, ChecksumDelta(), header: server.pointee.replyHeaderDelta, ChecksumDelta(),
-      transport: server.pointee.replyDelta)
+    correctHeader(header, form, by: server.pointee.replyHeaderStep)
+    guard hasTransport(packet, form) else { return }
+    let transport = packet.pointee.transportHeader(form)
+    transport.storeBytes(of: server.pointee.virtualPortBytes, as: UInt16.self)
+    correctTransport(packet, form, transport, by: server.pointee.replyStep)
   }
 
   /// False for a later fragment.
-  @inline(__always)
+  @_transparent
   static func hasTransport(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) -> Bool {
     !(form.isOdd && packet.pointee.flags.contains(.laterFragment))
   }
 
-  /// Takes one hop off and corrects the checksums, once all ends have been written.
-  /// - Parameters:
-  ///   - header: what has changed in the IPv4 header, the hop included; the constant part is not 0.
-  ///   - transport: what has changed in the pseudo-header and the ports; likewise.
-  @inline(__always)
-  static func correct(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ headerChange: ChecksumDelta, header delta: UInt16,
-    _ transportChange: ChecksumDelta, transport: UInt16
-  ) {
-    let header = packet.pointee.network
+  /// Takes one hop off, and corrects the IPv4 header's checksum.
+  @_transparent
+  private static func correctHeader(_ header: UnsafeMutableRawPointer, _ form: PacketForm, by step: UInt64) {
     if form.isIPv6 {
       takeHopV6(header)
     } else {
-      // TTL, protocol, checksum: one word, one load and store.
       let word = header.loadUnaligned(fromByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
-      let checksum = headerChange.correct(UInt16(truncatingIfNeeded: word >> 16), with: delta)
       header.storeBytes(
-        of: (word & 0xffff) &- 1 | UInt32(checksum) << 16, toByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
-    }
-    guard hasTransport(packet, form) else { return }
-    if packet.pointee.isTCP {
-      let checksum = packet.pointee.transportHeader(form) + TCP.checksumOffset
-      let old = checksum.loadUnaligned(as: UInt16.self)
-      checksum.storeBytes(of: transportChange.correct(old, with: transport), as: UInt16.self)
-    } else {
-      correctUDP(packet, form, transportChange, transport)
+        of: ChecksumDelta.correct(header: word, by: step), toByteOffset: IPv4.timeToLiveOffset, as: UInt32.self)
     }
   }
 
+  /// Corrects the checksum of TCP or UDP, once all ends have been written.
+  @_transparent
+  private static func correctTransport(
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ transport: UnsafeMutableRawPointer, by step: UInt16
+  ) {
+    guard packet.pointee.isTCP else { return correctUDP(packet, form, ChecksumDelta(), ~step) }
+    let old = transport.loadUnaligned(fromByteOffset: TCP.checksumOffset, as: UInt16.self)
+    transport.storeBytes(of: ChecksumDelta.correct(old, by: step), toByteOffset: TCP.checksumOffset, as: UInt16.self)
+  }
+
+  /// - Parameters:
+  ///   - change: what has changed in the pseudo-header and the ports.
+  ///   - delta: what has changed besides, folded; not 0.
   @inline(__always)
-  private static func correctUDP(
+  static func correctUDP(
     _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ change: ChecksumDelta, _ delta: UInt16
   ) {
     let checksum = packet.pointee.transportHeader(form) + UDP.checksumOffset

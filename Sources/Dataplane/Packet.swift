@@ -47,16 +47,14 @@ struct PacketForm {
   var odd: PacketForm { PacketForm(rawValue: rawValue | 4) }
 }
 
-/// What the stages know about one packet of a batch: two cache lines, filled from stage to stage.
+/// What the stages know about one packet of a batch: one cache line, filled from stage to stage.
 ///
 /// One record a packet, and not one array a property: the stages take a packet as far as they can before they take the
-/// next, and then all of it is in two lines that nothing else shares, at constant distances, so that what one stage
+/// next, and then all of it is in a line that nothing else shares, at constant distances, so that what one stage
 /// stores the next one still has in a register (`docs/decisions/0009`).
 struct Packet {
   // parse
   var network: UnsafeMutableRawPointer
-  /// Of an odd packet; of others it is known without (`transportHeader`).
-  var transport: UnsafeMutableRawPointer
   // classify
   /// First word of the connection's key.
   var head: UInt64
@@ -80,9 +78,9 @@ struct Packet {
   var segment: UInt8
   // classify
   var form: PacketForm
-
-  /// Keeps the stride a power of two.
-  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64)
+  // parse
+  /// From the network header to the transport header of an odd packet; of others it is known without.
+  var transportOffset: UInt16
 
   /// `segment` of a packet without a TCP header in it: no event for the state machine.
   @inline(__always)
@@ -97,7 +95,7 @@ struct Packet {
   /// The transport header. A later fragment has none.
   @inline(__always)
   func transportHeader(_ form: PacketForm) -> UnsafeMutableRawPointer {
-    form.isOdd ? transport : network + (form.isIPv6 ? 40 : 20)
+    network + (form.isOdd ? Int(transportOffset) : form.isIPv6 ? 40 : 20)
   }
 
   /// The far end's: the client's of a request, the client's or the local address's of a reply.

@@ -217,7 +217,7 @@ enum Parse {
     _ packet: UnsafeMutablePointer<Packet>, _ header: UnsafeMutableRawPointer, byteCount: Int, protocolNumber: UInt8,
     flags: PacketFlags, source: UInt64, destination: UInt64, ends: inout PacketEnds
   ) -> Outcome {
-    packet.pointee.transport = header
+    packet.pointee.transportOffset = UInt16(truncatingIfNeeded: header - packet.pointee.network)
     packet.pointee.flags = flags
     packet.pointee.protocolNumber = protocolNumber
     var segment = Packet.noSegment

@@ -61,17 +61,13 @@ extension WorkerState {
   ) -> Departure {
     guard WorkerState.hopsLeft(packet, form) > 1 else { return answerTimeExceeded(index, packet) }
     let isFullNAT = server.pointee.method == .fullNAT
-    let client = isFullNAT ? WorkerState.client(ofReply: packet, form) : packet.pointee.farAddress(form)
-    let hop = routedHop(high: client.high, low: client.low, isIPv6: form.isIPv6)
-    guard hop.pointee.state == .resolved else {
-      if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
-      return refuse(index, packet, hop)
-    }
+    let client = Client(ofReply: packet, form, isFullNAT: isFullNAT)
+    guard let hop = directHop(client, form) ?? searchHop(client, index, packet) else { return .none(packet) }
     guard packet.pointee.byteCount <= hop.pointee.mtu else {
       return rewriteBig(reply: index, packet, server: server, hop: hop)
     }
     if isFullNAT {
-      WorkerState.translate(reply: packet, form, server: server)
+      WorkerState.translate(reply: packet, form, server: server, client: client)
       return Departure(packet, form, over: hop, .fullNATReply)
     }
     WorkerState.masquerade(reply: packet, form, server: server)
@@ -118,7 +114,8 @@ extension WorkerState {
     if packet.pointee.flags.contains(.dontFragment) { return answerTooBig(index, packet, limit: limit) }
     let outcome: Outcome
     if server.pointee.method == .fullNAT {
-      WorkerState.translate(reply: packet, form, server: server)
+      let client = Client(ofReply: packet, form, isFullNAT: true)
+      WorkerState.translate(reply: packet, form, server: server, client: client)
       outcome = .fullNATReply
     } else {
       WorkerState.masquerade(reply: packet, form, server: server)
@@ -128,6 +125,25 @@ extension WorkerState {
   }
 
   // MARK: - Next hops
+
+  /// The next hop towards a client where its address's first byte leaves no choice, and frames can be sent there.
+  @inline(__always)
+  private func directHop(_ client: Client, _ form: PacketForm) -> UnsafePointer<NextHop>? {
+    form.isIPv6
+      ? snapshot.pointee.directHops6[Int(client.high >> 56)] : snapshot.pointee.directHops4[Int(client.low >> 24)]
+  }
+
+  /// The same for any client; nil when nothing can be sent there, and all is said about the packet.
+  @inline(never)
+  private mutating func searchHop(
+    _ client: Client, _ index: Int, _ packet: UnsafeMutablePointer<Packet>
+  ) -> UnsafePointer<NextHop>? {
+    let hop = routedHop(high: client.high, low: client.low, isIPv6: packet.pointee.isIPv6)
+    if hop.pointee.state == .resolved { return hop }
+    if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
+    _ = refuse(index, packet, hop)
+    return nil
+  }
 
   /// The next hop towards an address by the kernel's routes.
   @inline(__always)

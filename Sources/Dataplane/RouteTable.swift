@@ -180,6 +180,17 @@ extension RouteTable {
     return found
   }
 
+  /// By first byte, the next hop of all addresses that begin with it: where there is one range only, no host of a link to
+  /// be looked up, and frames can be sent.
+  func directHops(among hops: UnsafeMutablePointer<NextHop>) -> [UnsafePointer<NextHop>?] {
+    (0...255).map { byte in
+      let target = targets[Int(firsts[byte])]
+      let hop = hops + Int(target.nextHop)
+      let isDirect = firsts[byte] == firsts[byte + 1] && !target.isOnLink && hop.pointee.state == .resolved
+      return isDirect ? UnsafePointer(hop) : nil
+    }
+  }
+
   /// The index by first byte, of 257 elements.
   static func index(of starts: [Address]) -> [UInt32] {
     var firsts: [UInt32] = []

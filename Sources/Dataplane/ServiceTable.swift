@@ -49,9 +49,9 @@ struct ServerRecord {
   var addressHigh: UInt64
   var addressLow: UInt64
   var port: UInt16
-  /// NAT: what VIP:port -> address:port changes in a transport checksum; likewise FULLNAT, whose source comes on top.
+  /// What VIP:port -> address:port changes in a transport checksum. (FULLNAT's source comes on top.)
   var requestDelta: UInt16
-  /// NAT, IPv4: what the new address and one hop less change in the header's checksum.
+  /// IPv4: what the new address and one hop less change in the header's checksum.
   var requestHeaderDelta: UInt16
   var method: Forwarding
   /// False when it has been removed and only its connections remain.
@@ -67,7 +67,7 @@ struct ServerRecord {
   var virtualHigh: UInt64
   var virtualLow: UInt64
   var virtualPort: UInt16
-  /// NAT: what address:port -> VIP:port changes.
+  /// What address:port -> VIP:port changes.
   var replyDelta: UInt16
   var replyHeaderDelta: UInt16
   /// Sum over the addresses of an IPv4 tunnel header.
@@ -85,8 +85,13 @@ struct ServerRecord {
   var tunnelSourceBytes: UInt32
   var portBytes: UInt16
   var virtualPortBytes: UInt16
-  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0, 0)
-  private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0, 0)
+  /// NAT: the deltas, ready for use (`ChecksumDelta.correct`).
+  var requestHeaderStep: UInt64
+  var replyHeaderStep: UInt64
+  var requestStep: UInt16
+  var replyStep: UInt16
+  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
 
   /// Where its packets leave, as a pointer into the record.
   @inline(__always)
@@ -131,6 +136,10 @@ extension ServerRecord {
     replyDelta = ServerRecord.delta(from: own, to: virtual, withPorts: true)
     requestHeaderDelta = ServerRecord.oneHopLess(ServerRecord.delta(from: virtual, to: own, withPorts: false))
     replyHeaderDelta = ServerRecord.oneHopLess(ServerRecord.delta(from: own, to: virtual, withPorts: false))
+    requestStep = ChecksumDelta.step(of: requestDelta)
+    replyStep = ChecksumDelta.step(of: replyDelta)
+    requestHeaderStep = ChecksumDelta.headerStep(of: requestHeaderDelta)
+    replyHeaderStep = ChecksumDelta.headerStep(of: replyHeaderDelta)
     var sum = Checksum()
     sum.add(UInt64(tunnelSourceBytes))
     sum.add(UInt64(addressBytes))

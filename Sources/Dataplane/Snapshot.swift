@@ -23,6 +23,9 @@ struct SnapshotView {
   var nextHops: UnsafeMutablePointer<NextHop>
   var routes4: UnsafeMutablePointer<RouteTable<UInt32>>
   var routes6: UnsafeMutablePointer<RouteTable<WideAddress>>
+  /// By first byte of an address: where all addresses go that begin with it, if frames can be sent there; else nil.
+  var directHops4: UnsafeMutablePointer<UnsafePointer<NextHop>?>
+  var directHops6: UnsafeMutablePointer<UnsafePointer<NextHop>?>
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
   /// Ticks by state: TCP's 16 first, then UDP's one.
   var timeouts: UnsafeMutablePointer<UInt32>
@@ -202,14 +205,16 @@ public final class Snapshot {
         number: 0, service: .max, endpoint: 0, address: IPAddress(v4: 0), port: 0, method: .directRouting, weight: 0,
         nextHop: nextHops[0], isAvailable: false),
       of: nil, locals: noLocals)
+    let hops = array(nextHops)
     view.initialize(
       to: SnapshotView(
         generation: generation, endpoints4: endpoints4, endpoints6: endpoints6,
         endpoints: array(endpoints + [EndpointRecord(kind: .none, index: .max)]),
         services: array((services + [nil]).map { $0 ?? noService }),
         servers: array((servers + [nil]).map { $0 ?? noServer }), endpointLimit: UInt32(endpoints.count),
-        serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: array(nextHops),
-        routes4: array([routes4]), routes6: array([routes6]), interfaces: array(interfaces),
+        serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: hops,
+        routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
+        directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
         timeouts: array(timeouts)))
   }
 

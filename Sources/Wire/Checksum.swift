@@ -148,29 +148,43 @@ public struct ChecksumDelta: Sendable {
 }
 
 extension ChecksumDelta {
-  /// A checksum corrected by a delta kept in 16 bits which is not 0 (0xffff changes nothing): as `apply`, in four steps.
+  /// A delta kept in 16 bits, ready for `correct(_:by:)`. It must not be 0 (0xffff changes nothing either).
+  @inlinable
+  public static func step(of delta: UInt16) -> UInt16 { ~delta }
+
+  /// A checksum corrected by a step. Taking a delta away is adding its complement, in one's complement arithmetic with
+  /// results kept below 0xffff: equation 3 to the bit.
   @inlinable @inline(__always)
-  public static func correct(_ checksum: UInt16, by delta: UInt16) -> UInt16 {
-    let sum = UInt32(~checksum) &+ UInt32(delta)
-    return ~UInt16(truncatingIfNeeded: (sum & 0xffff) &+ (sum >> 16))
+  public static func correct(_ checksum: UInt16, by step: UInt16) -> UInt16 {
+    let sum = UInt32(checksum) &+ UInt32(step)
+    return UInt16(truncatingIfNeeded: sum >= 0xffff ? sum &- 0xffff : sum)
+  }
+
+  /// The same for TTL and checksum of an IPv4 header, which share a 32-bit word: takes one hop off and corrects.
+  @inlinable
+  public static func headerStep(of delta: UInt16) -> UInt64 { UInt64(~delta) << 16 &- 1 }
+
+  /// The word at TTL's offset, as it stands in memory, corrected by a header step.
+  @inlinable @inline(__always)
+  public static func correct(header word: UInt32, by headerStep: UInt64) -> UInt32 {
+    let sum = UInt64(word) &+ headerStep
+    return UInt32(truncatingIfNeeded: sum >= 0xffff_0000 ? sum &- 0xffff_0000 : sum)
   }
 
   /// A checksum corrected by this and by a delta kept in 16 bits which is not 0. For a handful of replacements: the sum
   /// of differences must stay below 2^48.
   @inlinable @inline(__always)
   public func correct(_ checksum: UInt16, with delta: UInt16) -> UInt16 {
-    let total = sum &+ UInt64(delta) &+ UInt64(~checksum)
-    var folded = (total & 0xffff_ffff) &+ (total >> 32)
-    folded = (folded & 0xffff) &+ (folded >> 16)
-    return ~UInt16(truncatingIfNeeded: (folded & 0xffff) &+ (folded >> 16))
+    ~foldOnes(sum &+ UInt64(delta) &+ UInt64(~checksum))
   }
 }
 
-/// The one's complement sum of the four 16-bit words of `sum`; 0 only for 0.
+/// The one's complement sum of the four 16-bit words of `sum`; 0 only for 0. A number plus itself turned by half its
+/// width has the sum of its halves, end-around carry included, in its upper half.
 @inlinable @inline(__always)
 func foldOnes(_ sum: UInt64) -> UInt16 {
-  var folded = (sum & 0xffff_ffff) &+ (sum >> 32)
-  folded = (folded & 0xffff) &+ (folded >> 16 & 0xffff) &+ (folded >> 32)
-  folded = (folded & 0xffff) &+ (folded >> 16)
-  return UInt16(truncatingIfNeeded: (folded & 0xffff) &+ (folded >> 16))
+  let turned = sum &+ (sum << 32 | sum >> 32)
+  let half = UInt32(truncatingIfNeeded: turned >> 32)
+  let quarter = half &+ (half << 16 | half >> 16)
+  return UInt16(truncatingIfNeeded: quarter >> 16)
 }
