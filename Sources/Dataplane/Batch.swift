@@ -74,16 +74,35 @@ struct Batch {
   @inline(__always)
   func packet(_ index: Int) -> UnsafeMutablePointer<Packet> { packets + index }
 
+  /// Which packet a record is of.
+  @inline(__always)
+  func index(of packet: UnsafeMutablePointer<Packet>) -> Int { packet - packets }
+
+  /// The first byte of a frame.
+  @inline(__always)
+  func bytes(of frame: UnsafeMutablePointer<FrameDescriptor>) -> UnsafeMutableRawPointer {
+    base + Int(truncatingIfNeeded: frame.pointee.address)
+  }
+
   /// The first byte of a frame.
   @inline(__always)
   func bytes(_ index: Int) -> UnsafeMutableRawPointer {
-    base + Int(truncatingIfNeeded: frames[index].address)
+    bytes(of: frames + index)
   }
 
   /// Brings the first lines of some frames nearer.
   @inline(__always)
   func prefetch(_ piece: Range<Int>) {
     for index in piece { lbd_prefetch(bytes(index)) }
+  }
+
+  /// Where the frames that came by the same port as this one end. A turn serves each port once, so they are a run.
+  @inline(__always)
+  func endOfIngress(from first: Int, limit: Int) -> Int {
+    let port = ingress[first]
+    var end = limit
+    while ingress[end &- 1] != port { end &-= 1 }
+    return end
   }
 
   /// Where the frames that leave by the same interface as this one end.

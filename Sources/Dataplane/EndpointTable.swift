@@ -86,13 +86,19 @@ struct EndpointTable<Near: NearEnd> {
   /// The endpoint's number, or 0.
   @inline(__always)
   func find(_ near: Near) -> UInt16 {
+    let entry = entries + place(of: near)
+    if entry.pointee.near == near { return UInt16(truncatingIfNeeded: entry.pointee.endpoint) }
+    return entry.pointee.endpoint == 0 ? 0 : findFurther(near)
+  }
+
+  @inline(never)
+  private func findFurther(_ near: Near) -> UInt16 {
     var place = place(of: near)
-    while true {
-      let entry = entries + place
-      if entry.pointee.near == near { return UInt16(truncatingIfNeeded: entry.pointee.endpoint) }
-      if entry.pointee.endpoint == 0 { return 0 }
+    while entries[place].endpoint != 0 {
+      if entries[place].near == near { return UInt16(truncatingIfNeeded: entries[place].endpoint) }
       place = (place &+ 1) & mask
     }
+    return 0
   }
 
   /// Puts an endpoint in; its number is not 0.

@@ -122,22 +122,34 @@ extension WorkerState {
   /// The first stride: parse, classify.
   @inline(never)
   private mutating func look(_ piece: Range<Int>, addresses: UnsafePointer<UInt64>) {
+    var first = piece.lowerBound
+    while first < piece.upperBound {
+      let end = batch.endOfIngress(from: first, limit: piece.upperBound)
+      look(first, before: end, ownAddress: addresses[Int(batch.ingress[first])])
+      first = end
+    }
+  }
+
+  /// At frames that came by one port.
+  @inline(__always)
+  private mutating func look(_ first: Int, before end: Int, ownAddress address: UInt64) {
     let batch = batch
     let classify = Classify(self)
-    var index = piece.lowerBound
-    while index < piece.upperBound {
-      let packet = batch.packet(index)
-      let bytes = batch.bytes(index)
-      let byteCount = Int(truncatingIfNeeded: batch.frames[index].byteCount)
-      let address = addresses[Int(batch.ingress[index])]
+    var frame = batch.frames + first
+    var packet = batch.packet(first)
+    let last = batch.packet(end)
+    while packet < last {
+      let bytes = batch.bytes(of: frame)
+      let byteCount = Int(truncatingIfNeeded: frame.pointee.byteCount)
       if let ends = Parse.plainIPv4(packet, bytes, byteCount: byteCount, ownAddress: address) {
-        if !classify.ipv4(packet, ends) { batch.finish(index, .notOurs) }
+        if !classify.ipv4(packet, ends) { batch.finish(batch.index(of: packet), .notOurs) }
       } else if let ends = Parse.plainIPv6(packet, bytes, byteCount: byteCount, ownAddress: address) {
-        if !classify.ipv6(packet, ends) { batch.finish(index, .notOurs) }
+        if !classify.ipv6(packet, ends) { batch.finish(batch.index(of: packet), .notOurs) }
       } else {
-        lookClosely(index, ownAddress: address.bigEndian)
+        lookClosely(batch.index(of: packet), ownAddress: address.bigEndian)
       }
-      index &+= 1
+      packet += 1
+      frame += 1
     }
   }
 

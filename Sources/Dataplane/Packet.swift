@@ -8,8 +8,6 @@ struct PacketFlags: OptionSet {
   static var fragment: PacketFlags { PacketFlags(rawValue: 2) }
   /// A later piece: it has no transport header.
   static var laterFragment: PacketFlags { PacketFlags(rawValue: 4) }
-  /// IPv4: must not be fragmented.
-  static var dontFragment: PacketFlags { PacketFlags(rawValue: 8) }
 }
 
 /// Both ends of a packet, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.
@@ -88,6 +86,10 @@ struct Packet {
 
   @inline(__always)
   var isIPv6: Bool { flags.contains(.ipv6) }
+  /// No router may cut it: IPv6, and IPv4 whose sender says so.
+  var mustNotBeCut: Bool {
+    isIPv6 || UnsafeRawPointer(network).loadBigEndian16(at: IPv4.fragmentOffset) & 0x4000 != 0
+  }
   @inline(__always)
   var isTCP: Bool { protocolNumber == TransportProtocol.tcp.rawValue }
   @inline(__always)

@@ -30,7 +30,7 @@ enum Parse {
     packet.pointee.network = bytes + 14
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
     packet.pointee.protocolNumber = protocolNumber
-    packet.pointee.flags = PacketFlags(rawValue: UInt8(truncatingIfNeeded: (fragment & 0x40) >> 3))
+    packet.pointee.flags = []
     packet.pointee.segment = segment
     let addresses = header.loadBigEndian64(at: 14 + IPv4.sourceOffset)
     let ports = UInt64(header.loadBigEndian32(at: 34))
@@ -56,7 +56,7 @@ enum Parse {
     packet.pointee.network = bytes + 14
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: 40 + payload)
     packet.pointee.protocolNumber = protocolNumber
-    packet.pointee.flags = [.ipv6, .dontFragment]
+    packet.pointee.flags = .ipv6
     packet.pointee.segment = segment
     let ports = UInt64(header.loadBigEndian32(at: 54))
     return PacketEnds(source: ports & 0xffff_0000, destination: (ports & 0xffff) << 16)
@@ -132,7 +132,7 @@ enum Parse {
     packet.pointee.network = bytes + offset
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
     let fragment = header.loadBigEndian16(at: IPv4.fragmentOffset)
-    var flags: PacketFlags = fragment & 0x4000 != 0 ? .dontFragment : []
+    var flags: PacketFlags = []
     if fragment & 0x3fff != 0 {
       flags.insert(.fragment)
       if fragment & 0x1fff != 0 { flags.insert(.laterFragment) }
@@ -157,7 +157,7 @@ enum Parse {
     let next = header.loadByte(at: IPv6.nextHeaderOffset)
     if isExtension(next) { return extended(packet, bytes + offset, byteCount: total, ends: &ends) }
     return transport(
-      packet, bytes + (offset + 40), byteCount: total - 40, protocolNumber: next, flags: [.ipv6, .dontFragment],
+      packet, bytes + (offset + 40), byteCount: total - 40, protocolNumber: next, flags: .ipv6,
       source: 0, destination: 0, ends: &ends)
   }
 
@@ -168,7 +168,7 @@ enum Parse {
   ) -> Outcome {
     var next = UnsafeRawPointer(header).loadByte(at: IPv6.nextHeaderOffset)
     var position = 40
-    var flags: PacketFlags = [.ipv6, .dontFragment]
+    var flags: PacketFlags = .ipv6
     guard walkExtensions(UnsafeRawPointer(header), &next, &position, &flags, end: byteCount) else {
       return .malformed
     }

@@ -33,16 +33,18 @@ extension WorkerState {
   ) -> Departure {
     let hop = ServerRecord.hop(server)
     guard isReady || hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
-    guard WorkerState.hopsLeft(packet, form) > 1 else { return answerTimeExceeded(index, packet) }
+    let header = packet.pointee.network
+    guard WorkerState.hopsLeft(header, form) > 1 else { return answerTimeExceeded(index, packet) }
     if server.pointee.method == .tunnelling {
-      WorkerState.takeHop(packet, form)
+      WorkerState.takeHop(header, form)
       return encapsulate(index, packet, form, server: server, hop: hop)
     }
-    guard packet.pointee.byteCount <= hop.pointee.mtu else { return rewriteBig(request: index, packet, server: server) }
+    let byteCount = packet.pointee.byteCount
+    guard byteCount <= hop.pointee.mtu else { return rewriteBig(request: index, packet, server: server) }
     switch server.pointee.method {
     case .directRouting, .tunnelling:
-      WorkerState.takeHop(packet, form)
-      return Departure(packet, form, over: hop, .directRouting)
+      WorkerState.takeHop(header, form)
+      return Departure(over: hop, .directRouting, header: header, byteCount: Int(byteCount), isIPv6: form.isIPv6)
     case .masquerading:
       WorkerState.masquerade(request: packet, form, server: server)
       return Departure(packet, form, over: hop, .masqueradeRequest)
@@ -59,7 +61,7 @@ extension WorkerState {
     reply index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm,
     server: UnsafePointer<ServerRecord>
   ) -> Departure {
-    guard WorkerState.hopsLeft(packet, form) > 1 else { return answerTimeExceeded(index, packet) }
+    guard WorkerState.hopsLeft(packet.pointee.network, form) > 1 else { return answerTimeExceeded(index, packet) }
     let isFullNAT = server.pointee.method == .fullNAT
     let client = Client(ofReply: packet, form, isFullNAT: isFullNAT)
     guard let hop = directHop(client, form) ?? searchHop(client, index, packet) else { return .none(packet) }
@@ -84,14 +86,14 @@ extension WorkerState {
     let hop = ServerRecord.hop(server)
     let form = packet.pointee.form
     let limit = Int(hop.pointee.mtu)
-    if packet.pointee.flags.contains(.dontFragment) {
-      WorkerState.takeHop(packet, form)
+    if packet.pointee.mustNotBeCut {
+      WorkerState.takeHop(packet.pointee.network, form)
       return answerTooBig(index, packet, limit: limit)
     }
     let outcome: Outcome
     switch server.pointee.method {
     case .directRouting, .tunnelling:
-      WorkerState.takeHop(packet, form)
+      WorkerState.takeHop(packet.pointee.network, form)
       outcome = .directRouting
     case .masquerading:
       WorkerState.masquerade(request: packet, form, server: server)
@@ -111,7 +113,7 @@ extension WorkerState {
   ) -> Departure {
     let form = packet.pointee.form
     let limit = Int(hop.pointee.mtu)
-    if packet.pointee.flags.contains(.dontFragment) { return answerTooBig(index, packet, limit: limit) }
+    if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
     let outcome: Outcome
     if server.pointee.method == .fullNAT {
       let client = Client(ofReply: packet, form, isFullNAT: true)
@@ -178,14 +180,13 @@ extension WorkerState {
 
   /// TTL or hop limit.
   @inline(__always)
-  private static func hopsLeft(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) -> UInt8 {
-    packet.pointee.network.load(fromByteOffset: form.isIPv6 ? 7 : 8, as: UInt8.self)
+  private static func hopsLeft(_ header: UnsafeMutableRawPointer, _ form: PacketForm) -> UInt8 {
+    header.load(fromByteOffset: form.isIPv6 ? 7 : 8, as: UInt8.self)
   }
 
   /// Takes one off TTL or hop limit, with the IPv4 checksum (RFC 1141); there must be one.
   @inline(__always)
-  private static func takeHop(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) {
-    let header = packet.pointee.network
+  private static func takeHop(_ header: UnsafeMutableRawPointer, _ form: PacketForm) {
     if form.isIPv6 { return takeHopV6(header) }
     // TTL, protocol, checksum are one word, TTL lowest. One less in the high byte of TTL's 16 bits is 0x0100 more in the
     // checksum, in memory 0x0001, with end-around carry.

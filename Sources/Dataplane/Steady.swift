@@ -56,7 +56,8 @@ struct Steady {
     let steady = states[Int(packet.pointee.segment)] >> (form.isReply ? 32 : 0)
     guard steady &>> situation & 1 != 0 else { return nil }
     let number = UInt16(truncatingIfNeeded: word)
-    let server = servers + Int(min(UInt32(number), serverLimit))
+    guard UInt32(number) < serverLimit else { return nil }
+    let server = servers + Int(number)
     guard form.isReply || server.pointee.isReady else { return nil }
     // The stamp is the word's upper end, with the bit for coarse ones below it.
     if word >> UInt64(LB_VALUE_COARSE_SHIFT) != tick << 1 {

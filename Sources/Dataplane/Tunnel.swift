@@ -33,7 +33,7 @@ extension WorkerState {
   ) -> Departure {
     let limit = Int(hop.pointee.mtu)
     let extra = server.pointee.isIPv6 ? 40 : 20
-    if packet.pointee.flags.contains(.dontFragment) { return answerTooBig(index, packet, limit: limit - extra) }
+    if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit - extra) }
     let outer = packet.pointee.network - extra
     if server.pointee.isIPv6 {
       WorkerState.writeOuterIPv6(packet, packet.pointee.form, server: server)
