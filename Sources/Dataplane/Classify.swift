@@ -45,58 +45,57 @@ struct Classify {
   /// - Returns: false when it is not ours.
   @inline(__always)
   func ipv4(_ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds) -> Bool {
-    guard findEndpointV4(packet, ends) else { return false }
-    let line = tableV4.line(packet.pointee.keyV4.hash(tableV4.secret))
-    packet.pointee.line = line
-    ConnectionTable<KeyV4>.prefetch(line)
+    let number = packet.pointee.protocolNumber
+    var endpoint = endpoints4.find(NearEndV4(end: ends.destination, protocolNumber: number, side: .destination))
+    if endpoint != 0 {
+      aim(packet, PacketForm(isIPv6: false, isReply: false), KeyV4(word: ends.source | UInt64(endpoint)))
+      return true
+    }
+    endpoint = endpoints4.find(NearEndV4(end: ends.source, protocolNumber: number, side: .source))
+    guard endpoint != 0 else { return false }
+    aim(packet, PacketForm(isIPv6: false, isReply: true), KeyV4(word: ends.destination | UInt64(endpoint)))
     return true
   }
 
   /// - Returns: false when it is not ours.
   @inline(__always)
   func ipv6(_ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds) -> Bool {
-    guard findEndpointV6(packet, ends) else { return false }
-    let line = tableV6.line(packet.pointee.keyV6.hash(tableV6.secret))
-    packet.pointee.line = line
-    ConnectionTable<KeyV6>.prefetch(line)
+    let number = packet.pointee.protocolNumber
+    let receiver = packet.pointee.addressBytes(at: IPv6.destinationOffset)
+    var endpoint = endpoints6.find(
+      NearEndV6(receiver, port: ends.destination, protocolNumber: number, side: .destination))
+    if endpoint != 0 {
+      let (high, low) = packet.pointee.address(at: IPv6.sourceOffset)
+      let key = KeyV6(high: high, low: low, head: ends.source | UInt64(endpoint))
+      aim(packet, PacketForm(isIPv6: true, isReply: false), key)
+      return true
+    }
+    let sender = packet.pointee.addressBytes(at: IPv6.sourceOffset)
+    endpoint = endpoints6.find(NearEndV6(sender, port: ends.source, protocolNumber: number, side: .source))
+    guard endpoint != 0 else { return false }
+    let key = KeyV6(
+      high: receiver.0.bigEndian, low: receiver.1.bigEndian, head: ends.destination | UInt64(endpoint))
+    aim(packet, PacketForm(isIPv6: true, isReply: true), key)
     return true
   }
 
+  /// Notes the key and where it stands if it has room there, and asks for that line.
   @inline(__always)
-  private func findEndpointV4(_ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds) -> Bool {
-    let (source, destination) = (ends.source, ends.destination)
-    let protocolNumber = packet.pointee.protocolNumber
-    var endpoint = endpoints4.find(NearEndV4(end: destination, protocolNumber: protocolNumber, side: .destination))
-    if endpoint != 0 {
-      packet.pointee.form = PacketForm(isIPv6: false, isReply: false)
-      packet.pointee.head = source | UInt64(endpoint)
-      return true
-    }
-    endpoint = endpoints4.find(NearEndV4(end: source, protocolNumber: protocolNumber, side: .source))
-    packet.pointee.form = PacketForm(isIPv6: false, isReply: true)
-    packet.pointee.head = destination | UInt64(endpoint)
-    return endpoint != 0
+  private func aim(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ key: KeyV4) {
+    packet.pointee.form = form
+    packet.pointee.head = key.word
+    let line = tableV4.line(key.hash(tableV4.secret))
+    packet.pointee.line = line
+    ConnectionTable<KeyV4>.prefetch(line)
   }
 
   @inline(__always)
-  private func findEndpointV6(_ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds) -> Bool {
-    let (source, destination) = (ends.source, ends.destination)
-    let protocolNumber = packet.pointee.protocolNumber
-    let sender = packet.pointee.address(at: IPv6.sourceOffset)
-    let receiver = packet.pointee.address(at: IPv6.destinationOffset)
-    var endpoint = endpoints6.find(
-      NearEndV6(receiver, port: destination, protocolNumber: protocolNumber, side: .destination))
-    if endpoint != 0 {
-      packet.pointee.form = PacketForm(isIPv6: true, isReply: false)
-      packet.pointee.head = source | UInt64(endpoint)
-      (packet.pointee.high, packet.pointee.low) = sender
-      return true
-    }
-    endpoint = endpoints6.find(NearEndV6(sender, port: source, protocolNumber: protocolNumber, side: .source))
-    packet.pointee.form = PacketForm(isIPv6: true, isReply: true)
-    packet.pointee.head = destination | UInt64(endpoint)
-    (packet.pointee.high, packet.pointee.low) = receiver
-    return endpoint != 0
+  private func aim(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ key: KeyV6) {
+    packet.pointee.form = form
+    (packet.pointee.head, packet.pointee.high, packet.pointee.low) = (key.portAndEndpoint, key.high, key.low)
+    let line = tableV6.line(key.hash(tableV6.secret))
+    packet.pointee.line = line
+    ConnectionTable<KeyV6>.prefetch(line)
   }
 
   /// Gives a later fragment the ports of its datagram, or remembers those of a first one.

@@ -33,13 +33,16 @@ struct NearEndV4: NearEnd {
 
 /// The same with a longer address.
 struct NearEndV6: NearEnd {
+  // As they stand in the packet.
   let high: UInt64
   let low: UInt64
   let rest: UInt64
 
-  /// - Parameter port: port << 16, as in `PacketEnds`.
+  /// - Parameters:
+  ///   - address: in two words as they stand in the packet.
+  ///   - port: port << 16, as in `PacketEnds`.
   @inline(__always)
-  init(_ address: (high: UInt64, low: UInt64), port: UInt64, protocolNumber: UInt8, side: Side) {
+  init(_ address: (UInt64, UInt64), port: UInt64, protocolNumber: UInt8, side: Side) {
     (high, low) = address
     rest = port | UInt64(protocolNumber) << 8 | side.rawValue
   }
@@ -59,8 +62,8 @@ struct NearEndV6: NearEnd {
 
 /// The hot table that turns (address, protocol, port) into an endpoint number: a few kilobytes that stay in L1.
 ///
-/// Open addressing, at most a quarter full and nearly empty where there are few, one table a family; it lies in the snapshot and never changes. Only control puts
-/// anything in, so a stranger can make a lookup miss but not make it long.
+/// Open addressing, at most a quarter full and nearly empty where there are few, one table a family; it lies in the
+/// snapshot and never changes. Only control puts anything in, so a stranger can make a lookup miss but not make it long.
 struct EndpointTable<Near: NearEnd> {
   struct Entry {
     var near = Near.none

@@ -120,6 +120,16 @@ struct Packet {
     (0, UInt64(UnsafeRawPointer(network).loadBigEndian32(at: offset)))
   }
 
+  /// An IPv6 address in the header, as it stands there.
+  @inline(__always)
+  func addressBytes(at offset: Int) -> (UInt64, UInt64) {
+    let header = UnsafeRawPointer(network)
+    return (
+      header.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+      header.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self)
+    )
+  }
+
   /// An IPv6 address in the header.
   @inline(__always)
   func address(at offset: Int) -> (high: UInt64, low: UInt64) {

@@ -119,7 +119,7 @@ public final class Snapshot {
       let number = transport.rawValue
       if address.family == .ipv6 {
         endpoints6.insert(
-          NearEndV6((high, low), port: UInt64(port) << 16, protocolNumber: number, side: side),
+          NearEndV6((high.bigEndian, low.bigEndian), port: UInt64(port) << 16, protocolNumber: number, side: side),
           endpoint: endpoint)
       } else {
         endpoints4.insert(

@@ -91,10 +91,7 @@ extension WorkerState {
     let third: UInt32 = hops | number << 8
     var sum = UInt64(server.pointee.tunnelSum)
     sum = sum &+ UInt64(first) &+ UInt64(second) &+ UInt64(third)
-    sum = (sum & 0xffff) &+ (sum >> 16 & 0xffff) &+ (sum >> 32)
-    sum = (sum & 0xffff) &+ (sum >> 16)
-    sum = sum &+ (sum >> 16)
-    let last: UInt64 = UInt64(third) | (~sum & 0xffff) << 16
+    let last: UInt64 = UInt64(third) | UInt64(~Checksum.fold(sum)) << 16
     outer.storeBytes(of: UInt64(first) | UInt64(second) << 32, as: UInt64.self)
     outer.storeBytes(of: last | UInt64(server.pointee.tunnelSourceBytes) << 32, toByteOffset: 8, as: UInt64.self)
     outer.storeBytes(of: server.pointee.addressBytes, toByteOffset: 16, as: UInt32.self)

@@ -73,6 +73,10 @@ public struct Checksum {
     add(UInt64(UInt16(protocolNumber).bigEndian))
   }
 
+  /// The one's complement sum of the four 16-bit words of `sum`; 0 only for 0.
+  @inlinable @inline(__always)
+  public static func fold(_ sum: UInt64) -> UInt16 { foldOnes(sum) }
+
   /// The sum in 16 bits: 0xffff over a packet whose checksum is right.
   @inlinable @inline(__always)
   public var folded: UInt16 { foldOnes(sum) }
