@@ -52,7 +52,7 @@ struct Classify {
       return true
     }
     endpoint = endpoints4.find(NearEndV4(end: ends.source, protocolNumber: number, side: .source))
-    guard endpoint != 0 else { return false }
+    guard _fastPath(endpoint != 0) else { return false }
     aim(packet, PacketForm(isIPv6: false, isReply: true), KeyV4(word: ends.destination | UInt64(endpoint)))
     return true
   }
@@ -72,7 +72,7 @@ struct Classify {
     }
     let sender = packet.pointee.addressBytes(at: IPv6.sourceOffset)
     endpoint = endpoints6.find(NearEndV6(sender, port: ends.source, protocolNumber: number, side: .source))
-    guard endpoint != 0 else { return false }
+    guard _fastPath(endpoint != 0) else { return false }
     let key = KeyV6(
       high: receiver.0.bigEndian, low: receiver.1.bigEndian, head: ends.destination | UInt64(endpoint))
     aim(packet, PacketForm(isIPv6: true, isReply: true), key)

@@ -72,7 +72,7 @@ struct ConnectionTable<Key: ConnectionKey> {
   func look(for key: Key, at first: Slot) -> (slot: Slot, connection: Connection)? {
     let slot = key.candidate(in: first)
     let connection = load(slot)
-    if key.matches(slot) { return (slot, connection) }
+    if _fastPath(key.matches(slot)) { return (slot, connection) }
     if lbd_load_relaxed(Self.value(first)) & Connection.overflowMask == 0 { return nil }
     guard let further = findFurther(key, hash: key.hash(secret)) else { return nil }
     let other = load(further)

@@ -90,7 +90,7 @@ struct EndpointTable<Near: NearEnd> {
   @inline(__always)
   func find(_ near: Near) -> UInt16 {
     let entry = entries + place(of: near)
-    if entry.pointee.near == near { return UInt16(truncatingIfNeeded: entry.pointee.endpoint) }
+    if _fastPath(entry.pointee.near == near) { return UInt16(truncatingIfNeeded: entry.pointee.endpoint) }
     return entry.pointee.endpoint == 0 ? 0 : findFurther(near)
   }
 

@@ -212,7 +212,7 @@ extension WorkerState {
     var index = first
     while index < end {
       let packet = batch.packet(index)
-      guard packet.pointee.form.rawValue == form.rawValue else { return index }
+      guard _fastPath(packet.pointee.form.rawValue == form.rawValue) else { return index }
       if let server = steady.server(of: packet, form) {
         let departure = rewrite(index, packet, form, server: server, isReady: true)
         if let hop = departure.hop { batch.depart(index, departure, over: hop) }

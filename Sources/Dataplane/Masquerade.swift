@@ -68,7 +68,7 @@ extension WorkerState {
   private static func correctTransport(
     _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ transport: UnsafeMutableRawPointer, by step: UInt16
   ) {
-    guard packet.pointee.isTCP else { return correctUDP(packet, form, ChecksumDelta(), ~step) }
+    guard _fastPath(packet.pointee.isTCP) else { return correctUDP(packet, form, ChecksumDelta(), ~step) }
     let old = transport.loadUnaligned(fromByteOffset: TCP.checksumOffset, as: UInt16.self)
     transport.storeBytes(of: ChecksumDelta.correct(old, by: step), toByteOffset: TCP.checksumOffset, as: UInt16.self)
   }

@@ -23,8 +23,8 @@ enum Parse {
     let total = Int(header.loadBigEndian16(at: 14 + IPv4.totalLengthOffset))
     let fragment = header.loadUnaligned(fromByteOffset: 14 + IPv4.fragmentOffset, as: UInt16.self)
     let protocolNumber = header.loadByte(at: 14 + IPv4.protocolOffset)
-    guard fragment & UInt16(0x3fff).bigEndian == 0, 14 + total <= byteCount,
-      isChecksumRight(header + 14, byteCount: 20),
+    guard _fastPath(fragment & UInt16(0x3fff).bigEndian == 0), _fastPath(14 + total <= byteCount),
+      _fastPath(isChecksumRight(header + 14, byteCount: 20)),
       let segment = segment(header + 34, protocolNumber, byteCount: total - 20)
     else { return nil }
     packet.pointee.network = bytes + 14
@@ -50,7 +50,7 @@ enum Parse {
     else { return nil }
     let payload = Int(header.loadBigEndian16(at: 14 + IPv6.payloadLengthOffset))
     let protocolNumber = header.loadByte(at: 14 + IPv6.nextHeaderOffset)
-    guard 54 + payload <= byteCount, let segment = segment(header + 54, protocolNumber, byteCount: payload) else {
+    guard _fastPath(54 + payload <= byteCount), let segment = segment(header + 54, protocolNumber, byteCount: payload) else {
       return nil
     }
     packet.pointee.network = bytes + 14
@@ -96,8 +96,8 @@ enum Parse {
   /// `Packet.segment`, or nil for what is neither TCP nor UDP, or is cut short.
   @inline(__always)
   private static func segment(_ header: UnsafeRawPointer, _ protocolNumber: UInt8, byteCount: Int) -> UInt8? {
-    if protocolNumber == TransportProtocol.tcp.rawValue {
-      return byteCount >= 20 ? header.loadByte(at: 13) & 0x1f : nil
+    if _fastPath(protocolNumber == TransportProtocol.tcp.rawValue) {
+      return _fastPath(byteCount >= 20) ? header.loadByte(at: 13) & 0x1f : nil
     }
     return protocolNumber == TransportProtocol.udp.rawValue && byteCount >= 8 ? Packet.noSegment : nil
   }

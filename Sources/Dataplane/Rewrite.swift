@@ -32,15 +32,15 @@ extension WorkerState {
     server: UnsafePointer<ServerRecord>, isReady: Bool
   ) -> Departure {
     let hop = ServerRecord.hop(server)
-    guard isReady || hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
+    guard _fastPath(isReady || hop.pointee.state == .resolved) else { return refuse(index, packet, hop) }
     let header = packet.pointee.network
-    guard WorkerState.hopsLeft(header, form) > 1 else { return answerTimeExceeded(index, packet) }
+    guard _fastPath(WorkerState.hopsLeft(header, form) > 1) else { return answerTimeExceeded(index, packet) }
     if server.pointee.method == .tunnelling {
       WorkerState.takeHop(header, form)
       return encapsulate(index, packet, form, server: server, hop: hop)
     }
     let byteCount = packet.pointee.byteCount
-    guard byteCount <= hop.pointee.mtu else { return rewriteBig(request: index, packet, server: server) }
+    guard _fastPath(byteCount <= hop.pointee.mtu) else { return rewriteBig(request: index, packet, server: server) }
     switch server.pointee.method {
     case .directRouting, .tunnelling:
       WorkerState.takeHop(header, form)
@@ -61,11 +61,11 @@ extension WorkerState {
     reply index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm,
     server: UnsafePointer<ServerRecord>
   ) -> Departure {
-    guard WorkerState.hopsLeft(packet.pointee.network, form) > 1 else { return answerTimeExceeded(index, packet) }
+    guard _fastPath(WorkerState.hopsLeft(packet.pointee.network, form) > 1) else { return answerTimeExceeded(index, packet) }
     let isFullNAT = server.pointee.method == .fullNAT
     let client = Client(ofReply: packet, form, isFullNAT: isFullNAT)
     guard let hop = directHop(client, form) ?? searchHop(client, index, packet) else { return .none(packet) }
-    guard packet.pointee.byteCount <= hop.pointee.mtu else {
+    guard _fastPath(packet.pointee.byteCount <= hop.pointee.mtu) else {
       return rewriteBig(reply: index, packet, server: server, hop: hop)
     }
     if isFullNAT {

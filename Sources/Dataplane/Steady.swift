@@ -54,13 +54,13 @@ struct Steady {
     // State and "no output" are five bits in a row; replies have the same states in either case.
     let situation = word >> UInt64(LB_VALUE_STATE_SHIFT) & (form.isReply ? 0xf : 0x1f)
     let steady = states[Int(packet.pointee.segment)] >> (form.isReply ? 32 : 0)
-    guard steady &>> situation & 1 != 0 else { return nil }
+    guard _fastPath(steady &>> situation & 1 != 0) else { return nil }
     let number = UInt16(truncatingIfNeeded: word)
-    guard UInt32(number) < serverLimit else { return nil }
+    guard _fastPath(UInt32(number) < serverLimit) else { return nil }
     let server = servers + Int(number)
-    guard form.isReply || server.pointee.isReady else { return nil }
+    guard _fastPath(form.isReply || server.pointee.isReady) else { return nil }
     // The stamp is the word's upper end, with the bit for coarse ones below it.
-    if word >> UInt64(LB_VALUE_COARSE_SHIFT) != tick << 1 {
+    if _slowPath(word >> UInt64(LB_VALUE_COARSE_SHIFT) != tick << 1) {
       guard let stamped = stamp(packet, connection, at: value) else { return nil }
       word = stamped
     }

@@ -12,13 +12,13 @@ extension WorkerState {
     hop: UnsafePointer<NextHop>
   ) -> Departure {
     if server.pointee.isIPv6 {
-      guard Int(packet.pointee.byteCount) + 40 <= Int(hop.pointee.mtu) else {
+      guard _fastPath(Int(packet.pointee.byteCount) + 40 <= Int(hop.pointee.mtu)) else {
         return encapsulateBig(index, packet, server: server, hop: hop)
       }
       WorkerState.writeOuterIPv6(packet, form, server: server)
       return Departure(packet, over: hop, .tunnel, extra: 40, isIPv6: true)
     }
-    guard Int(packet.pointee.byteCount) + 20 <= Int(hop.pointee.mtu) else {
+    guard _fastPath(Int(packet.pointee.byteCount) + 20 <= Int(hop.pointee.mtu)) else {
       return encapsulateBig(index, packet, server: server, hop: hop)
     }
     writeOuterIPv4(packet, form, server: server)
