@@ -142,9 +142,9 @@ extension WorkerState {
       let bytes = batch.bytes(of: frame)
       let byteCount = Int(truncatingIfNeeded: frame.pointee.byteCount)
       if let ends = Parse.plainIPv4(packet, bytes, byteCount: byteCount, ownAddress: address) {
-        if !classify.ipv4(packet, ends) { batch.finish(batch.index(of: packet), .notOurs) }
+        if _slowPath(!classify.ipv4(packet, ends)) { batch.finish(batch.index(of: packet), .notOurs) }
       } else if let ends = Parse.plainIPv6(packet, bytes, byteCount: byteCount, ownAddress: address) {
-        if !classify.ipv6(packet, ends) { batch.finish(batch.index(of: packet), .notOurs) }
+        if _slowPath(!classify.ipv6(packet, ends)) { batch.finish(batch.index(of: packet), .notOurs) }
       } else {
         lookClosely(batch.index(of: packet), ownAddress: address.bigEndian)
       }

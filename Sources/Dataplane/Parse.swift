@@ -17,7 +17,7 @@ enum Parse {
     _ packet: UnsafeMutablePointer<Packet>, _ bytes: UnsafeMutableRawPointer, byteCount: Int, ownAddress: UInt64
   ) -> PacketEnds? {
     let header = UnsafeRawPointer(bytes)
-    guard byteCount >= 34, header.loadUnaligned(as: UInt64.self) << 16 == ownAddress,
+    guard _fastPath(byteCount >= 34), _fastPath(header.loadUnaligned(as: UInt64.self) << 16 == ownAddress),
       header.loadUnaligned(fromByteOffset: 12, as: UInt32.self) & 0xff_ffff == plainIPv4
     else { return nil }
     let total = Int(header.loadBigEndian16(at: 14 + IPv4.totalLengthOffset))
@@ -45,7 +45,7 @@ enum Parse {
     _ packet: UnsafeMutablePointer<Packet>, _ bytes: UnsafeMutableRawPointer, byteCount: Int, ownAddress: UInt64
   ) -> PacketEnds? {
     let header = UnsafeRawPointer(bytes)
-    guard byteCount >= 54, header.loadUnaligned(as: UInt64.self) << 16 == ownAddress,
+    guard _fastPath(byteCount >= 54), _fastPath(header.loadUnaligned(as: UInt64.self) << 16 == ownAddress),
       header.loadUnaligned(fromByteOffset: 12, as: UInt32.self) & 0xf0_ffff == plainIPv6
     else { return nil }
     let payload = Int(header.loadBigEndian16(at: 14 + IPv6.payloadLengthOffset))
