@@ -47,8 +47,8 @@ struct CorePlan: Sendable {
   /// The service, with a table of the size that the kind of traffic wants.
   var scenario: Scenario {
     var room = kind == .new ? NewConnections<LbdEngine>.capacity : max(connections, 4096)
-    // Its replies' entries are pairs: a table that is nominally full refuses some.
-    if mode == .fullnat { room += room / 2 }
+    // Its replies' entries are pairs, of IPv6 whole lines: a table that is nominally full refuses some.
+    if mode == .fullnat { room += family == .v6 ? room : room / 2 }
     var scenario = Scenario(mode, family, connections: room)
     scenario.scheduling = scheduling
     return scenario

@@ -30,6 +30,25 @@ struct Duel {
     self.rounds = rounds
   }
 
+  /// Shares the blocks out over several lives of both sides. Which pages of memory a table gets is luck, and decides how
+  /// much of it the last-level cache can hold: so each side gets new ones, and is the first to get them, in turn.
+  /// - Parameters:
+  ///   - isLong: making the sides takes so long that there are two lives only.
+  ///   - body: measures one life.
+  func inLives(
+    isLong: Bool, _ body: (_ duel: Duel, _ isOursFirst: Bool) throws -> Result
+  ) rethrows -> Result {
+    let lives = min(isLong ? 2 : 6, blocks)
+    var all: (ours: [Double], theirs: [Double]) = ([], [])
+    for life in 0..<lives {
+      let share = blocks * (life + 1) / lives - blocks * life / lives
+      let result = try body(Duel(blocks: share, rounds: rounds), life % 2 == 0)
+      all.ours += result.ours
+      all.theirs += result.theirs
+    }
+    return Result(ours: all.ours, theirs: all.theirs)
+  }
+
   /// Measures a round of each side again and again.
   /// - Parameters:
   ///   - ours: fills and times one round with the given chance; returns nanoseconds per packet.

@@ -55,12 +55,21 @@ final class EstablishedTraffic<E: Engine> {
 enum EstablishedCell {
   /// Against the same loop in C.
   static func run(_ scenario: Scenario, connections: Int, duel: Duel) throws -> Duel.Result {
-    let ours = try EstablishedTraffic(LbdEngine(scenario), scenario: scenario, count: connections)
-    let theirs = try EstablishedTraffic(ReferenceEngine(scenario), scenario: scenario, count: connections)
-    let result = try duel.run(ours: ours.round, theirs: theirs.round)
-    try ours.verify()
-    try theirs.verify()
-    return result
+    try duel.inLives(isLong: connections >= 10_000_000) { duel, isOursFirst in
+      func ours() throws -> EstablishedTraffic<LbdEngine> {
+        try EstablishedTraffic(LbdEngine(scenario), scenario: scenario, count: connections)
+      }
+      func theirs() throws -> EstablishedTraffic<ReferenceEngine> {
+        try EstablishedTraffic(ReferenceEngine(scenario), scenario: scenario, count: connections)
+      }
+      let early = isOursFirst ? try ours() : nil
+      let reference = try theirs()
+      let lbd = try early ?? ours()
+      let result = try duel.run(ours: lbd.round, theirs: reference.round)
+      try lbd.verify()
+      try reference.verify()
+      return result
+    }
   }
 
   /// Against the plain loop, whose table has two lines a flow: requests only.
