@@ -24,19 +24,6 @@ struct Departure {
     type = NextHop.type(isIPv6: form.isIPv6)
   }
 
-  /// With `extra` bytes of an outer header in front.
-  @inline(__always)
-  init(
-    _ packet: UnsafeMutablePointer<Packet>, over hop: UnsafePointer<NextHop>, _ outcome: Outcome, extra: Int,
-    isIPv6: Bool
-  ) {
-    self.hop = hop
-    self.outcome = outcome
-    header = packet.pointee.network - extra
-    byteCount = Int(packet.pointee.byteCount) &+ extra
-    type = NextHop.type(isIPv6: isIPv6)
-  }
-
   /// With a header of its own.
   @inline(__always)
   init(

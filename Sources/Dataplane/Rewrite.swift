@@ -35,11 +35,11 @@ extension WorkerState {
     guard _fastPath(isReady || hop.pointee.state == .resolved) else { return refuse(index, packet, hop) }
     let header = packet.pointee.network
     guard _fastPath(WorkerState.hopsLeft(header, form) > 1) else { return answerTimeExceeded(index, packet) }
+    let byteCount = packet.pointee.byteCount
     if server.pointee.method == .tunnelling {
       WorkerState.takeHop(header, form)
-      return encapsulate(index, packet, form, server: server, hop: hop)
+      return encapsulate(index, packet, form, header, byteCount, server: server, hop: hop)
     }
-    let byteCount = packet.pointee.byteCount
     guard _fastPath(byteCount <= hop.pointee.mtu) else { return rewriteBig(request: index, packet, server: server) }
     switch server.pointee.method {
     case .directRouting, .tunnelling:

@@ -8,21 +8,21 @@ import Wire
 extension WorkerState {
   @inline(__always)
   mutating func encapsulate(
-    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>,
-    hop: UnsafePointer<NextHop>
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ header: UnsafeMutableRawPointer,
+    _ byteCount: UInt16, server: UnsafePointer<ServerRecord>, hop: UnsafePointer<NextHop>
   ) -> Departure {
     if server.pointee.isIPv6 {
-      guard _fastPath(Int(packet.pointee.byteCount) + 40 <= Int(hop.pointee.mtu)) else {
+      guard _fastPath(Int(byteCount) + 40 <= Int(hop.pointee.mtu)) else {
         return encapsulateBig(index, packet, server: server, hop: hop)
       }
-      WorkerState.writeOuterIPv6(packet, form, server: server)
-      return Departure(packet, over: hop, .tunnel, extra: 40, isIPv6: true)
+      WorkerState.writeOuterIPv6(header, byteCount, form, server: server)
+      return Departure(over: hop, .tunnel, header: header - 40, byteCount: Int(byteCount) &+ 40, isIPv6: true)
     }
-    guard _fastPath(Int(packet.pointee.byteCount) + 20 <= Int(hop.pointee.mtu)) else {
+    guard _fastPath(Int(byteCount) + 20 <= Int(hop.pointee.mtu)) else {
       return encapsulateBig(index, packet, server: server, hop: hop)
     }
-    writeOuterIPv4(packet, form, server: server)
-    return Departure(packet, over: hop, .tunnel, extra: 20, isIPv6: false)
+    writeOuterIPv4(header, byteCount, form, server: server)
+    return Departure(over: hop, .tunnel, header: header - 20, byteCount: Int(byteCount) &+ 20, isIPv6: false)
   }
 
   /// Answers, or sends the outer packet in pieces.
@@ -36,19 +36,18 @@ extension WorkerState {
     if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit - extra) }
     let outer = packet.pointee.network - extra
     if server.pointee.isIPv6 {
-      WorkerState.writeOuterIPv6(packet, packet.pointee.form, server: server)
+      WorkerState.writeOuterIPv6(packet.pointee.network, packet.pointee.byteCount, packet.pointee.form, server: server)
       return splitIPv6(index, packet, outer, limit: limit, over: hop, .tunnel)
     }
-    writeOuterIPv4(packet, packet.pointee.form, server: server)
+    writeOuterIPv4(packet.pointee.network, packet.pointee.byteCount, packet.pointee.form, server: server)
     return splitIPv4(index, packet, outer, limit: limit, over: hop, .tunnel)
   }
 
   /// TTL or hop limit, outer traffic class, number of the packet inside, whether it must not be cut.
   @inline(__always)
   private static func inner(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm
+    _ header: UnsafeRawPointer, _ form: PacketForm
   ) -> (hops: UInt32, trafficClass: UInt32, number: UInt32) {
-    let header = UnsafeRawPointer(packet.pointee.network)
     let trafficClass =
       form.isIPv6
       ? UInt32(header.loadBigEndian16(at: 0) >> 4 & 0xff) : UInt32(header.loadByte(at: IPv4.serviceOffset))
@@ -59,11 +58,11 @@ extension WorkerState {
 
   @inline(__always)
   private static func writeOuterIPv6(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+    _ header: UnsafeMutableRawPointer, _ byteCount: UInt16, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
-    let outer = packet.pointee.network - 40
-    let (hops, trafficClass, number) = inner(packet, form)
-    let length = UInt64(packet.pointee.byteCount) << 16
+    let outer = header - 40
+    let (hops, trafficClass, number) = inner(header, form)
+    let length = UInt64(byteCount) << 16
     let start: UInt64 = 6 << 60 | UInt64(trafficClass) << 52 | length
     outer.storeBigEndian64(start | UInt64(number << 8 | hops), at: 0)
     outer.storeBigEndian64(server.pointee.tunnelSourceHigh, at: 8)
@@ -75,16 +74,15 @@ extension WorkerState {
   /// Three words as they stand in memory; the sum over the addresses is in the record.
   @inline(__always)
   private mutating func writeOuterIPv4(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+    _ header: UnsafeMutableRawPointer, _ byteCount: UInt16, _ form: PacketForm, server: UnsafePointer<ServerRecord>
   ) {
-    let header = UnsafeRawPointer(packet.pointee.network)
-    let outer = packet.pointee.network - 20
-    let (hops, trafficClass, number) = WorkerState.inner(packet, form)
+    let outer = header - 20
+    let (hops, trafficClass, number) = WorkerState.inner(header, form)
     // IPv6 inside cannot be fragmented by routers, but IPVS does not set the outer bit for it.
     let fragment =
       form.isIPv6 ? 0 : UInt32(header.loadUnaligned(fromByteOffset: IPv4.fragmentOffset, as: UInt16.self) & 0x40)
     identification &+= 1
-    let length = UInt32((packet.pointee.byteCount &+ 20).bigEndian)
+    let length = UInt32((byteCount &+ 20).bigEndian)
     let first: UInt32 = 0x45 | trafficClass << 8 | length << 16
     let identity = UInt32(UInt16(truncatingIfNeeded: identification).bigEndian)
     let second: UInt32 = identity | fragment << 16
