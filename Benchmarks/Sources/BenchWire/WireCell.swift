@@ -64,7 +64,7 @@ struct WireCell {
     addCounts(&cell)
     cell["rounds"] = .integer(ours.count)
     cell["disturbedRounds"] = .integer(rounds.disturbed)
-    if port == "xdp" { cell.judge(Goal("ratio", .atLeast, flows >= 1_000_000 ? 0.9 : 0.95)) }
+    if port == "xdp" { cell.judge(Goal("ratio", .atLeast, flows > 1000 ? 0.9 : 0.95)) }
     return cell
   }
 

@@ -38,7 +38,7 @@ struct PeersCommand: ParsableCommand {
         BenchPeers.Options(
           executable: lbd, isQuick: quick, rounds: rounds, only: only,
           wire: PeerWire(receiversHaveTheirCore: ownCores, gathersFrames: gather), command: command))
-      if try !peers.run().finish(directory: results) { throw ExitCode(1) }
+      try peers.run().finish(directory: results)
     } catch let failure as LabFailure where failure == .interrupted {
       complain("peers: interrupted, everything removed")
       throw ExitCode(130)

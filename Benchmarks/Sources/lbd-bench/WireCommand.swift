@@ -60,7 +60,7 @@ struct WireCommand: ParsableCommand {
       _ = Glibc.write(2, words, words.utf8.count)
       throw ExitCode(failure.isMissingPrerequisite ? 77 : failure == .interrupted ? 130 : 1)
     }
-    if try !report.finish(directory: results) { throw ExitCode(1) }
+    try report.finish(directory: results)
   }
 
   /// `.build/release/lbd` of the repository that the results go to.
