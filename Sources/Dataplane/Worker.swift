@@ -72,12 +72,13 @@ final class Worker: @unchecked Sendable {
 }
 
 extension Forwarder where P: ~Copyable, H: ~Copyable {
-  /// Turns that find nothing before the worker goes to sleep: a few microseconds of spinning save a wake-up.
-  private static var emptyTurnsBeforeSleep: Int { 32 }
+  /// How long a worker goes on looking after the last frame before it goes to sleep. A connection's next packet often
+  /// comes within a round trip, and being woken takes longer than that.
+  private static var patienceNanoseconds: UInt64 { 50_000 }
   /// How long a worker sleeps when nothing comes; the expiry hand moves on when it wakes.
   private static var sleepMilliseconds: Int32 { 200 }
 
-  /// The worker's loop: spins while there is work, sleeps in poll() when the rings run dry.
+  /// The worker's loop: spins while there is work and a little longer, then sleeps in poll().
   mutating func run(wakeDescriptor: Int32) {
     let descriptors = UnsafeMutablePointer<pollfd>.allocate(capacity: portCount + 1)
     defer { descriptors.deallocate() }
@@ -85,16 +86,13 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
     for port in 0..<portCount {
       descriptors[port + 1] = pollfd(fd: ports[port].pollDescriptor, events: Int16(POLLIN), revents: 0)
     }
-    var emptyTurns = 0
+    var last: UInt64 = 0
     while !isStopped {
       if turn() != 0 {
-        emptyTurns = 0
-        continue
+        last = state.clock.nanoseconds
+      } else if state.clock.nanoseconds &- last >= Self.patienceNanoseconds {
+        sleep(descriptors)
       }
-      emptyTurns += 1
-      if emptyTurns < Self.emptyTurnsBeforeSleep { continue }
-      emptyTurns = 0
-      sleep(descriptors)
     }
   }
 
