@@ -10,7 +10,7 @@ struct PeersCommand: ParsableCommand {
     commandName: "peers", abstract: "lbd, nftables, haproxy and nginx between a client and two real servers.",
     discussion: """
       Builds a lab in network namespaces (root), measures every target in turn, round after round, and removes it.
-      Ends with 77 where nothing can be measured, with 1 when goals are missed.
+      Ends with 77 where nothing can be measured.
       """)
 
   @Flag(help: "One short round, in less than a minute.") var quick = false
