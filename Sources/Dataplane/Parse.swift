@@ -50,9 +50,9 @@ enum Parse {
     else { return nil }
     let payload = Int(header.loadBigEndian16(at: 14 + IPv6.payloadLengthOffset))
     let protocolNumber = header.loadByte(at: 14 + IPv6.nextHeaderOffset)
-    guard _fastPath(54 + payload <= byteCount), let segment = segment(header + 54, protocolNumber, byteCount: payload) else {
-      return nil
-    }
+    guard _fastPath(54 + payload <= byteCount),
+      let segment = segment(header + 54, protocolNumber, byteCount: payload)
+    else { return nil }
     packet.pointee.network = bytes + 14
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: 40 + payload)
     packet.pointee.protocolNumber = protocolNumber
