@@ -63,7 +63,9 @@ extension Batch {
     _ index: Int, _ header: UnsafeMutableRawPointer, byteCount: Int, over hop: UnsafePointer<NextHop>, type: UInt64
   ) {
     egress[index] = hop.pointee.interface
-    if _slowPath(hop.pointee.vlan != 0) { return sendTagged(index, header, byteCount: byteCount, over: hop, type: type) }
+    if _slowPath(hop.pointee.vlan != 0) {
+      return sendTagged(index, header, byteCount: byteCount, over: hop, type: type)
+    }
     hop.pointee.writeHeader(header - 14, type: type)
     setFrame(index, start: header - 14, byteCount: 14 &+ byteCount)
   }

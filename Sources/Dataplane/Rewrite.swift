@@ -61,7 +61,9 @@ extension WorkerState {
     reply index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm,
     server: UnsafePointer<ServerRecord>
   ) -> Departure {
-    guard _fastPath(WorkerState.hopsLeft(packet.pointee.network, form) > 1) else { return answerTimeExceeded(index, packet) }
+    guard _fastPath(WorkerState.hopsLeft(packet.pointee.network, form) > 1) else {
+      return answerTimeExceeded(index, packet)
+    }
     let isFullNAT = server.pointee.method == .fullNAT
     let client = Client(ofReply: packet, form, isFullNAT: isFullNAT)
     guard let hop = directHop(client, form) ?? searchHop(client, index, packet) else { return .none(packet) }
