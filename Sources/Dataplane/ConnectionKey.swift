@@ -17,6 +17,9 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
   func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool
   /// The slot of a line that holds this key if any of them does: chosen without a branch, which nobody could predict.
   func candidate(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64>
+  /// A slot that holds this key although `candidate` is none: two do for the moment in which one of two workers that have
+  /// put in the same key gives way.
+  func twin(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64>?
   /// Writes all words of the key but the first.
   func writeTail(_ slot: UnsafeMutablePointer<UInt64>)
   /// The first word; `generation` distinguishes lives of one slot where the key has several words.
@@ -124,6 +127,11 @@ struct KeyV4: ConnectionKey {
     return line + (isSecond &+ isThird &* 2 &+ isFourth &* 3) &* 2
   }
   @inline(__always)
+  func twin(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64>? {
+    for position in 0..<4 where lbd_load_acquire(line + position * 2) == word { return line + position * 2 }
+    return nil
+  }
+  @inline(__always)
   func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool { lbd_load_acquire(slot) == word }
   @inline(__always)
   func writeTail(_ slot: UnsafeMutablePointer<UInt64>) {}
@@ -181,6 +189,9 @@ struct KeyV6: ConnectionKey {
       | (lbd_load_relaxed(line + 6) ^ low)
     return line + (difference == 0 ? 4 : 0)
   }
+
+  @inline(__always)
+  func twin(in line: UnsafeMutablePointer<UInt64>) -> UnsafeMutablePointer<UInt64>? { matches(line) ? line : nil }
 
   @inline(__always)
   func matches(_ slot: UnsafeMutablePointer<UInt64>) -> Bool {

@@ -59,6 +59,7 @@ struct ConnectionTable<Key: ConnectionKey> {
     let first = line(hash)
     let slot = key.candidate(in: first)
     if key.matches(slot) { return slot }
+    if let twin = key.twin(in: first) { return twin }
     if lbd_load_relaxed(Self.value(first)) & Connection.overflowMask == 0 { return nil }
     return findFurther(key, hash: hash)
   }
@@ -73,8 +74,10 @@ struct ConnectionTable<Key: ConnectionKey> {
     let slot = key.candidate(in: first)
     let connection = load(slot)
     if _fastPath(key.matches(slot)) { return (slot, connection) }
-    if lbd_load_relaxed(Self.value(first)) & Connection.overflowMask == 0 { return nil }
-    guard let further = findFurther(key, hash: key.hash(secret)) else { return nil }
+    let isPassed = lbd_load_relaxed(Self.value(first)) & Connection.overflowMask != 0
+    guard let further = key.twin(in: first) ?? (isPassed ? findFurther(key, hash: key.hash(secret)) : nil) else {
+      return nil
+    }
     let other = load(further)
     return key.matches(further) ? (further, other) : nil
   }
@@ -86,6 +89,7 @@ struct ConnectionTable<Key: ConnectionKey> {
       let first = line(hash &+ distance)
       let slot = key.candidate(in: first)
       if key.matches(slot) { return slot }
+      if let twin = key.twin(in: first) { return twin }
       if lbd_load_relaxed(Self.value(first)) & Connection.overflowMask == 0 { return nil }
     }
     return nil

@@ -81,6 +81,19 @@ import Testing
     try body.run(KeyV6.self)
   }
 
+  /// For a moment two workers that put in the same key both have it in the line: it is there for a third one all the same.
+  @Test func keyInTwoSlotsOfALine() throws {
+    let bench = Bench<KeyV4>(lines: 4)
+    let home = bench.home(1)
+    let key = Bench<KeyV4>.key(1)
+    for (first, second) in [(0, 1), (0, 3), (1, 2), (1, 3), (2, 3)] {
+      let line = bench.table.line(home)
+      for position in 0..<4 { line[position * 2] = position == first || position == second ? key.word : 0 }
+      #expect(bench.find(1) != nil, "slots \(first) and \(second)")
+      #expect(bench.table.look(for: key, at: line) != nil, "slots \(first) and \(second)")
+    }
+  }
+
   @Test func insertFindRemove() throws {
     struct Test: Body {
       func run<Key: ConnectionKey>(_ type: Key.Type) throws {
