@@ -103,7 +103,8 @@ struct IptablesMatch {
       guard let prefix = prefixWithMask(String(part)), prefix.address.family == family else {
         let kind = family == .ipv4 ? "IPv4" : "IPv6"
         throw Failure(
-          description: "\(quoted(String(part))) is not an \(kind) address with or without /LENGTH; names are not looked up")
+          description:
+            "\(quoted(String(part))) is not an \(kind) address with or without /LENGTH; names are not looked up")
       }
       found.append(Condition(prefix, isNegated: isNegated))
     }
@@ -168,7 +169,8 @@ struct IptablesMatch {
     let text = try words.value(of: option)
     let takesMask = option.name == "--set-mark" || option.name == "--set-xmark"
     guard let (value, mask) = markNumbers(text), mask == nil || takesMask else {
-      throw Failure(description: "\(quoted(text)) is not a mark; write a number up to 0xffffffff\(takesMask ? ", or N/MASK" : "")")
+      throw Failure(
+        description: "\(quoted(text)) is not a mark; write a number up to 0xffffffff\(takesMask ? ", or N/MASK" : "")")
     }
     switch option.name {
     case "--set-mark": (rule.clear, rule.flip) = (value | (mask ?? .max), value)

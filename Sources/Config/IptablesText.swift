@@ -97,7 +97,9 @@ private struct IptablesReader {
       // Each goes before the one inserted before it, as in the kernel.
       return rules.map { .insert($0, number: number ?? 1) }
     case .replace:
-      guard let number, rules.count == 1 else { throw Failure(description: "-R wants PREROUTING, a number and one rule") }
+      guard let number, rules.count == 1 else {
+        throw Failure(description: "-R wants PREROUTING, a number and one rule")
+      }
       return [.replace(rules[0], number: number)]
     default: return rules.map { .append($0) }
     }

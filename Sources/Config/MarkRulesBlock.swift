@@ -54,7 +54,8 @@ extension Directive {
     case .failure(let failure):
       diagnostics.error(
         at: position, failure.description,
-        remedy: "write iptables -t mangle -A PREROUTING [-i IF] [-s NET] [-d NET] [-p P] [--dport N] -j MARK --set-mark N")
+        remedy:
+          "write iptables -t mangle -A PREROUTING [-i IF] [-s NET] [-d NET] [-p P] [--dport N] -j MARK --set-mark N")
     case nil: break
     }
     return nil
@@ -117,7 +118,8 @@ private struct MarkRuleReader {
     }
     guard let word = words.popFirst() else {
       return Complaint(
-        position: keyword.position, message: "\(quoted(name)) needs \(meaning(name))", remedy: "write it behind the word")
+        position: keyword.position, message: "\(quoted(name)) needs \(meaning(name))",
+        remedy: "write it behind the word")
     }
     guard set(name, word.text, isNegated) else {
       return Complaint(

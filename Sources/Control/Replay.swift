@@ -93,7 +93,10 @@ public final class Replay {
   }
 
   private var setTimeouts: (tcp: UInt32, tcpFin: UInt32, udp: UInt32) {
-    (UInt32(clamping: timeouts.tcpSeconds), UInt32(clamping: timeouts.tcpFinSeconds), UInt32(clamping: timeouts.udpSeconds))
+    (
+      UInt32(clamping: timeouts.tcpSeconds), UInt32(clamping: timeouts.tcpFinSeconds),
+      UInt32(clamping: timeouts.udpSeconds)
+    )
   }
 
   /// Loads a whole configuration.

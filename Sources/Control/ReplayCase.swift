@@ -84,13 +84,18 @@ public final class ReplayCase {
     }
   }
 
-  /// As in a shell, a command that is refused says so and the script goes on; what this version cannot do ends it.
+  /// As in a shell, a command that is refused says so and the script goes on; one that is wrong, or that this version does
+  /// not know, ends it.
   private func run(command line: String, first: String, place: String) throws {
     if first == "ipvsadm" || first.hasSuffix("/ipvsadm") {
       state += "$ \(line)\n"
       guard let parsed = IpvsadmCommand.parse(line: line) else { return }
+      guard case .success(let command) = parsed else {
+        _ = try parsed.mapError { ReplayCaseError("\(place): \(line): \($0)") }.get()
+        return
+      }
       do {
-        state += try replay.apply(try parsed.get())
+        state += try replay.apply(command)
       } catch let error as EditError {
         state += "\(error.answer)\n"
       } catch let error as IpvsadmError where !error.isMissing {

@@ -54,6 +54,9 @@ struct SnapshotAssembler {
     if service.isActive, let mark = service.spec.key.mark, !hasRule(for: mark) {
       notes.append("\(service.spec.key): no mark rule gives packets this mark (lbd { mark_rules { … } })")
     }
+    if service.isActive, let what = service.spec.isKeptButNotApplied {
+      notes.append("\(service.spec.key): \(what) not applied to packets in this version")
+    }
     var description = SnapshotDescription.Service(
       number: service.number, endpoint: service.endpoint, address: endpoint.address, port: endpoint.port,
       transport: transport, scheduler: service.scheduler,
@@ -227,6 +230,14 @@ extension ServiceKey {
 }
 
 extension VirtualService {
+  /// What of it is configured, listed and published, and not followed by workers yet.
+  fileprivate var isKeptButNotApplied: String? {
+    if case .mark = key { return "firewall marks are" }
+    if key.port == 0 { return "port 0 is" }
+    if persistenceSeconds != nil { return "persistence is" }
+    return onePacket ? "one-packet scheduling is" : nil
+  }
+
   /// As workers see it.
   fileprivate var persistence: SnapshotDescription.Persistence? {
     guard let seconds = persistenceSeconds else { return nil }

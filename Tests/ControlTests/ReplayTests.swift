@@ -99,11 +99,15 @@ struct ReplayTests {
     ("@sleep -1", "@sleep wants a number of seconds"),
     ("@sleep nan", "@sleep wants a number of seconds"),
     ("@sleep 1e300", "@sleep wants a number of seconds"),
-    ("nc -l 80", "nc: not in this version (ipvsadm, ip, sysctl, @inject, @sleep, @show)"),
+    ("nc -l 80", "nc: not in this version (ipvsadm, ip, sysctl, iptables, @inject, @sleep, @show)"),
     ("ip addr add 10.9.0.1/24 dev eth9", "no interface eth9"),
     ("ip frobnicate it", "'ip' 'frobnicate' 'it' is not known here"),
     ("ipvsadm -A -t 10.1.0.100", "ipvsadm -A -t 10.1.0.100: "),
-    ("ipvsadm -A -f 1 -s rr", "ipvsadm -A -f 1 -s rr: services by firewall mark are not in this version"),
+    ("ipvsadm -R", "ipvsadm -R: the command 'restore' is not in this version"),
+    ("ipvsadm -Ln --rate", "ipvsadm -Ln --rate: rates are not in this version"),
+    ("iptables -t mangle -A PREROUTING -j DROP", "the target 'DROP' is not known here, only MARK is"),
+    ("iptables -t mangle -D PREROUTING 1", "there is no rule number 1"),
+    ("sysctl -w net.ipv4.vs.sloppy_tpc=1", "there is no setting 'net.ipv4.vs.sloppy_tpc'; did you mean"),
   ]
 
   @Test(arguments: refused.indices) func lineThatCannotBePlayedIsNamed(row: Int) throws {
