@@ -194,6 +194,7 @@ import Wire
 
   @Test(arguments: [
     ("/usr/sbin/ipvsadm -C", "clear"),
+    ("ipvsadm -a -t 10.0.0.1:80 -r 10.1.0.1\u{a0} -g", "add TCP 10.0.0.1:80 -> 10.1.0.1:80 DR w1"),
     ("ipvsadm -A -t '10.0.0.1:80' -s wrr # web", "add TCP 10.0.0.1:80 wrr"),
   ])
   func readsScriptLine(line: String, expected: String) throws {
