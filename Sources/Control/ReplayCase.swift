@@ -110,6 +110,7 @@ public final class ReplayCase {
       throw ReplayCaseError(
         "\(place): \(first): not in this version (ipvsadm, ip, sysctl, iptables, @inject, @sleep, @show)")
     }
+    if first == "sysctl" { state += "$ \(line)\n" }
     switch TopologyText.parse(line: line) {
     case .failure(let failure):
       throw ReplayCaseError("\(place): \(failure)")

@@ -90,6 +90,29 @@ struct ReplayTests {
     }
   }
 
+  @Test func settingsAndMarksAreTakenAndAnswersWrittenDown() throws {
+    let commands = """
+      sysctl -w net.ipv4.vs.sync_threshold="3 50" net.ipv4.vs.sloppy_tcp=1
+      sysctl -qw net.ipv4.vs.conntrack=1
+      iptables -t mangle -A PREROUTING -d 10.1.0.100 -p tcp -j MARK --set-mark 1
+      ipvsadm -A -f 1 -s rr -p 60
+      ipvsadm --set 1 2 3
+      ipvsadm -L --timeout
+      ipvsadm -Sn
+      ipvsadm -Ln -f 2
+
+      """
+    try withCase(commands, frames: []) { folder in
+      _ = try play(folder)
+      let state = try String(contentsOfFile: folder + "/out/state.txt", encoding: .utf8)
+      #expect(state.contains("net.ipv4.vs.sync_threshold = 3\t50\nnet.ipv4.vs.sloppy_tcp = 1\n$ sysctl -qw"))
+      #expect(state.contains("conntrack=1\n$ iptables") && state.contains("--set-mark 1\n$ ipvsadm -A"))
+      #expect(state.contains("$ ipvsadm -L --timeout\nTimeout (tcp tcpfin udp): 1 2 3\n"))
+      #expect(state.contains("$ ipvsadm -Sn\n-A -f 1 -s rr -p 60\n$ ipvsadm -Ln -f 2\nNo such service\n## final"))
+      #expect(state.contains("\nFWM  1 rr persistent 60\n"))
+    }
+  }
+
   /// Lines that end a replay, and what is said behind `commands.txt:LINE: `.
   static let refused: [(line: String, reason: String)] = [
     ("@inject -1", "@inject wants a number of frames, or 'rest' for all that are left"),
