@@ -3,16 +3,17 @@ import Wire
 // `virtual_server_group NAME { IP [PORT] … }` and `local_address_group NAME { IP … }`: lists of addresses by name,
 // with ranges.
 
-/// The addresses and ports of a virtual server group.
+/// The addresses and ports, and the firewall marks, of a virtual server group.
 struct VirtualServerGroup {
   var endpoints: [Endpoint] = []
+  var marks: [UInt32] = []
 
   init(_ directive: Directive, budget: inout Int, _ diagnostics: inout DiagnosticList) {
     var seen: Set<Endpoint> = []
     for line in directive.block?.directives ?? [] {
       guard line.keyword != "fwmark" else {
-        diagnostics.error(
-          at: line.position, "services by firewall mark are not in this version", remedy: "use lines of IP PORT")
+        guard let mark = line.integer(in: 1...Int(UInt32.max), "a firewall mark", &diagnostics) else { continue }
+        if !marks.contains(UInt32(mark)) { marks.append(UInt32(mark)) }
         continue
       }
       guard let range = line.addressRange(budget: &budget, &diagnostics),
@@ -23,8 +24,9 @@ struct VirtualServerGroup {
         if seen.insert(endpoint).inserted { endpoints.append(endpoint) }
       }
     }
-    if endpoints.isEmpty {
-      diagnostics.warning(at: directive.position, "this group is empty", remedy: "add lines of IP PORT")
+    if endpoints.isEmpty && marks.isEmpty {
+      diagnostics.warning(
+        at: directive.position, "this group is empty", remedy: "add lines of IP PORT or 'fwmark N'")
     }
   }
 }

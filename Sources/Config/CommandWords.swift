@@ -1,4 +1,6 @@
 // Splits a line of a script into words, with the quoting of a shell and nothing else of it: no variables, no globs.
+//
+// Lines pasted from web pages have no-break and ideographic spaces. A shell takes them for letters; nobody means that.
 
 /// Words of command lines.
 public enum CommandWords {
@@ -27,7 +29,7 @@ public enum CommandWords {
         continue
       }
       switch character {
-      case " ", "\t", "\r", "\n", "\r\n":
+      case " ", "\t", "\r", "\n", "\r\n", "\u{a0}", "\u{3000}":
         if let complete = word { words.append(complete) }
         word = nil
       case "#" where word == nil:

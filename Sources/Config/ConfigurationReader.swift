@@ -48,7 +48,13 @@ struct ConfigurationReader {
       case "local_address_group": readLocalGroup(directive)
       case "global_defs": readGlobals(directive)
       case "lbd":
-        for inner in directive.block?.directives ?? [] { configuration.settings.read(inner, &diagnostics) }
+        for inner in directive.block?.directives ?? [] {
+          if inner.keyword == "mark_rules" {
+            configuration.readMarkRules(inner.block, &diagnostics)
+          } else {
+            configuration.settings.read(inner, &diagnostics)
+          }
+        }
       default: break
       }
     }

@@ -21,6 +21,13 @@ public enum Defaults {
   /// Source ports of FULLNAT connections.
   public static let localPorts: ClosedRange<UInt16> = 1024...65535
 
+  /// Rules for firewall marks: every new connection walks over all of them.
+  public static let markRuleCountMax = 1024
+  /// Ports and ranges in one list of a rule, as many as iptables takes.
+  static let markRulePortsMax = 15
+  /// The engines that make persistence keys.
+  public static let persistenceEngineNames = ["sip"]
+
   /// The IPVS schedulers by name.
   public static let schedulerNames = [
     "rr", "wrr", "lc", "wlc", "lblc", "lblcr", "sh", "dh", "fo", "ovf", "sed", "nq", "mh", "twos",

@@ -7,13 +7,16 @@ import Wire
 public struct IpvsadmError: Error, Hashable, Sendable, CustomStringConvertible {
   /// One line for standard error.
   public let message: String
-  /// 2 for mistakes in the command line, 255 where the option parser or the kernel refuses.
+  /// 2 for mistakes in the command line, 255 where the option parser or the kernel refuses, 1 where a listing fails.
   public let exitCode: Int32
+  /// True when ipvsadm could do it and this version cannot.
+  public let isMissing: Bool
 
   /// A refusal.
-  public init(_ message: String, exitCode: Int32) {
+  public init(_ message: String, exitCode: Int32, isMissing: Bool = false) {
     self.message = message
     self.exitCode = exitCode
+    self.isMissing = isMissing
   }
 
   /// The message.
@@ -73,7 +76,44 @@ public struct ServerSpec: Hashable, Sendable {
   }
 }
 
-/// A change to services and servers, from an ipvsadm command line.
+/// What `ipvsadm -L` is asked for.
+public struct IpvsadmListing: Hashable, Sendable {
+  /// The forms of a listing.
+  public enum Format: Hashable, Sendable {
+    /// Services and servers with their connections, as without an option.
+    case services
+    /// `--stats`
+    case statistics
+    /// `--rate`
+    case rates
+    /// `--thresholds`
+    case thresholds
+    /// `--persistent-conn`
+    case persistentConnections
+    /// `--tun-info`
+    case tunnels
+    /// `-c`, with the columns of persistence engines for `--persistent-conn`.
+    case connections(withEngines: Bool)
+    /// `--timeout`
+    case timeouts
+    /// `--daemon`
+    case daemons
+  }
+
+  /// The one service to list.
+  public var service: ServiceKey?
+  /// In which form.
+  public var format: Format = .services
+  /// Numbers in full.
+  public var isExact = false
+  /// False for `--nosort`.
+  public var isSorted = true
+
+  /// All services, as `ipvsadm -L` has them.
+  public init() {}
+}
+
+/// A command of ipvsadm: a change to services and servers, or a question.
 public enum IpvsadmCommand: Hashable, Sendable {
   /// `-A`
   case addService(ServiceSpec)
@@ -89,6 +129,14 @@ public enum IpvsadmCommand: Hashable, Sendable {
   case editServer(ServiceKey, ServerSpec)
   /// `-d`
   case deleteServer(ServiceKey, Endpoint)
+  /// `-Z`: one service's counters, or all.
+  case zero(ServiceKey?)
+  /// `--set`, in seconds; 0 leaves a time as it is.
+  case setTimeouts(tcp: Int, tcpFin: Int, udp: Int)
+  /// `-L`
+  case list(IpvsadmListing)
+  /// `-S`
+  case save
 
   /// Parses the words behind `ipvsadm`.
   public static func parse(_ arguments: [String]) -> Result<IpvsadmCommand, IpvsadmError> {
@@ -113,16 +161,10 @@ public enum IpvsadmCommand: Hashable, Sendable {
   /// Why the engine of this version cannot do what the command asks, or nil.
   public var missingInThisVersion: String? {
     switch self {
-    case .addService(let service), .editService(let service):
-      if case .mark = service.key { return "services by firewall mark are not in this version" }
-      if service.persistenceEngine != nil { return "persistence engines are not in this version" }
-      if service.onePacket { return "one-packet scheduling is not in this version" }
-      return service.persistenceSeconds == nil ? nil : "persistence is not in this version"
-    case .addServer(let key, let server), .editServer(let key, let server):
-      if case .mark = key { return "services by firewall mark are not in this version" }
+    case .addServer(_, let server), .editServer(_, let server):
       guard case .tunnelling(let tunnel) = server.method, tunnel != .ipip else { return nil }
       return "tunnels other than ipip are not in this version"
-    case .deleteService, .clear, .deleteServer: return nil
+    default: return nil
     }
   }
 }

@@ -21,12 +21,13 @@ struct IpvsadmParser {
   private var lowerThreshold: UInt32 = 0
   private var tunnelType = "ipip"
   private var tunnelPort: UInt16?
+  private var times: [Int] = []
 
   private static let hint = IpvsadmError("Try `ipvsadm -h' or 'ipvsadm --help' for more information.", exitCode: 255)
 
   /// The command in these words, the program's name not among them.
   static func command(_ arguments: [String]) throws(IpvsadmError) -> IpvsadmCommand {
-    guard !arguments.isEmpty else { throw notInThisVersion(.list) }
+    guard !arguments.isEmpty else { return .list(IpvsadmListing()) }
     var scanner = IpvsadmScanner(arguments)
     var first: IpvsadmScanner.Found?
     do throws(IpvsadmError) { first = try scanner.next() } catch { throw hint }
@@ -37,7 +38,7 @@ struct IpvsadmParser {
       guard !found.option.isCommand else { throw usage("invalid option `\(found.word)'") }
       try parser.take(found.option, found.value ?? "", hasValue: found.value != nil)
     }
-    if first.option == .set { try checkTimeouts(scanner.leftOver) }
+    if first.option == .set { parser.times = try timeouts(scanner.leftOver) }
     if let daemon = first.value, daemon != "master", daemon != "backup" {
       throw usage("illegal \(first.option.syntax.long) parameter specified")
     }
@@ -126,8 +127,27 @@ struct IpvsadmParser {
     case .editServer: return .editServer(try mandatory(key), try serverSpec())
     case .deleteServer: return .deleteServer(try mandatory(key), try mandatory(server))
     case .clear: return .clear
+    case .zero: return .zero(key)
+    case .set where times.count == 3: return .setTimeouts(tcp: times[0], tcpFin: times[1], udp: times[2])
+    case .list: return .list(listing)
+    case .save: return .save
     default: throw IpvsadmParser.notInThisVersion(command)
     }
+  }
+
+  /// Of several forms the first of these counts.
+  private var listing: IpvsadmListing {
+    let formats: [(IpvsadmSlot, IpvsadmListing.Format)] = [
+      (.connection, .connections(withEngines: given.contains(.persistentConnections))), (.timeout, .timeouts),
+      (.daemon, .daemons), (.stats, .statistics), (.rate, .rates), (.thresholds, .thresholds),
+      (.persistentConnections, .persistentConnections), (.tunnelInfo, .tunnels),
+    ]
+    var listing = IpvsadmListing()
+    listing.service = key
+    listing.format = formats.first { given.contains($0.0) }?.1 ?? .services
+    listing.isExact = given.contains(.exact)
+    listing.isSorted = !given.contains(.noSort)
+    return listing
   }
 
   private func serviceSpec() throws(IpvsadmError) -> ServiceSpec {
@@ -216,13 +236,15 @@ struct IpvsadmParser {
   }
 
   private static func notInThisVersion(_ command: IpvsadmOption) -> IpvsadmError {
-    usage("the command '\(command.syntax.long)' is not in this version")
+    IpvsadmError("the command '\(command.syntax.long)' is not in this version", exitCode: 2, isMissing: true)
   }
 
-  private static func checkTimeouts(_ words: [String]) throws(IpvsadmError) {
+  private static func timeouts(_ words: [String]) throws(IpvsadmError) -> [Int] {
     guard words.count >= 3 else { throw usage("--set option requires 3 timeout values") }
-    for word in words.prefix(3) { _ = try seconds(word, from: 0) }
+    var times: [Int] = []
+    for word in words.prefix(3) { times.append(try seconds(word, from: 0)) }
     if words.count > 3 { throw usage("unexpected argument \(words[3])") }
+    return times
   }
 }
 

@@ -5,7 +5,7 @@
 /// The kinds of block, named after the keyword that opens them. Within a kind the same keywords are known.
 enum BlockKind: Hashable, Sendable, CaseIterable {
   case root, globalDefs
-  case virtualServer, realServer, virtualServerGroup, localAddressGroup, lbd
+  case virtualServer, realServer, virtualServerGroup, localAddressGroup, lbd, markRules
   case tcpCheck, httpGet, url, smtpCheck, smtpHost, dnsCheck, miscCheck, pingCheck, udpCheck, fileCheck, bfdCheck
   case vrrpInstance, vrrpSyncGroup, vrrpScript, trackFile, vrrpTrackProcess, bfdInstance, garpGroup, authentication
   case ssl
@@ -24,6 +24,7 @@ enum BlockKind: Hashable, Sendable, CaseIterable {
     case .virtualServerGroup: "virtual_server_group"
     case .localAddressGroup: "local_address_group"
     case .lbd: "lbd"
+    case .markRules: "mark_rules"
     case .tcpCheck: "TCP_CHECK"
     case .httpGet: "HTTP_GET"
     case .url: "url"
@@ -58,7 +59,12 @@ enum BlockKind: Hashable, Sendable, CaseIterable {
   }
 
   /// True when the block's lines begin with keywords.
-  var hasKeywords: Bool { self != .values && self != .virtualServerGroup && self != .localAddressGroup }
+  var hasKeywords: Bool {
+    switch self {
+    case .values, .virtualServerGroup, .localAddressGroup, .markRules: false
+    default: true
+    }
+  }
 }
 
 /// What is known about a keyword in one kind of block.

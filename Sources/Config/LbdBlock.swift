@@ -21,6 +21,7 @@ extension LbdSettings {
       }
       portKind = kind
     case "local_ports": readLocalPorts(directive, &diagnostics)
+    case "sysctl": readSetting(directive, &diagnostics)
     default: break
     }
   }
@@ -32,6 +33,31 @@ extension LbdSettings {
       return
     }
     if !interfaceNames.contains(word.text) { interfaceNames.append(word.text) }
+  }
+
+  /// `sysctl NAME VALUE`; `sysctl -w NAME=VALUE` as on the command line is the same.
+  private mutating func readSetting(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    var words = directive.arguments.filter { $0.text != "-w" }
+    guard let first = words.first else {
+      diagnostics.error(at: directive.position, "'sysctl' needs a name and a value", remedy: "write NAME VALUE")
+      return
+    }
+    words.removeFirst()
+    var values = words.map(\.text)
+    var name = first.text
+    if let sign = name.firstIndex(of: "=") {
+      values.insert(String(name[name.index(after: sign)...]), at: 0)
+      name = String(name[..<sign])
+    } else if values.first == "=" {
+      values.removeFirst()
+    }
+    // Only one setting has a value of several words; one that is missing is a value that does not fit.
+    let value = values.joined(separator: " ")
+    switch IPVSSetting.parse(name: name, value: value) {
+    case .success(let parsed): ipvs[parsed.setting] = parsed.value
+    case .failure(let failure):
+      diagnostics.error(at: first.position, failure.message, remedy: failure.remedy)
+    }
   }
 
   private mutating func readLocalPorts(_ directive: Directive, _ diagnostics: inout DiagnosticList) {

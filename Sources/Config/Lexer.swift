@@ -7,6 +7,8 @@
 // Pasted text is full of blanks that are none: a byte order mark, U+00A0 and U+3000 outside quotes count as blanks,
 // with one warning per file, because keepalived takes them for part of a keyword.
 //
+// Lines of iptables have `!` as a word of their own, so there it starts no comment.
+//
 // Directives that carry a command need single quotes and escapes; for them each logical line keeps its raw bytes.
 
 /// One word of a directive.
@@ -51,7 +53,9 @@ struct Lexer {
         continue
       }
       switch bytes[index] {
-      case UInt8(ascii: "#"), UInt8(ascii: "!"):
+      case UInt8(ascii: "#"):
+        break scan
+      case UInt8(ascii: "!") where !isIptablesLine:
         break scan
       case UInt8(ascii: "{"), UInt8(ascii: "}"):
         endLogicalLine(line, at: index)
@@ -108,6 +112,11 @@ struct Lexer {
       lastStrangeLine = line.number
     }
     return length
+  }
+
+  /// keepalived has no keyword of that name, so no comment of its files is taken for a word.
+  private var isIptablesLine: Bool {
+    words.first.map { !$0.isQuoted && IptablesText.isProgram($0.text) } ?? false
   }
 
   private func escapedCommentSign(at index: Int, in bytes: ArraySlice<UInt8>) -> UInt8? {

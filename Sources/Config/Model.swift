@@ -173,6 +173,8 @@ public struct VirtualService: Hashable, Sendable {
   public var persistenceSeconds: Int?
   /// Which clients are one for persistence.
   public var persistenceMask: PersistenceMask
+  /// The engine that makes persistence keys of packets' contents.
+  public var persistenceEngine: String?
   /// Schedule every UDP packet on its own.
   public var onePacket = false
   /// How packets reach the real servers.
@@ -258,6 +260,8 @@ public struct LbdSettings: Hashable, Sendable {
   public var workerCount: Int?
   /// Source ports of FULLNAT connections.
   public var localPorts: ClosedRange<UInt16> = Defaults.localPorts
+  /// What is set of `net.ipv4.vs.*`; what is not has its default.
+  public var ipvs: [IPVSSetting: IPVSSetting.Value] = [:]
 
   /// The defaults.
   public init() {}
@@ -273,6 +277,8 @@ public struct Configuration: Hashable, Sendable {
   public var timeouts = ConnectionTimeouts()
   /// This program's own settings.
   public var settings = LbdSettings()
+  /// Which packets carry which firewall mark.
+  public var markRules = MarkRuleList()
 
   /// The empty configuration.
   public init() {}
@@ -282,6 +288,7 @@ public struct Configuration: Hashable, Sendable {
     var copy = self
     copy.services = services.map(\.withoutPosition)
     for index in copy.localAddressGroups.indices { copy.localAddressGroups[index].position = nil }
+    copy.markRules = markRules.withoutPositions
     return copy
   }
 }

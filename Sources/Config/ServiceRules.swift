@@ -54,13 +54,10 @@ struct ServiceRules {
   }
 
   private func keys(of block: VirtualServerBlock, _ diagnostics: inout DiagnosticList) -> [ServiceKey] {
-    let endpoints: [Endpoint]
+    var endpoints: [Endpoint] = []
+    var marks: [UInt32] = []
     switch block.target {
-    case .mark(let mark):
-      let family = block.markFamily ?? block.realServers.first?.address.family ?? .ipv4
-      diagnostics.error(
-        at: block.position, "services by firewall mark are not in this version", remedy: "use 'virtual_server IP PORT'")
-      return [.mark(mark, family)]
+    case .mark(let mark): marks = [mark]
     case .endpoint(let endpoint): endpoints = [endpoint]
     case .group(let name):
       guard let group = groups[name.text] else {
@@ -72,13 +69,18 @@ struct ServiceRules {
         return []
       }
       endpoints = group.endpoints
+      marks = group.marks
     }
-    guard endpoints.allSatisfy({ $0.port != 0 }) else {
+    let isPersistent = block.persistenceSeconds != nil || block.persistenceMask != nil
+    guard isPersistent || endpoints.allSatisfy({ $0.port != 0 }) else {
       diagnostics.error(
-        at: block.position, "port 0, every port of an address, is not in this version", remedy: "write IP PORT")
+        at: block.position, "port 0, every port of an address, needs persistence",
+        remedy: "write IP PORT, or add 'persistence_timeout'")
       return []
     }
-    return endpoints.map { .address(block.transport ?? .udp, $0) }
+    // Without a word about it, a mark is of the family of what it leads to.
+    let family = block.markFamily ?? block.realServers.first?.address.family ?? .ipv4
+    return endpoints.map { .address(block.transport ?? .udp, $0) } + marks.map { .mark($0, family) }
   }
 
   private func reportDefaults(of block: VirtualServerBlock, port: UInt16, _ diagnostics: inout DiagnosticList) {
@@ -91,17 +93,8 @@ struct ServiceRules {
     }
     if block.schedulerName == nil { diagnostics.note(at: block.position, "no 'lb_algo': the scheduler is wlc") }
     if block.method == nil { diagnostics.note(at: block.position, "no 'lb_kind': the forwarding method is NAT") }
-    if let position = block.persistencePosition {
-      diagnostics.warning(
-        at: position, "persistence has no effect in this version: a client's connections may go to different servers")
-    }
-    if let position = block.onePacket {
-      let isUDP = block.transport != .tcp && block.transport != .sctp
-      diagnostics.warning(
-        at: position,
-        isUDP
-          ? "'ops' has no effect in this version: packets of one client port keep their real server"
-          : "'ops' is for UDP services only, it is ignored")
+    if let position = block.onePacket, !block.allowsOnePacket {
+      diagnostics.warning(at: position, "'ops' is for UDP services and marks only, it is ignored")
     }
   }
 
@@ -117,7 +110,8 @@ struct ServiceRules {
     service.schedulerName = block.schedulerName ?? Defaults.schedulerName
     service.schedulerFlags = block.schedulerFlags
     service.forwardingMethod = block.method ?? Defaults.forwardingMethod
-    service.onePacket = block.onePacket != nil && (block.transport ?? .udp) == .udp
+    service.onePacket = block.onePacket != nil && block.allowsOnePacket
+    service.persistenceEngine = block.persistenceEngine
     service.localAddressGroup = block.localAddressGroup?.text
     service.sorryServer = block.sorryServer.map {
       Endpoint(address: $0.address, port: $0.port == 0 ? key.port : $0.port)
@@ -171,7 +165,7 @@ struct ServiceRules {
       return nil
     }
     var port = block.port == 0 ? service.key.port : block.port
-    if !method.translatesPorts, port != service.key.port {
+    if case .address = service.key, !method.translatesPorts, port != service.key.port {
       findings.append(
         Diagnostic(
           .warning, at: block.position,

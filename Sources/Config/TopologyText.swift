@@ -24,8 +24,14 @@ public enum TopologyEdit: Hashable, Sendable {
   case addNeighbour(IPAddress, EthernetAddress, device: String)
   /// A neighbour is forgotten.
   case removeNeighbour(IPAddress, device: String)
+  /// Addresses that are this host's own without standing on an interface: a route of type `local`.
+  case addLocalPrefix(IPPrefix)
+  /// Such a route is gone.
+  case removeLocalPrefix(IPPrefix)
   /// A kernel setting by its dotted name.
   case setSysctl(name: String, value: String)
+  /// One of `net.ipv4.vs.*`.
+  case setIPVS(IPVSSetting, IPVSSetting.Value)
 }
 
 /// Reads topology lines.
@@ -167,7 +173,9 @@ private struct TopologyReader {
   }
 
   private mutating func route(_ verb: String) throws(Failure) -> TopologyEdit {
-    let text = try next("default or a prefix")
+    var text = try next("default or a prefix")
+    let isLocal = text == "local"
+    if isLocal { text = try next("a prefix") }
     var (via, source): (IPAddress?, IPAddress?) = (nil, nil)
     var (name, mtu): (String?, Int?) = (nil, nil)
     while !isAtEnd {
@@ -181,6 +189,11 @@ private struct TopologyReader {
         if index < words.count, words[index] == "lock" { index += 1 }
         mtu = try number(68...65536, "an MTU")
       case "onlink": break
+      case "table" where isLocal:
+        let table = try next("a table")
+        guard ["local", "main", "254", "255"].contains(table) else {
+          throw wrong(table, "the table local or main; other tables' local routes are not known here")
+        }
       case "metric", "proto", "scope", "table", "advmss", "pref": _ = try next("a value")
       default: throw wrong(word, "a property of a route; write via, dev, src or mtu")
       }
@@ -188,6 +201,11 @@ private struct TopologyReader {
     let prefix = try routePrefix(text, family: family ?? via?.family ?? source?.family ?? .ipv4)
     for address in [via, source].compactMap({ $0 }) where address.family != prefix.address.family {
       throw wrong("\(address)", "of the family of \(prefix)")
+    }
+    switch (verb, isLocal) {
+    case ("add", true), ("replace", true), ("change", true), ("append", true): return .addLocalPrefix(prefix)
+    case ("del", true), ("delete", true): return .removeLocalPrefix(prefix)
+    default: break
     }
     switch verb {
     case "add", "replace", "change", "append":
@@ -248,7 +266,14 @@ private struct TopologyReader {
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, !parts[0].isEmpty else { throw wrong(word, "NAME=VALUE without blanks") }
       let name = String(parts[0].map { $0 == "/" ? "." : $0 })
-      edits.append(.setSysctl(name: name, value: String(parts[1])))
+      guard name.hasPrefix(IPVSSetting.prefix) else {
+        edits.append(.setSysctl(name: name, value: String(parts[1])))
+        continue
+      }
+      switch IPVSSetting.parse(name: name, value: String(parts[1])) {
+      case .success(let parsed): edits.append(.setIPVS(parsed.setting, parsed.value))
+      case .failure(let failure): throw Failure(description: failure.description)
+      }
     }
     guard !edits.isEmpty else { throw Failure(description: "sysctl sets nothing; write NAME=VALUE") }
     return edits

@@ -36,12 +36,18 @@ struct VirtualServerBlock {
   var vlan: UInt16?
   var persistenceSeconds: Int?
   var persistenceMask: Word?
-  var persistencePosition: Position?
+  var persistenceEngine: String?
   var onePacket: Position?
   var localAddressGroup: Word?
   var sorryServer: Endpoint?
   var markFamily: IPAddress.Family?
   var realServers: [RealServerBlock] = []
+
+  /// Packets of UDP can be scheduled one by one, and those of a mark may be UDP.
+  var allowsOnePacket: Bool {
+    if case .mark = target { return true }
+    return transport == nil || transport == .udp
+  }
 
   /// - Returns: nil with an error when it does not say what it applies to; the whole block is then passed over.
   init?(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
@@ -80,7 +86,7 @@ struct VirtualServerBlock {
     case "persistence_timeout": readPersistence(directive, &diagnostics)
     case "persistence_granularity":
       persistenceMask = directive.argument(0, "a netmask or prefix length", &diagnostics)
-      persistencePosition = persistencePosition ?? directive.position
+    case "persistence_engine": readEngine(directive, &diagnostics)
     case "ops": onePacket = directive.position
     case "flag-1": schedulerFlags.insert(.flag1)
     case "flag-2": schedulerFlags.insert(.flag2)
@@ -134,13 +140,22 @@ struct VirtualServerBlock {
   private mutating func readPersistence(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
     guard directive.words.count > 1 else {
       persistenceSeconds = Defaults.persistenceSeconds
-      persistencePosition = directive.position
       return
     }
     let range = 0...Defaults.timeoutSecondsMax
     guard let seconds = directive.integer(in: range, "a time in seconds", &diagnostics) else { return }
     persistenceSeconds = seconds == 0 ? nil : seconds
-    persistencePosition = seconds == 0 ? nil : directive.position
+  }
+
+  private mutating func readEngine(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let word = directive.argument(0, "a persistence engine", &diagnostics) else { return }
+    guard Defaults.persistenceEngineNames.contains(word.text) else {
+      diagnostics.error(
+        at: word.position, "\(quoted(word.text)) is not a persistence engine",
+        remedy: "write " + Defaults.persistenceEngineNames.joined(separator: " or "))
+      return
+    }
+    persistenceEngine = word.text
   }
 
   private mutating func readFamily(_ directive: Directive, _ diagnostics: inout DiagnosticList) {

@@ -91,14 +91,14 @@ enum Vocabulary {
       """
       protocol lb_algo lvs_sched lb_kind lvs_method weight persistence_timeout persistence_granularity
       ops hashed flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback
-      laddr_group_name vlan ip_family sorry_server
+      laddr_group_name vlan ip_family sorry_server persistence_engine
       """, .acted),
     Entry(.virtualServer, "real_server", opens: .realServer, .acted),
     Entry(.virtualServer, "nat_mask", .obsolete("removed from keepalived long ago")),
     Entry(
       .virtualServer,
       """
-      delay_loop connect_timeout retry delay_before_retry warmup persistence_engine ha_suspend alpha omega
+      delay_loop connect_timeout retry delay_before_retry warmup ha_suspend alpha omega
       quorum hysteresis quorum_up quorum_down sorry_server_inhibit sorry_server_lvs_method virtualhost smtp_alert
       snmp_name inhibit_on_failure
       """),
@@ -118,7 +118,8 @@ enum Vocabulary {
     Entry(.realServer, "UDP_CHECK", opens: .udpCheck),
     Entry(.realServer, "FILE_CHECK", opens: .fileCheck),
     Entry(.realServer, "BFD_CHECK", opens: .bfdCheck),
-    Entry(.lbd, "connections interface port workers local_ports", .acted),
+    Entry(.lbd, "connections interface port workers local_ports sysctl", .acted),
+    Entry(.lbd, "mark_rules", opens: .markRules, .acted),
   ]
 
   private static let common = """

@@ -54,7 +54,7 @@ public final class Director {
     try services.load(configuration)
     watcher = try NetworkWatcher()
     let settings = configuration.settings
-    let links = try Director.links(options, settings, services, watcher.topology)
+    let links = try Director.links(options, configuration, services, watcher.topology)
     dataplane = try Dataplane(connections: settings.connectionCapacity, bothDirections: services.needsReplies)
     ports = PortSelection(links: links, dataplane: dataplane, log: log)
   }
@@ -67,8 +67,7 @@ public final class Director {
     dataplane.tell(services.takeChanges())
     let assembler = self.assembler
     try ports.open(
-      options.port ?? configuration.settings.portKind, workers: options.workers ?? configuration.settings.workerCount,
-      ours: assembler.ours(description))
+      try portKind(), workers: options.workers ?? configuration.settings.workerCount, ours: assembler.ours(description))
     defer { end() }
     // What is only worth saying when lbd does run.
     for note in notes + [hostWarning].compactMap({ $0 }) { log.warning("\(note)") }
@@ -177,8 +176,13 @@ public final class Director {
   // MARK: - Publishing
 
   private var assembler: SnapshotAssembler {
+    assembler(of: services, configuration)
+  }
+
+  private func assembler(of services: VirtualServices, _ configuration: Configuration) -> SnapshotAssembler {
     SnapshotAssembler(
-      services: services, topology: watcher.topology, ports: ports.portMap, timeouts: configuration.timeouts)
+      services: services, topology: watcher.topology, ports: ports.portMap, timeouts: configuration.timeouts,
+      settings: IPVSSettings(configuration.settings.ipvs), markRules: configuration.markRules.rules)
   }
 
   /// Builds the description, remembers which neighbours it needs and what is wrong.
@@ -228,6 +232,7 @@ public final class Director {
       let new = try options.configuration.load(report: report)
       var edited = services
       try edited.load(new)
+      try assembler(of: edited, new).checkMarks(isXDP: ports.kind == .xdp)
       services = edited
       configuration = new
       publish()
@@ -256,6 +261,20 @@ public final class Director {
 
   // MARK: - Start
 
+  /// As configured; mark rules that XDP cannot serve leave only AF_PACKET of an automatic choice.
+  private func portKind() throws -> LbdSettings.PortKind {
+    let wanted = options.port ?? configuration.settings.portKind
+    do {
+      try assembler.checkMarks(isXDP: wanted != .packet)
+      return wanted
+    } catch {
+      guard wanted == .auto else { throw error }
+      try assembler.checkMarks(isXDP: false)
+      log.info("port packet is chosen: \(error)")
+      return .packet
+    }
+  }
+
   /// - Returns: a warning.
   private func openHostPath() -> String? {
     do {
@@ -268,9 +287,9 @@ public final class Director {
 
   /// The interfaces to open: those named, or those that VIPs, real servers and default routes use.
   private static func links(
-    _ options: Options, _ settings: LbdSettings, _ services: VirtualServices, _ topology: Topology
+    _ options: Options, _ configuration: Configuration, _ services: VirtualServices, _ topology: Topology
   ) throws -> [Topology.Link] {
-    let names = options.interfaces.isEmpty ? settings.interfaceNames : options.interfaces
+    let names = options.interfaces.isEmpty ? configuration.settings.interfaceNames : options.interfaces
     if !names.isEmpty {
       return try names.map { name in
         guard let link = topology.link(named: name) else {
@@ -285,6 +304,10 @@ public final class Director {
       if let local = topology.addresses.first(where: { $0.prefix.address == endpoint.address }) {
         indices.insert(local.link)
       }
+    }
+    for rule in configuration.markRules.rules {
+      guard let wanted = rule.destination, !wanted.isNegated else { continue }
+      for local in topology.addresses where wanted.value.contains(local.prefix.address) { indices.insert(local.link) }
     }
     for server in services.servers.values {
       if let link = topology.route(to: server.spec.endpoint.address)?.link { indices.insert(link) }

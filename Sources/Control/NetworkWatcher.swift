@@ -52,7 +52,7 @@ final class NetworkWatcher {
     fixed = []
     for link in try socket.links() { apply(.added, link) }
     for address in try socket.addresses() { apply(.added, address) }
-    for route in try socket.routes(inTables: [Route.mainTable]) { apply(.added, route) }
+    for route in try socket.routes(inTables: [Route.mainTable, Route.localTable]) { apply(.added, route) }
     for neighbour in try socket.neighbours() { apply(.added, neighbour) }
   }
 
@@ -74,6 +74,7 @@ final class NetworkWatcher {
   }
 
   private func apply(_ change: NetlinkEvent.Change, _ route: Kernel.Route) {
+    if route.kind == .local { return applyLocal(change, route.destination) }
     guard route.table == Route.mainTable else { return }
     let isUsable = route.kind == .unicast && route.isAlive
     let known = Topology.Route(
@@ -83,6 +84,14 @@ final class NetworkWatcher {
       $0.prefix == known.prefix && $0.metric == known.metric && $0.gateway == known.gateway && $0.link == known.link
     }
     if change == .added { topology.routes.append(known) }
+  }
+
+  /// Of this host's own addresses those on interfaces are known already, and those of the loopback are nobody else's.
+  private func applyLocal(_ change: NetlinkEvent.Change, _ prefix: IPPrefix) {
+    let isLoopback = prefix.address.family == .ipv4 && prefix.address.v4 >> 24 == 127
+    guard prefix.length < prefix.address.bitCount, prefix.length > 0, !isLoopback else { return }
+    topology.localPrefixes.removeAll { $0 == prefix }
+    if change == .added { topology.localPrefixes.append(prefix) }
   }
 
   private func apply(_ change: NetlinkEvent.Change, _ neighbour: Kernel.Neighbour) {

@@ -200,7 +200,7 @@ final class PortSelection {
       entries.append(
         OursEntry(
           address: item.address, port: item.port, protocolNumber: item.transport.rawValue, side: side,
-          flags: UInt32(LB_OURS_ENDPOINT)))
+          flags: UInt32(item.isAnyPort ? LB_OURS_ANY_PORT : LB_OURS_ENDPOINT)))
       entries.append(OursEntry(address: item.address, side: side, flags: UInt32(LB_OURS_FRAGMENTS)))
     }
     return entries

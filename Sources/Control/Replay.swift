@@ -21,6 +21,10 @@ public final class Replay {
   public private(set) var services = VirtualServices()
   /// Of connections.
   public var timeouts = ConnectionTimeouts()
+  /// `net.ipv4.vs.*`.
+  public private(set) var settings = IPVSSettings()
+  /// Which packets carry which firewall mark.
+  public private(set) var markRules = MarkRuleList()
   /// Called with each frame that leaves: the input that caused it, which of its outputs it is, the bytes.
   public var onTransmit: (Int, Int, UnsafeRawBufferPointer) -> Void = { _, _, _ in }
   /// Called with each input that is left to the host.
@@ -47,16 +51,52 @@ public final class Replay {
   public func apply(_ edit: TopologyEdit) -> String? {
     flush()
     isStale = true
+    if case .setIPVS(let setting, let value) = edit { settings.set(setting, to: value) }
     return topology.apply(edit)
   }
 
-  /// Carries out an `ipvsadm` command.
-  public func apply(_ command: IpvsadmCommand) throws {
+  /// Changes the mark rules.
+  public func apply(_ edit: MarkRuleList.Edit) throws {
     flush()
     isStale = true
-    if let missing = command.missingInThisVersion { throw IpvsadmError(missing, exitCode: 1) }
-    try services.apply(command)
+    try markRules.apply(edit)
+  }
+
+  /// Carries out an `ipvsadm` command.
+  /// - Returns: what it prints.
+  @discardableResult
+  public func apply(_ command: IpvsadmCommand) throws -> String {
+    if let missing = command.missingInThisVersion { throw IpvsadmError(missing, exitCode: 1, isMissing: true) }
+    switch command {
+    case .list(let request):
+      let times = setTimeouts
+      return try listing.text(request, timeouts: times, nowNanoseconds: nanoseconds)
+    case .save:
+      return listing.saved()
+    default:
+      break
+    }
+    flush()
+    isStale = true
+    switch command {
+    case .zero(let key):
+      try services.zero(key) { dataplane.counters(ofServer: $0) }
+    case .setTimeouts(let tcp, let tcpFin, let udp):
+      if tcp != 0 { timeouts.tcpSeconds = tcp }
+      if tcpFin != 0 { timeouts.tcpFinSeconds = tcpFin }
+      if udp != 0 { timeouts.udpSeconds = udp }
+    default:
+      try services.apply(command)
+    }
     publish()
+    return ""
+  }
+
+  private var setTimeouts: (tcp: UInt32, tcpFin: UInt32, udp: UInt32) {
+    (
+      UInt32(clamping: timeouts.tcpSeconds), UInt32(clamping: timeouts.tcpFinSeconds),
+      UInt32(clamping: timeouts.udpSeconds)
+    )
   }
 
   /// Loads a whole configuration.
@@ -65,6 +105,8 @@ public final class Replay {
     isStale = true
     timeouts = configuration.timeouts
     try services.load(configuration)
+    settings = IPVSSettings(configuration.settings.ipvs)
+    markRules = configuration.markRules
     publish()
   }
 
@@ -153,7 +195,9 @@ public final class Replay {
   private func publish() {
     guard pipeline != nil else { return }
     isStale = false
-    let assembler = SnapshotAssembler(services: services, topology: topology, ports: ports, timeouts: timeouts)
+    let assembler = SnapshotAssembler(
+      services: services, topology: topology, ports: ports, timeouts: timeouts, settings: settings,
+      markRules: markRules.rules)
     dataplane.publish(assembler.assemble().description)
     dataplane.tell(services.takeChanges())
   }

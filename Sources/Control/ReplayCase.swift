@@ -84,28 +84,69 @@ public final class ReplayCase {
     }
   }
 
+  /// As in a shell, a command that is refused says so and the script goes on; one that is wrong, or that this version does
+  /// not know, ends it.
   private func run(command line: String, first: String, place: String) throws {
     if first == "ipvsadm" || first.hasSuffix("/ipvsadm") {
       state += "$ \(line)\n"
       guard let parsed = IpvsadmCommand.parse(line: line) else { return }
+      guard case .success(let command) = parsed else {
+        _ = try parsed.mapError { ReplayCaseError("\(place): \(line): \($0)") }.get()
+        return
+      }
       do {
-        try replay.apply(try parsed.get())
+        state += try replay.apply(command)
       } catch let error as EditError {
+        state += "\(error.answer)\n"
+      } catch let error as IpvsadmError where !error.isMissing {
         state += "\(error)\n"
       } catch {
         throw ReplayCaseError("\(place): \(line): \(error)")
       }
       return
     }
+    if let parsed = IptablesText.parse(line: line) { return try run(marks: parsed, line, place: place) }
     guard first == "ip" || first == "sysctl" else {
-      throw ReplayCaseError("\(place): \(first): not in this version (ipvsadm, ip, sysctl, @inject, @sleep, @show)")
+      throw ReplayCaseError(
+        "\(place): \(first): not in this version (ipvsadm, ip, sysctl, iptables, @inject, @sleep, @show)")
     }
+    if first == "sysctl" { state += "$ \(line)\n" }
     switch TopologyText.parse(line: line) {
     case .failure(let failure):
       throw ReplayCaseError("\(place): \(failure)")
     case .success(let edits):
       for edit in edits {
         if let refusal = replay.apply(edit) { throw ReplayCaseError("\(place): \(refusal)") }
+        if !line.contains("-q") { state += ReplayCase.echo(of: edit) }
+      }
+    }
+  }
+
+  /// What sysctl(8) prints.
+  private static func echo(of edit: TopologyEdit) -> String {
+    switch edit {
+    case .setSysctl(let name, let value): "\(name) = \(value)\n"
+    case .setIPVS(let setting, let value): "\(IPVSSetting.prefix)\(setting.rawValue) = \(value)\n"
+    default: ""
+    }
+  }
+
+  private func run(
+    marks parsed: Result<IptablesText.Line, IptablesText.Failure>, _ line: String, place: String
+  ) throws {
+    state += "$ \(line)\n"
+    switch parsed {
+    case .failure(let failure):
+      throw ReplayCaseError("\(place): \(failure)")
+    case .success(.noEffect):
+      break
+    case .success(.edits(let edits)):
+      for edit in edits {
+        do {
+          try replay.apply(edit)
+        } catch {
+          throw ReplayCaseError("\(place): \(error)")
+        }
       }
     }
   }

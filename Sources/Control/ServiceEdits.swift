@@ -4,7 +4,7 @@ import Wire
 
 /// The editors of the one model: `ipvsadm` commands, and a configuration that replaces what is there.
 extension VirtualServices {
-  /// Carries out a command.
+  /// Carries out a command that changes services or servers; others change nothing here.
   mutating func apply(_ command: IpvsadmCommand) throws(EditError) {
     switch command {
     case .addService(let spec):
@@ -16,12 +16,22 @@ extension VirtualServices {
     case .clear:
       clear()
     case .addServer(let key, let spec):
+      try check(spec, of: key)
       try add(VirtualServices.server(spec), method: spec.method, to: key)
     case .editServer(let key, let spec):
+      try check(spec, of: key)
       try edit(VirtualServices.server(spec), method: spec.method, of: key)
     case .deleteServer(let key, let endpoint):
       try delete(endpoint, from: key)
+    case .zero, .setTimeouts, .list, .save:
+      break
     }
+  }
+
+  /// A service that is not there is what ipvsadm complains of first.
+  private func check(_ spec: ServerSpec, of key: ServiceKey) throws(EditError) {
+    guard service(key) != nil else { throw EditError.serviceNotDefined }
+    if let refusal = spec.refusal { throw EditError.refused(refusal) }
   }
 
   private static func service(_ spec: ServiceSpec) -> VirtualService {
@@ -31,6 +41,7 @@ extension VirtualServices {
     service.onePacket = spec.onePacket
     service.persistenceSeconds = spec.persistenceSeconds
     service.persistenceMask = spec.persistenceMask
+    service.persistenceEngine = spec.persistenceEngine
     return service
   }
 
@@ -91,7 +102,7 @@ extension VirtualServices {
   private static func isSameService(_ left: VirtualService, _ right: VirtualService) -> Bool {
     left.schedulerName == right.schedulerName && left.schedulerFlags == right.schedulerFlags
       && left.persistenceSeconds == right.persistenceSeconds && left.persistenceMask == right.persistenceMask
-      && left.onePacket == right.onePacket
+      && left.persistenceEngine == right.persistenceEngine && left.onePacket == right.onePacket
   }
 }
 

@@ -8,6 +8,10 @@ struct SnapshotAssembler {
   let topology: Topology
   let ports: PortMap
   let timeouts: ConnectionTimeouts
+  /// `net.ipv4.vs.*`.
+  var settings = IPVSSettings()
+  /// Which packets carry which firewall mark.
+  var markRules: [MarkRule] = []
 
   /// The snapshot, and the neighbours that have to be asked for.
   func assemble() -> (description: SnapshotDescription, missing: Set<Topology.Station>, notes: [String]) {
@@ -18,24 +22,12 @@ struct SnapshotAssembler {
     description.timeouts.set(
       tcp: UInt32(clamping: timeouts.tcpSeconds), tcpFin: UInt32(clamping: timeouts.tcpFinSeconds),
       udp: UInt32(clamping: timeouts.udpSeconds))
+    description.settings = settings
+    description.markRules = marked.compiled
     let index = Topology.Index(topology)
     let servers = Dictionary(grouping: services.servers.values, by: \.service)
     for service in services.services.values {
-      guard case .address(let transport, let endpoint) = service.spec.key else { continue }
-      // IPVS sees only what the host would deliver locally; so does lbd.
-      let isLocal = index.isLocal(endpoint.address)
-      if service.isActive && !isLocal {
-        notes.append(
-          "\(service.spec.key): \(endpoint.address) is not an address of this host, its traffic is left to the kernel"
-            + " (ip addr add \(endpoint.address)/\(endpoint.address.bitCount) dev …)")
-      }
-      description.services.append(
-        SnapshotDescription.Service(
-          number: service.number, endpoint: service.endpoint, address: endpoint.address, port: endpoint.port,
-          transport: transport, scheduler: service.scheduler,
-          flags: .init(rawValue: service.spec.schedulerFlags.rawValue), servers: service.servers,
-          isActive: service.isActive, isOurs: isLocal, localAddresses: service.localAddresses,
-          localPorts: service.localPorts))
+      description.services.append(self.service(service, in: index, &notes))
       for server in servers[service.number] ?? [] {
         description.servers.append(self.server(server, of: service, in: index, &missing, &notes))
       }
@@ -45,6 +37,53 @@ struct SnapshotAssembler {
     description.servers.sort { $0.number < $1.number }
     routes(into: &description, &missing)
     return (description, missing, notes.sorted())
+  }
+
+  private func service(
+    _ service: VirtualServices.Service, in index: Topology.Index, _ notes: inout [String]
+  ) -> SnapshotDescription.Service {
+    let (transport, endpoint) = service.spec.key.ends
+    // IPVS sees only what the host would deliver locally; so does lbd. A mark has no address to tell by.
+    var isOurs = true
+    if case .address = service.spec.key { isOurs = index.isLocal(endpoint.address) }
+    if service.isActive && !isOurs {
+      notes.append(
+        "\(service.spec.key): \(endpoint.address) is not an address of this host, its traffic is left to the kernel"
+          + " (ip addr add \(endpoint.address)/\(endpoint.address.bitCount) dev …)")
+    }
+    if service.isActive, let mark = service.spec.key.mark, !hasRule(for: mark) {
+      notes.append("\(service.spec.key): no mark rule gives packets this mark (lbd { mark_rules { … } })")
+    }
+    if service.isActive, let what = service.spec.isKeptButNotApplied {
+      notes.append("\(service.spec.key): \(what) not applied to packets in this version")
+    }
+    var description = SnapshotDescription.Service(
+      number: service.number, endpoint: service.endpoint, address: endpoint.address, port: endpoint.port,
+      transport: transport, scheduler: service.scheduler,
+      flags: .init(rawValue: service.spec.schedulerFlags.rawValue), servers: service.servers,
+      isActive: service.isActive, isOurs: isOurs, localAddresses: service.localAddresses,
+      localPorts: service.localPorts)
+    description.mark = service.spec.key.mark?.mark ?? 0
+    description.isOnePacket = service.spec.onePacket
+    description.persistence = service.spec.persistence
+    return description
+  }
+
+  /// Rules that set only some bits may make any mark together.
+  private func hasRule(for marked: MarkedTraffic.Marked) -> Bool {
+    markRules.contains { rule in
+      rule.family ?? marked.family == marked.family && (rule.clear != .max || rule.flip == marked.mark)
+    }
+  }
+
+  private var marked: MarkedTraffic { MarkedTraffic(rules: markRules, topology: topology, ports: ports) }
+
+  /// The marks that have a service, deleted ones with connections included.
+  private var marks: Set<MarkedTraffic.Marked> { Set(services.services.values.compactMap(\.spec.key.mark)) }
+
+  /// Refuses mark rules whose packets cannot be told from others on the wire.
+  func checkMarks(isXDP: Bool) throws(MarkedTraffic.Refusal) {
+    try marked.check(for: Set(services.listed.compactMap(\.spec.key.mark)), isXDP: isXDP)
   }
 
   private func interface(of index: Int32) -> SnapshotDescription.Interface {
@@ -92,6 +131,9 @@ struct SnapshotAssembler {
         SnapshotDescription.Route(
           prefix: IPPrefix(host: local.prefix.address), nextHop: NextHop(.local), isOnLink: false))
     }
+    for prefix in topology.localPrefixes {
+      description.routes.append(.init(prefix: prefix, nextHop: NextHop(.local), isOnLink: false))
+    }
     for route in topology.orderedRoutes {
       guard let link = route.link else {
         description.routes.append(.init(prefix: route.prefix, nextHop: NextHop(.unreachable), isOnLink: false))
@@ -128,10 +170,12 @@ extension SnapshotAssembler {
     var entries: [Ours] = []
     var transports: [UInt16: TransportProtocol] = [:]
     for service in description.services {
-      transports[service.number] = service.transport
-      guard service.isOurs else { continue }
+      if service.mark == 0 { transports[service.number] = service.transport }
+      guard service.isOurs, service.mark == 0 else { continue }
       entries.append(
-        Ours(address: service.address, port: service.port, transport: service.transport, side: .destination))
+        Ours(
+          address: service.address, port: service.port, transport: service.transport, side: .destination,
+          isAnyPort: service.port == 0))
       for local in service.localAddresses {
         entries.append(
           Ours(address: local.address, transport: service.transport, side: .destination, localPorts: service.localPorts)
@@ -139,10 +183,15 @@ extension SnapshotAssembler {
       }
     }
     for server in description.servers where server.endpoint != 0 {
-      guard let transport = transports[server.service] else { continue }
-      entries.append(Ours(address: server.address, port: server.port, transport: transport, side: .source))
+      // Servers of a mark answer in any protocol.
+      for transport in transports[server.service].map({ [$0] }) ?? TransportProtocol.allCases {
+        entries.append(
+          Ours(
+            address: server.address, port: server.port, transport: transport, side: .source,
+            isAnyPort: server.port == 0))
+      }
     }
-    return entries
+    return entries + marked.ours(for: marks)
   }
 
   /// One thing that is ours.
@@ -155,7 +204,51 @@ extension SnapshotAssembler {
     var port: UInt16 = 0
     var transport: TransportProtocol
     var side: Side
+    /// Every port of the address.
+    var isAnyPort = false
     /// A local address of FULLNAT with its ports.
     var localPorts: ClosedRange<UInt16>?
+  }
+}
+
+extension ServiceKey {
+  /// As a service of a mark is kept: TCP to nowhere.
+  fileprivate var ends: (transport: TransportProtocol, endpoint: Endpoint) {
+    switch self {
+    case .address(let transport, let endpoint): return (transport, endpoint)
+    case .mark(_, let family):
+      let nowhere = family == .ipv4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
+      return (.tcp, Endpoint(address: nowhere, port: 0))
+    }
+  }
+
+  /// The mark; nil for an address.
+  fileprivate var mark: MarkedTraffic.Marked? {
+    if case .mark(let mark, let family) = self { return MarkedTraffic.Marked(mark, family) }
+    return nil
+  }
+}
+
+extension VirtualService {
+  /// What of it is configured, listed and published, and not followed by workers yet.
+  fileprivate var isKeptButNotApplied: String? {
+    if case .mark = key { return "firewall marks are" }
+    if key.port == 0 { return "port 0 is" }
+    if persistenceSeconds != nil { return "persistence is" }
+    return onePacket ? "one-packet scheduling is" : nil
+  }
+
+  /// As workers see it.
+  fileprivate var persistence: SnapshotDescription.Persistence? {
+    guard let seconds = persistenceSeconds else { return nil }
+    let engine: SnapshotDescription.Persistence.Engine = persistenceEngine == "sip" ? .sip : .address
+    switch persistenceMask {
+    case .ipv4(let mask):
+      return .init(seconds: UInt32(clamping: seconds), maskHigh: 0, maskLow: UInt64(mask), engine: engine)
+    case .ipv6(let length):
+      return .init(
+        seconds: UInt32(clamping: seconds), maskHigh: length >= 64 ? .max : UInt64.max << UInt64(64 - length),
+        maskLow: length <= 64 ? 0 : UInt64.max << UInt64(128 - length), engine: engine)
+    }
   }
 }

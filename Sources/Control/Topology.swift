@@ -102,6 +102,8 @@ public struct Topology: Sendable, Equatable {
   public var links: [Int32: Link] = [:]
   /// This host's own.
   public var addresses: [LocalAddress] = []
+  /// Networks that are this host's own without standing on an interface: routes of type `local`.
+  public var localPrefixes: [IPPrefix] = []
   /// Without those that addresses imply.
   public var routes: [Route] = []
   /// MAC addresses that are known.
@@ -114,7 +116,9 @@ public struct Topology: Sendable, Equatable {
   public func link(named name: String) -> Link? { links.values.first { $0.name == name } }
 
   /// True when the address is one of this host's.
-  public func isLocal(_ address: IPAddress) -> Bool { addresses.contains { $0.prefix.address == address } }
+  public func isLocal(_ address: IPAddress) -> Bool {
+    addresses.contains { $0.prefix.address == address } || localPrefixes.contains { $0.contains(address) }
+  }
 
   /// The routes, most specific first, then by metric; those of addresses' own networks among them.
   public var orderedRoutes: [Route] {
@@ -147,7 +151,9 @@ public struct Topology: Sendable, Equatable {
     }
 
     /// True when the address is one of this host's.
-    public func isLocal(_ address: IPAddress) -> Bool { local.contains(address) }
+    public func isLocal(_ address: IPAddress) -> Bool {
+      local.contains(address) || topology.localPrefixes.contains { $0.contains(address) }
+    }
 
     /// The route that a packet to `address` takes, or nil.
     public func route(to address: IPAddress) -> Route? { routes.first { $0.prefix.contains(address) } }

@@ -43,7 +43,11 @@ extension Topology {
     case .removeNeighbour(let address, let device):
       guard let link = link(named: device) else { return "no interface \(device)" }
       neighbours[Station(address: address, link: link.index)] = nil
-    case .setSysctl:
+    case .addLocalPrefix(let prefix):
+      if !localPrefixes.contains(prefix) { localPrefixes.append(prefix) }
+    case .removeLocalPrefix(let prefix):
+      localPrefixes.removeAll { $0 == prefix }
+    case .setSysctl, .setIPVS:
       break
     }
     return nil

@@ -21,6 +21,8 @@ public struct VirtualServices {
     var lastWeight: Int32
     var method: ForwardingMethod
     var isAvailable: Bool
+    /// What it had been sent when its counters were set to zero.
+    var zero = ServerCounters()
   }
 
   /// A service.
@@ -69,7 +71,8 @@ public struct VirtualServices {
   }
 
   private struct EndpointKey: Hashable {
-    var transport: TransportProtocol
+    /// nil for servers of marks, which are of no one protocol.
+    var transport: TransportProtocol?
     var endpoint: Endpoint
   }
 
@@ -120,6 +123,7 @@ public struct VirtualServices {
   mutating func add(_ spec: VirtualService, localPorts: ClosedRange<UInt16>) throws(EditError) {
     guard service(spec.key) == nil else { throw EditError.serviceExists }
     let scheduler = try VirtualServices.scheduler(spec.schedulerName)
+    try VirtualServices.checkEngine(of: spec)
     if let number = serviceNumbers[spec.key], var old = services[number] {
       old.spec = spec
       old.scheduler = scheduler
@@ -139,6 +143,7 @@ public struct VirtualServices {
   mutating func edit(_ spec: VirtualService) throws(EditError) {
     guard var service = service(spec.key) else { throw EditError.noService }
     let scheduler = try VirtualServices.scheduler(spec.schedulerName)
+    try VirtualServices.checkEngine(of: spec)
     let isOther = scheduler != service.scheduler
     let servers = service.spec.realServers
     let method = service.spec.forwardingMethod
@@ -232,8 +237,8 @@ public struct VirtualServices {
 
   /// Replies of NAT and FULLNAT servers are recognised by the server's address:port, which then needs a number.
   private mutating func useEndpoint(of server: inout Server, key: ServiceKey) throws(EditError) {
-    guard server.endpoint == 0, server.method.translatesPorts, case .address(let transport, _) = key else { return }
-    let name = EndpointKey(transport: transport, endpoint: server.spec.endpoint)
+    guard server.endpoint == 0, server.method.translatesPorts else { return }
+    let name = EndpointKey(transport: key.transport, endpoint: server.spec.endpoint)
     if let known = serverEndpoints[name] {
       serverEndpoints[name] = (known.number, known.users + 1)
       server.endpoint = known.number
@@ -249,6 +254,27 @@ public struct VirtualServices {
     return scheduler
   }
 
+  private static func checkEngine(of spec: VirtualService) throws(EditError) {
+    guard let name = spec.persistenceEngine else { return }
+    guard Defaults.persistenceEngineNames.contains(name) else { throw EditError.noEngine(name) }
+  }
+
+  // MARK: - Counters
+
+  /// Lets the counters of a service and its servers, or of all, begin again at zero.
+  /// - Parameter counters: what a server has been sent so far, which workers go on counting.
+  mutating func zero(_ key: ServiceKey?, counters: (UInt16) -> ServerCounters) throws(EditError) {
+    var numbers = Array(services.keys)
+    if let key {
+      guard let service = service(key) else { throw EditError.noService }
+      numbers = [service.number]
+    }
+    for number in numbers { services[number]?.retired = ServerCounters() }
+    for server in servers.values where numbers.contains(server.service) {
+      servers[server.number]?.zero = counters(server.number)
+    }
+  }
+
   // MARK: - Numbers
 
   /// Frees the numbers of what has been deleted and has no connections any more.
@@ -259,13 +285,12 @@ public struct VirtualServices {
     isUnused: (UInt16) -> Bool, counters: (UInt16) -> ServerCounters = { _ in ServerCounters() }
   ) {
     for server in servers.values where !server.isAvailable && isUnused(server.number) {
-      services[server.service]?.retired.add(counters(server.number))
+      services[server.service]?.retired.add(counters(server.number).since(server.zero))
       servers[server.number] = nil
       serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = nil
       freeServers.give(server.number)
-      guard server.endpoint != 0, let key = services[server.service]?.spec.key, case .address(let transport, _) = key
-      else { continue }
-      let name = EndpointKey(transport: transport, endpoint: server.spec.endpoint)
+      guard server.endpoint != 0, let key = services[server.service]?.spec.key else { continue }
+      let name = EndpointKey(transport: key.transport, endpoint: server.spec.endpoint)
       guard let known = serverEndpoints[name] else { continue }
       serverEndpoints[name] = known.users > 1 ? (known.number, known.users - 1) : nil
       if known.users <= 1 { endpoints.give(known.number) }
@@ -288,6 +313,8 @@ public enum EditError: Error, Equatable, CustomStringConvertible {
   case serverExists
   case noServer
   case noScheduler(String)
+  case noEngine(String)
+  case refused(IpvsadmError)
   case tooMany
 
   /// The message.
@@ -301,8 +328,42 @@ public enum EditError: Error, Equatable, CustomStringConvertible {
     case .noScheduler(let name):
       "Scheduler or persistence engine not found: \(name) (this version has "
         + Scheduler.allCases.map(\.name).joined(separator: ", ") + ")"
+    case .noEngine(let name):
+      "Scheduler or persistence engine not found: \(name) (this version has "
+        + Defaults.persistenceEngineNames.joined(separator: ", ") + ")"
+    case .refused(let error): error.message
     case .tooMany: "too many services and real servers (65535 at most, deleted ones with connections included)"
     }
+  }
+
+  /// What ipvsadm prints, to the letter.
+  public var answer: IpvsadmError {
+    switch self {
+    case .noScheduler, .noEngine: IpvsadmError("Scheduler or persistence engine not found", exitCode: 255)
+    case .refused(let error): error
+    default: IpvsadmError(description, exitCode: 255)
+    }
+  }
+}
+
+extension ServiceKey {
+  /// nil for a mark.
+  fileprivate var transport: TransportProtocol? {
+    if case .address(let transport, _) = self { return transport }
+    return nil
+  }
+}
+
+extension ServerCounters {
+  /// What has come since `earlier`.
+  func since(_ earlier: ServerCounters) -> ServerCounters {
+    var difference = self
+    difference.connections &-= earlier.connections
+    difference.inPackets &-= earlier.inPackets
+    difference.outPackets &-= earlier.outPackets
+    difference.inBytes &-= earlier.inBytes
+    difference.outBytes &-= earlier.outBytes
+    return difference
   }
 }
 

@@ -22,6 +22,14 @@ struct ServiceRecord {
   var localAddressCount: Int
   var localPortFirst: UInt16
   var localPortLast: UInt16
+  /// The firewall mark of its packets; 0 when it goes by address.
+  var mark: UInt32 = 0
+  var isOnePacket = false
+  /// Meaningful where `isPersistent`.
+  var persistence = SnapshotDescription.Persistence(seconds: 0)
+
+  /// True when clients stay with their server.
+  var isPersistent: Bool { persistence.seconds != 0 }
 }
 
 /// A FULLNAT local address.

@@ -29,6 +29,10 @@ struct SnapshotView {
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
   /// Ticks by state: TCP's 16 first, then UDP's one.
   var timeouts: UnsafeMutablePointer<UInt32>
+  /// `net.ipv4.vs.*`.
+  var settings: IPVSSettings
+  /// Firewall marks of packets.
+  var markRules: MarkRules
 
   static var udpTimeout: Int { 16 }
 
@@ -71,7 +75,7 @@ public final class Snapshot {
   }
 
   /// The arrays of a snapshot.
-  private final class Arena {
+  private final class Arena: MarkRules.Memory {
     private var blocks: [UnsafeMutableRawPointer] = []
 
     deinit {
@@ -128,7 +132,7 @@ public final class Snapshot {
     }
     for service in description.services {
       endpoints[Int(service.endpoint)] = EndpointRecord(kind: .service, index: service.number)
-      guard service.isOurs else { continue }
+      guard service.isOurs, service.goesByEndpoint else { continue }
       insert(service.address, service.port, service.transport, .destination, service.endpoint)
     }
 
@@ -151,7 +155,8 @@ public final class Snapshot {
       let service = serviceByNumber[server.service]
       servers[Int(server.number)] = ServerRecord(
         server, of: service, locals: localsByService[server.service] ?? noLocals)
-      guard server.endpoint != 0, endpoints[Int(server.endpoint)].kind == .none, let service else { continue }
+      guard server.endpoint != 0, endpoints[Int(server.endpoint)].kind == .none, let service, service.goesByEndpoint
+      else { continue }
       endpoints[Int(server.endpoint)] = EndpointRecord(kind: .server, index: server.number)
       insert(server.address, server.port, service.transport, .source, server.endpoint)
     }
@@ -178,7 +183,9 @@ public final class Snapshot {
         isActive: service.isActive, scheduler: service.scheduler, schedulerFlags: service.flags, servers: set,
         localAddresses: localsByService[service.number],
         localAddressCount: min(service.localAddresses.count, Limits.localAddressCapacity),
-        localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound)
+        localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound,
+        mark: service.mark, isOnePacket: service.isOnePacket,
+        persistence: service.persistence ?? SnapshotDescription.Persistence(seconds: 0))
     }
 
     let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)
@@ -215,7 +222,8 @@ public final class Snapshot {
         serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: hops,
         routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
-        timeouts: array(timeouts)))
+        timeouts: array(timeouts), settings: description.settings,
+        markRules: MarkRules(description.markRules, memory: arena)))
   }
 
   private static func routes<Address>(

@@ -32,6 +32,16 @@ public struct SnapshotDescription: Sendable {
     public var localAddresses: [(address: IPAddress, isActive: Bool)]
     /// FULLNAT local ports, inclusive.
     public var localPorts: ClosedRange<UInt16>
+    /// The firewall mark of its packets, of any protocol; 0 when it goes by address. Address and port are then zero, and the
+    /// transport says nothing.
+    public var mark: UInt32 = 0
+    /// Every UDP packet is scheduled on its own.
+    public var isOnePacket = false
+    /// nil is not persistent.
+    public var persistence: Persistence?
+
+    /// True when its packets are known by address and port, false for a mark and for port 0.
+    public var goesByEndpoint: Bool { mark == 0 && port != 0 }
 
     /// A service.
     public init(
@@ -52,6 +62,34 @@ public struct SnapshotDescription: Sendable {
       self.isOurs = isOurs
       self.localAddresses = localAddresses
       self.localPorts = localPorts
+    }
+  }
+
+  /// How clients stay with their server.
+  public struct Persistence: Sendable, Equatable {
+    /// What makes the key of a client's template.
+    public enum Engine: UInt8, Sendable {
+      /// The client's address.
+      case address
+      /// The Call-ID of SIP.
+      case sip
+    }
+
+    /// How long a template lives after its last new connection.
+    public var seconds: UInt32
+    /// Which bits of an IPv6 address count, first half.
+    public var maskHigh: UInt64
+    /// Second half; for IPv4 all there is.
+    public var maskLow: UInt64
+    /// What makes the key.
+    public var engine: Engine
+
+    /// Persistence.
+    public init(seconds: UInt32, maskHigh: UInt64 = .max, maskLow: UInt64 = .max, engine: Engine = .address) {
+      self.seconds = seconds
+      self.maskHigh = maskHigh
+      self.maskLow = maskLow
+      self.engine = engine
     }
   }
 
@@ -175,6 +213,10 @@ public struct SnapshotDescription: Sendable {
   public var neighbours: [Neighbour] = []
   /// Of connections.
   public var timeouts = Timeouts()
+  /// `net.ipv4.vs.*`.
+  public var settings = IPVSSettings()
+  /// Which packets carry which firewall mark, in order.
+  public var markRules: [MarkRule] = []
 
   /// Nothing is ours.
   public init() {}

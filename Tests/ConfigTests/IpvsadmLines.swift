@@ -112,6 +112,11 @@ enum IpvsadmLines {
 
   /// Service and server commands.
   static let commands: [String] = [
+    "ipvsadm -Ln",
+    "ipvsadm --set 2 0 0",
+    "ipvsadm --set 1 1 1",
+    "ipvsadm -Ln --thresholds",
+    "ipvsadm --set 0 0 2",
     "ipvsadm -A -t 10.1.0.100:80 -s rr",
     "ipvsadm -a -t 10.1.0.100:80 -r 10.2.0.11:80 -g -w 0",
     "ipvsadm -a -t 10.1.0.100:80 -r 10.2.0.12:80 -g -w 0",
@@ -362,11 +367,6 @@ enum IpvsadmLines {
 
   /// Commands that come with a later version.
   static let later: [String] = [
-    "ipvsadm -Ln",
-    "ipvsadm --set 2 0 0",
-    "ipvsadm --set 1 1 1",
-    "ipvsadm -Ln --thresholds",
-    "ipvsadm --set 0 0 2",
     "ipvsadm --start-daemon backup --mcast-interface eth0",
     "ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 255 --mcast-group 239.1.2.3 --mcast-port 9999",
     "ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 7",

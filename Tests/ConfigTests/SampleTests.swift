@@ -28,7 +28,7 @@ private let rows: [SampleRow] = [
     services: [
       "TCP 192.168.200.88:80 rr DR | persistent 50 | 192.168.200.102:80 w1 | 192.168.200.103:80 w1"
     ],
-    warnings: ["'router_id' is not known in the top level", "extra '}'", "persistence has no effect"]),
+    warnings: ["'router_id' is not known in the top level", "extra '}'"]),
   SampleRow(
     name: "001-docker-dr.keepalived.conf",
     services: ["TCP 172.20.1.100:80 rr DR | 172.20.1.10:80 w1 | 172.20.1.11:80 w1"],

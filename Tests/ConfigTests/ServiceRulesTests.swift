@@ -106,8 +106,7 @@ private func service(_ lines: String, at address: String = "10.0.0.1 80") -> Str
     ReadRow(
       name: "case does not matter",
       text: "virtual_server 10.0.0.1 53 {\nprotocol udp\nops\nreal_server 10.1.0.1 53 {\n}\n}",
-      services: ["UDP 10.0.0.1:53 wlc NAT | 10.1.0.1:53 w1"],
-      findings: ["3:1 warning 'ops' has no effect in this version"]),
+      services: ["UDP 10.0.0.1:53 wlc NAT | 10.1.0.1:53 w1"]),
     ReadRow(
       name: "ops is for UDP", text: service("ops\nreal_server 10.1.0.1 {\n}"),
       services: ["TCP 10.0.0.1:80 wlc NAT | 10.1.0.1:80 w1"], findings: ["3:1 warning 'ops' is for UDP"]),
@@ -126,7 +125,19 @@ private func service(_ lines: String, at address: String = "10.0.0.1 80") -> Str
       services: ["TCP 10.0.0.1:80 wlc NAT | 10.1.0.1:80 w1"], findings: ["3:1 error lthreshold 6 is above"]),
     ReadRow(
       name: "mark", text: "virtual_server fwmark 7 {\nlb_kind DR\nreal_server 10.1.0.1 {\n}\n}",
-      services: ["FWM 7 wlc DR | 10.1.0.1:0 w1"], findings: ["1:1 error services by firewall mark"]),
+      services: ["FWM 7 wlc DR | 10.1.0.1:0 w1"], findings: []),
+    ReadRow(
+      name: "mark with ops and a port",
+      text: "virtual_server fwmark 7 {\nops\nprotocol TCP\nlb_kind DR\nreal_server fd00::1 8 {\n}\n}",
+      services: ["FWM 7 IPv6 wlc DR | [fd00::1]:8 w1"]),
+    ReadRow(
+      name: "port 0 with persistence",
+      text: service("persistence_timeout 50\npersistence_engine sip\nreal_server 10.1.0.1 {\n}", at: "10.0.0.1"),
+      services: ["TCP 10.0.0.1:0 wlc NAT | persistent 50 | 10.1.0.1:0 w1"]),
+    ReadRow(
+      name: "engine that is none", text: service("persistence_engine pis\nreal_server 10.1.0.1 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc NAT | 10.1.0.1:80 w1"],
+      findings: ["3:20 error 'pis' is not a persistence engine"]),
   ]
 
   static let merging: [ReadRow] = [
@@ -154,11 +165,17 @@ private func service(_ lines: String, at address: String = "10.0.0.1 80") -> Str
       findings: ["2:22 error there is no virtual_server_group 'wbe'"]),
     ReadRow(
       name: "mark and nonsense in a group",
-      text: "virtual_server_group g {\nfwmark 3\nabc 80\n10.0.0.1 70000\n10.0.0.9-1 80\n}",
+      text: "virtual_server_group g {\nfwmark 0\nabc 80\n10.0.0.1 70000\n10.0.0.9-1 80\n}",
       findings: [
-        "1:1 warning this group is empty", "2:1 error services by firewall mark", "3:1 error 'abc' is not an address",
+        "1:1 warning this group is empty", "2:8 error '0' is not a firewall mark", "3:1 error 'abc' is not an address",
         "4:10 error '70000' is not a port", "5:1 error '10.0.0.9-1' is not an address",
       ]),
+    ReadRow(
+      name: "marks in a group",
+      text: "virtual_server_group g {\nfwmark 3\n10.0.0.1 80\nfwmark 3\nfwmark 0x4\n}\n"
+        + "virtual_server group g {\nprotocol TCP\nreal_server 10.1.0.1 80 {\n}\n}",
+      services: ["TCP 10.0.0.1:80 wlc NAT | 10.1.0.1:80 w1", "FWM 3 wlc NAT | 10.1.0.1:80 w1"],
+      findings: ["5:8 error '0x4' is not a firewall mark"]),
   ]
 
   @Test(arguments: ports) func portsGoWithTheMethod(row: ReadRow) { row.check() }

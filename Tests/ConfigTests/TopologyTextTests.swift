@@ -51,8 +51,13 @@ import Wire
     ("sysctl -w net.ipv4.ip_forward=1", [.setSysctl(name: "net.ipv4.ip_forward", value: "1")]),
     (
       "sysctl -qw net/ipv4/vs/conntrack=1 a.b=",
-      [.setSysctl(name: "net.ipv4.vs.conntrack", value: "1"), .setSysctl(name: "a.b", value: "")]
+      [.setIPVS(.conntrack, .number(1)), .setSysctl(name: "a.b", value: "")]
     ),
+    (
+      "sysctl -w net.ipv4.vs.sync_threshold=\"3 50\"", [.setIPVS(.syncThreshold, .threshold(3, period: 50))]
+    ),
+    ("ip route add local 10.9.0.0/16 dev lo", [.addLocalPrefix(prefix("10.9.0.0/16"))]),
+    ("ip route del local 10.9.0.0/16 dev lo table local", [.removeLocalPrefix(prefix("10.9.0.0/16"))]),
   ]
 
   @Test(arguments: rows)

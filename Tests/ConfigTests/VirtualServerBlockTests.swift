@@ -14,11 +14,11 @@ import Wire
     arguments: [
       ("", nil, PersistenceMask.ipv4(.max), 0),
       ("persistence_timeout 0", nil, .ipv4(.max), 0),
-      ("persistence_timeout 50", 50, .ipv4(.max), 1),
-      ("persistence_timeout", 360, .ipv4(.max), 1),
-      ("persistence_granularity 255.255.255.0", 360, .ipv4(0xffff_ff00), 1),
-      ("persistence_timeout 7\npersistence_granularity 255.255.0.0", 7, .ipv4(0xffff_0000), 1),
-      ("persistence_granularity <NETMASK>", nil, .ipv4(.max), 2),
+      ("persistence_timeout 50", 50, .ipv4(.max), 0),
+      ("persistence_timeout", 360, .ipv4(.max), 0),
+      ("persistence_granularity 255.255.255.0", 360, .ipv4(0xffff_ff00), 0),
+      ("persistence_timeout 7\npersistence_granularity 255.255.0.0", 7, .ipv4(0xffff_0000), 0),
+      ("persistence_granularity <NETMASK>", nil, .ipv4(.max), 1),
       ("persistence_timeout 2678401", nil, .ipv4(.max), 1),
       ("persistence_timeout -1", nil, .ipv4(.max), 1),
     ] as [(String, Int?, PersistenceMask, Int)])

@@ -90,6 +90,29 @@ struct ReplayTests {
     }
   }
 
+  @Test func settingsAndMarksAreTakenAndAnswersWrittenDown() throws {
+    let commands = """
+      sysctl -w net.ipv4.vs.sync_threshold="3 50" net.ipv4.vs.sloppy_tcp=1
+      sysctl -qw net.ipv4.vs.conntrack=1
+      iptables -t mangle -A PREROUTING -d 10.1.0.100 -p tcp -j MARK --set-mark 1
+      ipvsadm -A -f 1 -s rr -p 60
+      ipvsadm --set 1 2 3
+      ipvsadm -L --timeout
+      ipvsadm -Sn
+      ipvsadm -Ln -f 2
+
+      """
+    try withCase(commands, frames: []) { folder in
+      _ = try play(folder)
+      let state = try String(contentsOfFile: folder + "/out/state.txt", encoding: .utf8)
+      #expect(state.contains("net.ipv4.vs.sync_threshold = 3\t50\nnet.ipv4.vs.sloppy_tcp = 1\n$ sysctl -qw"))
+      #expect(state.contains("conntrack=1\n$ iptables") && state.contains("--set-mark 1\n$ ipvsadm -A"))
+      #expect(state.contains("$ ipvsadm -L --timeout\nTimeout (tcp tcpfin udp): 1 2 3\n"))
+      #expect(state.contains("$ ipvsadm -Sn\n-A -f 1 -s rr -p 60\n$ ipvsadm -Ln -f 2\nNo such service\n## final"))
+      #expect(state.contains("\nFWM  1 rr persistent 60\n"))
+    }
+  }
+
   /// Lines that end a replay, and what is said behind `commands.txt:LINE: `.
   static let refused: [(line: String, reason: String)] = [
     ("@inject -1", "@inject wants a number of frames, or 'rest' for all that are left"),
@@ -99,11 +122,15 @@ struct ReplayTests {
     ("@sleep -1", "@sleep wants a number of seconds"),
     ("@sleep nan", "@sleep wants a number of seconds"),
     ("@sleep 1e300", "@sleep wants a number of seconds"),
-    ("nc -l 80", "nc: not in this version (ipvsadm, ip, sysctl, @inject, @sleep, @show)"),
+    ("nc -l 80", "nc: not in this version (ipvsadm, ip, sysctl, iptables, @inject, @sleep, @show)"),
     ("ip addr add 10.9.0.1/24 dev eth9", "no interface eth9"),
     ("ip frobnicate it", "'ip' 'frobnicate' 'it' is not known here"),
     ("ipvsadm -A -t 10.1.0.100", "ipvsadm -A -t 10.1.0.100: "),
-    ("ipvsadm -A -f 1 -s rr", "ipvsadm -A -f 1 -s rr: services by firewall mark are not in this version"),
+    ("ipvsadm -R", "ipvsadm -R: the command 'restore' is not in this version"),
+    ("ipvsadm -Ln --rate", "ipvsadm -Ln --rate: rates are not in this version"),
+    ("iptables -t mangle -A PREROUTING -j DROP", "the target 'DROP' is not known here, only MARK is"),
+    ("iptables -t mangle -D PREROUTING 1", "there is no rule number 1"),
+    ("sysctl -w net.ipv4.vs.sloppy_tpc=1", "there is no setting 'net.ipv4.vs.sloppy_tpc'; did you mean"),
   ]
 
   @Test(arguments: refused.indices) func lineThatCannotBePlayedIsNamed(row: Int) throws {
