@@ -1,7 +1,6 @@
 import Config
 import Glibc
 import Kernel
-import Scheduler
 
 /// A configuration file on disk.
 public struct ConfigurationFile: Sendable {
@@ -30,13 +29,6 @@ public struct ConfigurationFile: Sendable {
   private func missing(in service: VirtualService) -> [Diagnostic] {
     let position = service.position ?? Position(file: path, line: 1, column: 1)
     var missing: [Diagnostic] = []
-    if Scheduler(name: service.schedulerName) == nil {
-      let known = Scheduler.allCases.map(\.name).joined(separator: ", ")
-      missing.append(
-        Diagnostic(
-          .error, at: position, "scheduler '\(service.schedulerName)' is not in this version",
-          remedy: "choose of \(known)"))
-    }
     if case .address(.sctp, _) = service.key {
       missing.append(
         Diagnostic(.error, at: position, "SCTP services are not in this version", remedy: "take the block out"))

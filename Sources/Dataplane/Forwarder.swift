@@ -47,6 +47,7 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     transmit()
     state.counters.add(state.batch, packetCount: state.packetCount, extraCount: state.extraCount)
     state.sweepDue(isBusy: state.packetCount != 0)
+    state.sweepCachesDue()
     return state.packetCount
   }
 
@@ -57,6 +58,7 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
       switch message {
       case .snapshot(let view):
         state.snapshot = view
+        state.cacheSweep = CacheSweepState()
         mailbox.report(generation: view.pointee.generation)
       case .stop:
         isStopped = true

@@ -222,7 +222,8 @@ extension WorkerState {
     let flow = ScheduledFlow(
       clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
       destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),
-      clientPort: packet.pointee.farPort)
+      clientPort: packet.pointee.farPort, destinationHigh: destination.high, destinationLow: destination.low,
+      seconds: UInt32(truncatingIfNeeded: clock.nanoseconds / 1_000_000_000))
     let word = shared.schedulerStates + Int(number)
     while true {
       let old = SchedulerState(word: lbd_load_relaxed(word))

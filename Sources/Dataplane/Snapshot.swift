@@ -29,6 +29,9 @@ struct SnapshotView {
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
   /// Ticks by state: TCP's 16 first, then UDP's one.
   var timeouts: UnsafeMutablePointer<UInt32>
+  /// What schedulers remember of destinations, in order of the services' numbers.
+  var caches: UnsafeMutablePointer<DestinationCache>
+  var cacheCount: Int
 
   static var udpTimeout: Int { 16 }
 
@@ -62,6 +65,7 @@ struct InterfaceRecord {
 public final class Snapshot {
   let view: UnsafeMutablePointer<SnapshotView>
   private let arena = Arena()
+  private let caches: [UInt16: ServiceCache]
 
   /// Counts up with every snapshot built.
   public var generation: UInt64 { view.pointee.generation }
@@ -90,8 +94,12 @@ public final class Snapshot {
   /// - Parameters:
   ///   - description: what it shall say.
   ///   - shared: the memory of connection counts that the schedulers' views point into.
-  init(_ description: SnapshotDescription, generation: UInt64, shared: SharedState) {
+  ///   - caches: by service number; for schedulers that have one.
+  init(
+    _ description: SnapshotDescription, generation: UInt64, shared: SharedState, caches: [UInt16: ServiceCache] = [:]
+  ) {
     view = .allocate(capacity: 1)
+    self.caches = caches
     let arena = arena
     func array<Element>(_ values: [Element]) -> UnsafeMutablePointer<Element> { arena.array(values) }
 
@@ -166,11 +174,14 @@ public final class Snapshot {
       let list = service.servers.map { hashed[$0]?.weight ?? 0 }
       let bucketTable = service.scheduler.makeTable { service.servers.map { hashed[$0] ?? unknown } }
       let pace = Scheduler.pace(of: list)
+      let identities =
+        service.scheduler.hasCache ? array(service.servers.map { (hashed[$0] ?? unknown).identity }) : nil
       let set = RealServerSet(
         count: service.servers.count, identifiers: array(service.servers), weights: array(list),
         connections: UnsafePointer(shared.connectionCounts), overloaded: UnsafePointer(shared.overloaded),
         table: bucketTable.map { UnsafePointer(array($0)) }, tableCount: bucketTable?.count ?? 0, step: pace.step,
-        maximum: pace.maximum)
+        maximum: pace.maximum, identities: identities.map { UnsafePointer($0) },
+        cache: caches[service.number]?.cache)
       let isIPv6 = service.address.family == .ipv6
       services[Int(service.number)] = ServiceRecord(
         addressHigh: service.address.words.high, addressLow: service.address.words.low, port: service.port,
@@ -215,7 +226,8 @@ public final class Snapshot {
         serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: hops,
         routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
-        timeouts: array(timeouts)))
+        timeouts: array(timeouts), caches: array(caches.sorted { $0.key < $1.key }.map(\.value.cache)),
+        cacheCount: caches.count))
   }
 
   private static func routes<Address>(

@@ -105,10 +105,13 @@ public struct SnapshotDescription: Sendable {
       self.lowerThreshold = lowerThreshold
     }
 
-    /// What the hash schedulers' tables are made from.
+    /// What schedulers' tables are made from.
     var hashed: HashedServer {
       let fold = address.family == .ipv6 ? AddressFold.v6(high: address.high, low: address.low) : address.v4
-      return HashedServer(weight: weight, lastWeight: lastWeight, addressFold: fold, port: port)
+      let identity = ServerIdentity.of(
+        high: address.words.high, low: address.words.low, port: port, isIPv6: address.family == .ipv6)
+      return HashedServer(
+        weight: weight, lastWeight: lastWeight, addressFold: fold, port: port, identity: identity)
     }
   }
 
@@ -175,6 +178,10 @@ public struct SnapshotDescription: Sendable {
   public var neighbours: [Neighbour] = []
   /// Of connections.
   public var timeouts = Timeouts()
+  /// How long lblc and lblcr remember a destination that is not used (`lblc_expiration`, `lblcr_expiration`).
+  public var cacheSeconds = (
+    lblc: DestinationCache.usualExpirationSeconds, lblcr: DestinationCache.usualExpirationSeconds
+  )
 
   /// Nothing is ours.
   public init() {}

@@ -31,6 +31,7 @@ struct WorkerState: ~Copyable {
   let notices: Notices.Writer
   var noticeBudget = SecondBudget(Limits.noticesPerSecond)
   var sweep = SweepState()
+  var cacheSweep = CacheSweepState()
 
   init(
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,

@@ -15,6 +15,9 @@
 // list with `serversChanged`, again by compare-and-swap, at the moment the new list is published. A worker may pick
 // from the older or the newer list with either word; nothing worse comes of it than one pick out of turn.
 //
+// lblc and lblcr remember more than fits a word. What they have beside it is a `DestinationCache`, which they change
+// themselves, by its own rules; their word stays 0.
+//
 // What is not here: persistence, connection reuse, and what happens when there is no server. Those come before and
 // after.
 
@@ -26,6 +29,16 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
   case weightedLeastConnection
   case sourceHashing
   case maglevHashing
+  case shortestExpectedDelay
+  case neverQueue
+  case destinationHashing
+  case localityLeastConnection
+  case replicatedLocality
+  case weightedFailover
+  case weightedOverflow
+  case twoChoices
+  /// The service is there and its connections go on, but nothing new gets a server.
+  case nobody
 
   /// By the name that commands and configuration files use.
   public init?(name: String) {
@@ -42,6 +55,15 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .weightedLeastConnection: "wlc"
     case .sourceHashing: "sh"
     case .maglevHashing: "mh"
+    case .shortestExpectedDelay: "sed"
+    case .neverQueue: "nq"
+    case .destinationHashing: "dh"
+    case .localityLeastConnection: "lblc"
+    case .replicatedLocality: "lblcr"
+    case .weightedFailover: "fo"
+    case .weightedOverflow: "ovf"
+    case .twoChoices: "twos"
+    case .nobody: "none"
     }
   }
 
@@ -58,10 +80,21 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .weightedLeastConnection: WeightedLeastConnection.pick(from: servers)
     case .sourceHashing: SourceHashing.pick(from: servers, flow: flow, flags: flags)
     case .maglevHashing: MaglevHashing.pick(from: servers, flow: flow, flags: flags)
+    case .shortestExpectedDelay: ShortestExpectedDelay.pick(from: servers)
+    case .neverQueue: NeverQueue.pick(from: servers)
+    case .destinationHashing: DestinationHashing.pick(from: servers, flow: flow)
+    case .localityLeastConnection: LocalityLeastConnection.pick(from: servers, flow: flow)
+    case .replicatedLocality: ReplicatedLocality.pick(from: servers, flow: flow)
+    case .weightedFailover: WeightedFailover.pick(from: servers)
+    case .weightedOverflow: WeightedOverflow.pick(from: servers)
+    case .twoChoices: TwoChoices.pick(from: servers, state: &state)
+    case .nobody: -1
     }
   }
 
   /// The state after a change of the list; a pure function like `pick`.
+  ///
+  /// At `.bound` what is passed is not an old state but chance: a word drawn by lot, which `twos` goes on from.
   /// - Parameter servers: the list after the change.
   public func serversChanged(
     _ state: SchedulerState, servers: RealServerSet, change: ServerListChange
@@ -69,7 +102,11 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     switch self {
     case .roundRobin: RoundRobin.serversChanged(state, change: change)
     case .weightedRoundRobin: WeightedRoundRobin.serversChanged(state, servers: servers, change: change)
-    case .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing: SchedulerState()
+    case .twoChoices: state
+    case .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing, .shortestExpectedDelay,
+      .neverQueue, .destinationHashing, .localityLeastConnection, .replicatedLocality, .weightedFailover,
+      .weightedOverflow, .nobody:
+      SchedulerState()
     }
   }
 
@@ -80,9 +117,19 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     switch self {
     case .sourceHashing: SourceHashing.makeTable(servers())
     case .maglevHashing: MaglevHashing.makeTable(servers())
-    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection: nil
+    case .destinationHashing: DestinationHashing.makeTable(servers())
+    case .localityLeastConnection, .replicatedLocality: ServerIdentity.makeTable(servers())
+    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection, .shortestExpectedDelay,
+      .neverQueue, .weightedFailover, .weightedOverflow, .twoChoices, .nobody:
+      nil
     }
   }
+
+  /// True for schedulers that remember destinations: they get a `DestinationCache` and the servers' identities.
+  public var hasCache: Bool { self == .localityLeastConnection || self == .replicatedLocality }
+
+  /// True when what is remembered are sets of servers.
+  public var cacheHoldsSets: Bool { self == .replicatedLocality }
 
   /// `step` and `maximum` to publish with a list; harmless for schedulers that do not use them.
   public static func pace(of weights: [Int32]) -> (step: UInt32, maximum: UInt32) {

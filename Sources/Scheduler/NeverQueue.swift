@@ -1,0 +1,17 @@
+// Never queue (nq): an idle server if there is one, else the one with the shortest expected delay (`sed`).
+//
+// The first eligible server in the list without active connections is taken, however little it weighs: nobody is made to
+// wait while somebody has nothing to do. Inactive connections do not count, so all UDP goes to the first eligible one.
+
+/// Never queue.
+public enum NeverQueue {
+  /// The first idle server, or the eligible one with the smallest delay, or -1.
+  @inlinable
+  static func pick(from servers: RealServerSet) -> Int {
+    for position in 0..<servers.count
+    where servers.isEligible(at: position) && servers.activeCount(at: position) == 0 {
+      return position
+    }
+    return ShortestExpectedDelay.pick(from: servers)
+  }
+}
