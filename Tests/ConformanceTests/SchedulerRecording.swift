@@ -14,10 +14,10 @@ struct SchedulerRecording: Sendable, CustomTestStringConvertible {
   private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("SchedulerTests/Vectors")
 
-  /// Every recording, by name.
+  /// Every recording of a service by address, by name.
   static let all: [SchedulerRecording] = {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
-    return names.filter { $0.hasSuffix(".csv") }.sorted().map(SchedulerRecording.init)
+    return names.filter { $0.hasSuffix(".csv") && !$0.contains(".fwm.") }.sorted().map(SchedulerRecording.init)
   }()
 
   /// A connection of the recording: its packets' numbers, and where they went.
