@@ -8,10 +8,19 @@ public enum NeverQueue {
   /// The first idle server, or the eligible one with the smallest delay, or -1.
   @inlinable
   static func pick(from servers: RealServerSet) -> Int {
-    for position in 0..<servers.count
-    where servers.isEligible(at: position) && servers.activeCount(at: position) == 0 {
-      return position
+    var best = -1
+    var bestCost: UInt64 = 0
+    var bestWeight: UInt64 = 1
+    for position in 0..<servers.count where servers.isEligible(at: position) {
+      let cost = servers.activeCount(at: position) &+ 1
+      if cost == 1 { return position }
+      let weight = UInt64(truncatingIfNeeded: servers.weights[position])
+      if best < 0 || WeightedLeastConnection.isProduct(bestCost, weight, greaterThan: cost, bestWeight) {
+        best = position
+        bestCost = cost
+        bestWeight = weight
+      }
     }
-    return ShortestExpectedDelay.pick(from: servers)
+    return best
   }
 }
