@@ -215,20 +215,18 @@ extension WorkerState {
   }
 
   private mutating func pick(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
+    let scheduler = service.pointee.scheduler
+    if _slowPath(scheduler.isOutOfLine) { return pickOutOfLine(index, service: service, number: number) }
     let packet = batch.packet(index)
-    let isIPv6 = packet.pointee.isIPv6
     let client = packet.pointee.sourceAddress
-    let destination = packet.pointee.destinationAddress
     let flow = ScheduledFlow(
-      clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
-      destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),
-      clientPort: packet.pointee.farPort, destinationHigh: destination.high, destinationLow: destination.low,
-      seconds: UInt32(truncatingIfNeeded: clock.nanoseconds / 1_000_000_000))
+      clientFold: fold(high: client.high, low: client.low, isIPv6: packet.pointee.isIPv6),
+      clientPort: packet.pointee.farPort)
     let word = shared.schedulerStates + Int(number)
     while true {
       let old = SchedulerState(word: lbd_load_relaxed(word))
       var new = old
-      let position = service.pointee.scheduler.pick(
+      let position = scheduler.pickInLine(
         from: service.pointee.servers, state: &new, flow: flow, flags: service.pointee.schedulerFlags)
       if new.word == old.word || lbd_compare_exchange(word, old.word, new.word) {
         return position < 0 ? nil : service.pointee.servers.identifiers[position]
@@ -237,7 +235,7 @@ extension WorkerState {
   }
 
   @inline(__always)
-  private mutating func fold(high: UInt64, low: UInt64, isIPv6: Bool) -> UInt32 {
+  func fold(high: UInt64, low: UInt64, isIPv6: Bool) -> UInt32 {
     guard isIPv6 else { return UInt32(truncatingIfNeeded: low) }
     let word = high ^ low
     return UInt32(truncatingIfNeeded: word >> 32 ^ word)

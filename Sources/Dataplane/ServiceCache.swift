@@ -1,3 +1,4 @@
+import CShims
 import Kernel
 import Scheduler
 
@@ -34,6 +35,33 @@ final class ServiceCache {
       caches[service.number] = cache
     }
     return caches
+  }
+}
+
+extension WorkerState {
+  /// Picks by one of the schedulers less often used (`Scheduler.isOutOfLine`), with all that some of them ask for.
+  /// - Returns: the server's number.
+  @inline(never)
+  mutating func pickOutOfLine(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
+    let packet = batch.packet(index)
+    let isIPv6 = packet.pointee.isIPv6
+    let client = packet.pointee.sourceAddress
+    let destination = packet.pointee.destinationAddress
+    let flow = ScheduledFlow(
+      clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
+      destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),
+      clientPort: packet.pointee.farPort, destinationHigh: destination.high, destinationLow: destination.low,
+      seconds: UInt32(truncatingIfNeeded: clock.nanoseconds / 1_000_000_000))
+    let word = shared.schedulerStates + Int(number)
+    while true {
+      let old = SchedulerState(word: lbd_load_relaxed(word))
+      var new = old
+      let position = service.pointee.scheduler.pick(
+        from: service.pointee.servers, state: &new, flow: flow, flags: service.pointee.schedulerFlags)
+      if new.word == old.word || lbd_compare_exchange(word, old.word, new.word) {
+        return position < 0 ? nil : service.pointee.servers.identifiers[position]
+      }
+    }
   }
 }
 

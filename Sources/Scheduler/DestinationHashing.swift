@@ -7,15 +7,14 @@
 /// Destination hashing.
 public enum DestinationHashing {
   /// The table's size as a power of two.
-  @inlinable @inline(__always)
+  @inline(__always)
   static var tableBits: UInt32 { 8 }
 
   /// The bucket of a destination.
-  @inlinable @inline(__always)
+  @inline(__always)
   static func bucket(of flow: ScheduledFlow) -> Int { Int(hash32(flow.destinationFold, bits: tableBits)) }
 
   /// The server of the destination's bucket if it is eligible, or -1.
-  @inlinable
   static func pick(from servers: RealServerSet, flow: ScheduledFlow) -> Int {
     guard let table = servers.table, servers.tableCount == 1 << tableBits else { return -1 }
     return SourceHashing.eligibleServer(in: table[bucket(of: flow)], of: servers)

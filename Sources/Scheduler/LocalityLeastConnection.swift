@@ -10,7 +10,6 @@
 /// Locality-based least connection.
 public enum LocalityLeastConnection {
   /// The destination's server, or the one that becomes it, or -1.
-  @usableFromInline
   static func pick(from servers: RealServerSet, flow: ScheduledFlow) -> Int {
     guard let cache = servers.cache else { return WeightedLeastConnection.pick(from: servers) }
     let place = cache.find(flow)

@@ -6,7 +6,6 @@
 /// Never queue.
 public enum NeverQueue {
   /// The first idle server, or the eligible one with the smallest delay, or -1.
-  @inlinable
   static func pick(from servers: RealServerSet) -> Int {
     var best = -1
     var bestCost: UInt64 = 0

@@ -12,7 +12,6 @@
 /// Locality-based least connection with replication.
 public enum ReplicatedLocality {
   /// The least loaded of the destination's servers, or one that joins them, or -1.
-  @usableFromInline
   static func pick(from servers: RealServerSet, flow: ScheduledFlow) -> Int {
     guard let cache = servers.cache else { return WeightedLeastConnection.pick(from: servers) }
     var place = cache.find(flow)

@@ -73,6 +73,16 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
   public func pick(
     from servers: RealServerSet, state: inout SchedulerState, flow: ScheduledFlow, flags: SchedulerFlags
   ) -> Int {
+    isOutOfLine
+      ? pickOutOfLine(from: servers, state: &state, flow: flow)
+      : pickInLine(from: servers, state: &state, flow: flow, flags: flags)
+  }
+
+  /// The same for those that are not out of line; -1 for all others.
+  @inlinable
+  public func pickInLine(
+    from servers: RealServerSet, state: inout SchedulerState, flow: ScheduledFlow, flags: SchedulerFlags
+  ) -> Int {
     switch self {
     case .roundRobin: RoundRobin.pick(from: servers, state: &state)
     case .weightedRoundRobin: WeightedRoundRobin.pick(from: servers, state: &state)
@@ -80,6 +90,31 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .weightedLeastConnection: WeightedLeastConnection.pick(from: servers)
     case .sourceHashing: SourceHashing.pick(from: servers, flow: flow, flags: flags)
     case .maglevHashing: MaglevHashing.pick(from: servers, flow: flow, flags: flags)
+    case .shortestExpectedDelay, .neverQueue, .destinationHashing, .localityLeastConnection, .replicatedLocality,
+      .weightedFailover, .weightedOverflow, .twoChoices, .nobody:
+      -1
+    }
+  }
+
+  /// True for the schedulers less often used, whose picks are kept out of the caller's code.
+  ///
+  /// A caller that picks for every new connection asks first: for these it calls `pick` elsewhere, for the others
+  /// `pickInLine`. To have all in one place would cost every pick some forty instructions, merely to be able to hand over
+  /// the list.
+  @inlinable
+  public var isOutOfLine: Bool {
+    switch self {
+    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing:
+      false
+    case .shortestExpectedDelay, .neverQueue, .destinationHashing, .localityLeastConnection, .replicatedLocality,
+      .weightedFailover, .weightedOverflow, .twoChoices, .nobody:
+      true
+    }
+  }
+
+  @usableFromInline
+  func pickOutOfLine(from servers: RealServerSet, state: inout SchedulerState, flow: ScheduledFlow) -> Int {
+    switch self {
     case .shortestExpectedDelay: ShortestExpectedDelay.pick(from: servers)
     case .neverQueue: NeverQueue.pick(from: servers)
     case .destinationHashing: DestinationHashing.pick(from: servers, flow: flow)
@@ -88,7 +123,9 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .weightedFailover: WeightedFailover.pick(from: servers)
     case .weightedOverflow: WeightedOverflow.pick(from: servers)
     case .twoChoices: TwoChoices.pick(from: servers, state: &state)
-    case .nobody: -1
+    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing,
+      .nobody:
+      -1
     }
   }
 
@@ -126,6 +163,7 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
   }
 
   /// True for schedulers that remember destinations: they get a `DestinationCache` and the servers' identities.
+  @inlinable
   public var hasCache: Bool { self == .localityLeastConnection || self == .replicatedLocality }
 
   /// True when what is remembered are sets of servers.

@@ -6,7 +6,6 @@
 /// Shortest expected delay.
 public enum ShortestExpectedDelay {
   /// The eligible server with the smallest delay, or -1.
-  @inlinable
   static func pick(from servers: RealServerSet) -> Int {
     var best = -1
     var bestCost: UInt64 = 0

@@ -11,7 +11,6 @@
 /// Power of two choices.
 public enum TwoChoices {
   /// The less loaded of two servers drawn by lot, or -1.
-  @inlinable
   static func pick(from servers: RealServerSet, state: inout SchedulerState) -> Int {
     var total: UInt64 = 0
     for position in 0..<servers.count where servers.isEligible(at: position) {
@@ -24,7 +23,6 @@ public enum TwoChoices {
   }
 
   /// What two drawn numbers lead to: the less loaded one of both choices, or -1.
-  @inlinable
   static func pick(from servers: RealServerSet, first: UInt64, second: UInt64) -> Int {
     var (first, second) = (first, second)
     var (one, other) = (-1, -1)
@@ -47,7 +45,7 @@ public enum TwoChoices {
   ///
   /// The choice so far is the last server met, so that there is one even when servers have become overloaded since
   /// the sum was made.
-  @inlinable @inline(__always)
+  @inline(__always)
   static func choice(_ number: inout UInt64, _ choice: Int, _ position: Int, _ weight: UInt64) -> Int {
     // 0 at the start means the first server; later, that the choice has been made.
     if choice >= 0 && number == 0 { return choice }
@@ -56,7 +54,7 @@ public enum TwoChoices {
   }
 
   /// The next number from 0 to `last`, both included.
-  @inlinable @inline(__always)
+  @inline(__always)
   static func draw(_ state: inout SchedulerState, through last: UInt64) -> UInt64 {
     state.word &+= 0x9e37_79b9_7f4a_7c15
     // The sum of 65535 weights has 47 bits: what the product's unevenness amounts to is one in 2^17 at the very most.
@@ -64,7 +62,7 @@ public enum TwoChoices {
   }
 
   /// The finalizer of SplitMix64.
-  @inlinable @inline(__always)
+  @inline(__always)
   static func stirred(_ word: UInt64) -> UInt64 {
     var word = word
     word = (word ^ word &>> 30) &* 0xbf58_476d_1ce4_e5b9

@@ -5,7 +5,6 @@
 /// Weighted failover.
 public enum WeightedFailover {
   /// The eligible server of the highest weight, or -1.
-  @inlinable
   static func pick(from servers: RealServerSet) -> Int {
     var best = -1
     var highest: Int32 = 0

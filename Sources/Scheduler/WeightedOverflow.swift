@@ -7,7 +7,6 @@
 /// Weighted overflow.
 public enum WeightedOverflow {
   /// The eligible server of the highest weight that has room, or -1.
-  @inlinable
   static func pick(from servers: RealServerSet) -> Int {
     var best = -1
     var highest: Int32 = 0
