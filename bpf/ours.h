@@ -214,6 +214,9 @@ static __always_inline bool lb_ends_are_ours(struct lb_packet *packet, __be16 lo
   packet->local.port = 0;
   if (lb_has(&packet->local, LB_OURS_ANY_PORT))
     return true;
+  packet->remote.port = 0;
+  if (lb_has(&packet->remote, LB_OURS_ANY_PORT))
+    return true;
 
   packet->local.protocol = 0;
   const struct lb_ours_value *value = bpf_map_lookup_elem(&lb_ours, &packet->local);

@@ -1,7 +1,6 @@
 import Config
 import Glibc
 import Kernel
-import Scheduler
 
 /// A configuration file on disk.
 public struct ConfigurationFile: Sendable {
@@ -18,30 +17,11 @@ public struct ConfigurationFile: Sendable {
   /// - Parameter report: called with each diagnostic, `file:line:column: severity: what (remedy)`.
   /// - Throws: when the file cannot be read, or has errors.
   public func load(report: (Diagnostic) -> Void) throws -> Configuration {
-    let (configuration, found) = parseConfiguration(bytes: try bytes(), file: path)
-    let diagnostics = found + configuration.services.flatMap(missing(in:))
+    let (configuration, diagnostics) = parseConfiguration(bytes: try bytes(), file: path)
     for diagnostic in diagnostics { report(diagnostic) }
     let errors = diagnostics.filter { $0.severity == .error }.count
     guard errors == 0 else { throw ConfigurationRefused(path: path, errorCount: errors) }
     return configuration
-  }
-
-  /// What the language has and this version's engine has not.
-  private func missing(in service: VirtualService) -> [Diagnostic] {
-    let position = service.position ?? Position(file: path, line: 1, column: 1)
-    var missing: [Diagnostic] = []
-    if Scheduler(name: service.schedulerName) == nil {
-      let known = Scheduler.allCases.map(\.name).joined(separator: ", ")
-      missing.append(
-        Diagnostic(
-          .error, at: position, "scheduler '\(service.schedulerName)' is not in this version",
-          remedy: "choose of \(known)"))
-    }
-    if case .address(.sctp, _) = service.key {
-      missing.append(
-        Diagnostic(.error, at: position, "SCTP services are not in this version", remedy: "take the block out"))
-    }
-    return missing
   }
 
   private func bytes() throws -> [UInt8] {

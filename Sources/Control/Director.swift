@@ -153,7 +153,9 @@ public final class Director {
     }
     if seconds % 60 == 0 {
       services.reclaim(
-        isUnused: { [dataplane] in dataplane.connections(ofServer: $0) == (0, 0) },
+        isUnused: { [dataplane] in
+          dataplane.connections(ofServer: $0) == (0, 0) && dataplane.templates(ofServer: $0) == 0
+        },
         counters: { [dataplane] in dataplane.counters(ofServer: $0) })
     }
   }

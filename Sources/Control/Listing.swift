@@ -8,7 +8,7 @@ public struct Listing {
   let services: VirtualServices
   let dataplane: Dataplane
   /// Connection templates of a server by its number.
-  var persistentConnections: (UInt16) -> Int = { _ in 0 }
+  var persistentConnections: (UInt16) -> Int
   /// Rates of a server by its number; nil where nobody estimates them.
   var rates: ((UInt16) -> ServerRates)?
   /// The one service to list; nil for all.
@@ -19,6 +19,7 @@ public struct Listing {
   init(services: VirtualServices, dataplane: Dataplane) {
     self.services = services
     self.dataplane = dataplane
+    persistentConnections = { dataplane.templates(ofServer: $0) }
   }
 
   /// A listing of one service has none.
@@ -97,7 +98,7 @@ public struct Listing {
       let minutes = connection.secondsLeft / 60
       let seconds = connection.secondsLeft % 60
       let expire = (minutes < 10 ? "0" : "") + "\(minutes):" + (seconds < 10 ? "0" : "") + "\(seconds)"
-      text += pad(connection.transport.name, 3) + " " + pad(expire, 6) + " " + pad(connection.stateName, 11) + " "
+      text += pad(connection.protocolName, 3) + " " + pad(expire, 6) + " " + pad(connection.stateName, 11) + " "
       text += pad("\(connection.client)", 18) + " " + pad("\(connection.service)", 18) + " \(connection.server)"
       if let local = connection.local { text += " local \(local)" }
       text += "\n"

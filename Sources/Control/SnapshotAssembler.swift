@@ -54,8 +54,9 @@ struct SnapshotAssembler {
     if service.isActive, let mark = service.spec.key.mark, !hasRule(for: mark) {
       notes.append("\(service.spec.key): no mark rule gives packets this mark (lbd { mark_rules { … } })")
     }
-    if service.isActive, let what = service.spec.isKeptButNotApplied {
-      notes.append("\(service.spec.key): \(what) not applied to packets in this version")
+    if service.isActive, let engine = service.spec.persistenceEngine {
+      notes.append(
+        "\(service.spec.key): engine \(engine) is not applied in this version, clients go by their addresses")
     }
     var description = SnapshotDescription.Service(
       number: service.number, endpoint: service.endpoint, address: endpoint.address, port: endpoint.port,
@@ -66,6 +67,7 @@ struct SnapshotAssembler {
     description.mark = service.spec.key.mark?.mark ?? 0
     description.isOnePacket = service.spec.onePacket
     description.persistence = service.spec.persistence
+    description.formerMasks = service.formerMasks.map { SnapshotAssembler.persistence(seconds: 0, mask: $0) }
     return description
   }
 
@@ -176,6 +178,10 @@ extension SnapshotAssembler {
         Ours(
           address: service.address, port: service.port, transport: service.transport, side: .destination,
           isAnyPort: service.port == 0))
+      // FTP's data connections go to any port.
+      if service.port == 21, service.transport == .tcp {
+        entries.append(Ours(address: service.address, transport: .tcp, side: .destination, isAnyPort: true))
+      }
       for local in service.localAddresses {
         entries.append(
           Ours(address: local.address, transport: service.transport, side: .destination, localPorts: service.localPorts)
@@ -230,25 +236,23 @@ extension ServiceKey {
 }
 
 extension VirtualService {
-  /// What of it is configured, listed and published, and not followed by workers yet.
-  fileprivate var isKeptButNotApplied: String? {
-    if case .mark = key { return "firewall marks are" }
-    if key.port == 0 { return "port 0 is" }
-    if persistenceSeconds != nil { return "persistence is" }
-    return onePacket ? "one-packet scheduling is" : nil
-  }
-
   /// As workers see it.
   fileprivate var persistence: SnapshotDescription.Persistence? {
-    guard let seconds = persistenceSeconds else { return nil }
-    let engine: SnapshotDescription.Persistence.Engine = persistenceEngine == "sip" ? .sip : .address
-    switch persistenceMask {
-    case .ipv4(let mask):
-      return .init(seconds: UInt32(clamping: seconds), maskHigh: 0, maskLow: UInt64(mask), engine: engine)
+    guard let persistenceSeconds else { return nil }
+    var made = SnapshotAssembler.persistence(seconds: UInt32(clamping: persistenceSeconds), mask: persistenceMask)
+    if persistenceEngine == "sip" { made.engine = .sip }
+    return made
+  }
+}
+
+extension SnapshotAssembler {
+  fileprivate static func persistence(seconds: UInt32, mask: PersistenceMask) -> SnapshotDescription.Persistence {
+    switch mask {
+    case .ipv4(let mask): .init(seconds: seconds, maskHigh: 0, maskLow: UInt64(mask))
     case .ipv6(let length):
-      return .init(
-        seconds: UInt32(clamping: seconds), maskHigh: length >= 64 ? .max : UInt64.max << UInt64(64 - length),
-        maskLow: length <= 64 ? 0 : UInt64.max << UInt64(128 - length), engine: engine)
+      .init(
+        seconds: seconds, maskHigh: length >= 64 ? .max : UInt64.max << UInt64(64 - length),
+        maskLow: length <= 64 ? 0 : UInt64.max << UInt64(128 - length))
     }
   }
 }

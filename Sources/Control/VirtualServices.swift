@@ -39,6 +39,8 @@ public struct VirtualServices {
     /// Local addresses ever used, by index; those still in the group are active.
     var localAddresses: [(address: IPAddress, isActive: Bool)] = []
     var localPorts: ClosedRange<UInt16>
+    /// Persistence masks it has had, the latest first: connections that were opened by them look for their templates.
+    var formerMasks: [PersistenceMask] = []
     /// What servers were sent whose numbers have been freed: the service's own totals do not go back.
     var retired = ServerCounters()
   }
@@ -125,6 +127,7 @@ public struct VirtualServices {
     let scheduler = try VirtualServices.scheduler(spec.schedulerName)
     try VirtualServices.checkEngine(of: spec)
     if let number = serviceNumbers[spec.key], var old = services[number] {
+      old.rememberMask(before: spec)
       old.spec = spec
       old.scheduler = scheduler
       old.isActive = true
@@ -144,6 +147,7 @@ public struct VirtualServices {
     guard var service = service(spec.key) else { throw EditError.noService }
     let scheduler = try VirtualServices.scheduler(spec.schedulerName)
     try VirtualServices.checkEngine(of: spec)
+    service.rememberMask(before: spec)
     let isOther = scheduler != service.scheduler
     let servers = service.spec.realServers
     let method = service.spec.forwardingMethod

@@ -14,6 +14,7 @@ struct Classify {
   private let endpoints4: EndpointTable<NearEndV4>
   private let endpoints6: EndpointTable<NearEndV6>
   private let now: UInt64
+  private let hasWide: Bool
 
   @inline(__always)
   init(_ state: borrowing WorkerState) {
@@ -22,6 +23,7 @@ struct Classify {
     endpoints4 = state.snapshot.pointee.endpoints4
     endpoints6 = state.snapshot.pointee.endpoints6
     now = state.clock.nanoseconds
+    hasWide = state.snapshot.pointee.hasWide
   }
 
   /// Any packet.
@@ -34,9 +36,10 @@ struct Classify {
       let outcome = Classify.follow(packet, &ends, fragments: fragments, now: now)
       guard outcome == .pending else { return outcome }
     }
-    guard packet.pointee.isIPv6 ? ipv6(packet, ends) : ipv4(packet, ends) else { return .notOurs }
+    guard packet.pointee.isIPv6 ? ipv6(packet, ends) : ipv4(packet, ends) else { return wide(packet, ends) }
     let shortest: UInt16 = packet.pointee.isIPv6 ? 40 : 20
-    if packet.pointee.flags.contains(.fragment) || packet.pointee.transportOffset != shortest {
+    let isPlainProtocol = packet.pointee.isTCP || packet.pointee.protocolNumber == TransportProtocol.udp.rawValue
+    if packet.pointee.flags.contains(.fragment) || packet.pointee.transportOffset != shortest || !isPlainProtocol {
       packet.pointee.form = packet.pointee.form.odd
     }
     return .pending
@@ -77,6 +80,15 @@ struct Classify {
       high: receiver.0.bigEndian, low: receiver.1.bigEndian, head: ends.destination | UInt64(endpoint))
     aim(packet, PacketForm(isIPv6: true, isReply: true), key)
     return true
+  }
+
+  /// A packet whose near end has no number: it may all the same belong to a service that is not one address and port.
+  func wide(_ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds) -> Outcome {
+    guard hasWide else { return .notOurs }
+    packet.pointee.flags.insert(.wide)
+    packet.pointee.form = PacketForm(isIPv6: packet.pointee.isIPv6, isReply: false).odd
+    packet.pointee.head = ends.source | ends.destination >> 16 & 0xffff
+    return .pending
   }
 
   /// Notes the key and where it stands if it has room there, and asks for that line.

@@ -21,6 +21,7 @@ public struct Connection: Equatable, Sendable {
 
   @inline(__always) static var stateMask: UInt64 { 0xf << UInt64(LB_VALUE_STATE_SHIFT) }
   @inline(__always) static var noOutputBit: UInt64 { 1 << UInt64(LB_VALUE_NO_OUTPUT_SHIFT) }
+  @inline(__always) static var controlledBit: UInt64 { 1 << UInt64(LB_VALUE_CONTROLLED_SHIFT) }
   @inline(__always) static var overflowMask: UInt64 { 0x3 << UInt64(LB_VALUE_OVERFLOW_SHIFT) }
   @inline(__always) static var tickField: UInt64 { 0x3ffff << UInt64(LB_VALUE_COARSE_SHIFT) }
 
@@ -63,6 +64,13 @@ public struct Connection: Equatable, Sendable {
   public var noOutput: Bool {
     get { word & Connection.noOutputBit != 0 }
     set { word = newValue ? word | Connection.noOutputBit : word & ~Connection.noOutputBit }
+  }
+
+  /// True when a template had a say in it (persistence).
+  @inline(__always)
+  var isControlled: Bool {
+    get { word & Connection.controlledBit != 0 }
+    set { word = newValue ? word | Connection.controlledBit : word & ~Connection.controlledBit }
   }
 
   /// True for an entry that is being removed.

@@ -5,6 +5,7 @@ import Wire
 struct SweepState {
   var cursorV4: UInt64 = 0
   var cursorV6: UInt64 = 0
+  var cursorWide: UInt64 = 0
   /// Nanoseconds of the last turn of the hand.
   var last: UInt64 = 0
 
@@ -27,7 +28,7 @@ extension WorkerState {
   /// True when the entry's own stamp is older than its state's timeout.
   @inline(__always)
   mutating func isIdleTooLong(_ connection: Connection, protocolNumber: UInt8) -> Bool {
-    let index = protocolNumber == TransportProtocol.tcp.rawValue ? Int(connection.state) : SnapshotView.udpTimeout
+    let index = SnapshotView.timeoutIndex(connection.state, protocolNumber: protocolNumber)
     return connection.idleTicks(clock) > UInt64(snapshot.pointee.timeouts[index])
   }
 
@@ -44,12 +45,17 @@ extension WorkerState {
     if lbd_load_relaxed(shared.entryCounts + 8) != 0 {
       sweep.cursorV6 = sweepSlice(shared.tableV6, from: sweep.cursorV6, elapsed: now, isBusy: isBusy)
     }
+    if lbd_load_relaxed(shared.entryCounts + SharedState.entryIndex(KeyWide.self)) != 0 {
+      sweep.cursorWide = sweepSlice(shared.tableWide, from: sweep.cursorWide, elapsed: now, isBusy: isBusy)
+    }
   }
 
   /// Looks at the whole table once: for replay, whose clock jumps.
   mutating func sweepAll() {
     for line in 0..<UInt64(shared.tableV4.lineCount) { sweepLine(line, in: shared.tableV4) }
     for line in 0..<UInt64(shared.tableV6.lineCount) { sweepLine(line, in: shared.tableV6) }
+    guard lbd_load_relaxed(shared.entryCounts + SharedState.entryIndex(KeyWide.self)) != 0 else { return }
+    for line in 0..<UInt64(shared.tableWide.lineCount) { sweepLine(line, in: shared.tableWide) }
   }
 
   private mutating func sweepSlice<Key>(
@@ -81,9 +87,17 @@ extension WorkerState {
       if endpoint == 0 || endpoint == 0xffff { continue }
       let connection = table.load(slot)
       if connection.isDead { continue }
-      let protocolNumber = service(server(connection.server).pointee.service).pointee.protocolNumber
-      if isIdleTooLong(connection, protocolNumber: protocolNumber) {
-        _ = expire(slot, key: Key(slot), in: table)
+      if Key.wordsPerSlot == KeyWide.wordsPerSlot, endpoint >= WideKind.template.rawValue {
+        sweepTemplate(slot)
+        continue
+      }
+      let key = Key(slot)
+      if snapshot.pointee.settings.expiresConnectionsWithoutServer, !server(connection.server).pointee.isAvailable,
+        key.role(snapshot) == .service
+      {
+        forget(slot, key: key, in: table)
+      } else if isIdleTooLong(connection, protocolNumber: protocolNumber(of: key, connection)) {
+        _ = expire(slot, key: key, in: table)
       } else if !connection.isCoarse, connection.idleTicks(clock) > Clock.tickMask / 4 {
         var coarse = connection
         coarse.coarsen(clock)
@@ -100,10 +114,10 @@ extension WorkerState {
       let connection = table.load(slot)
       if connection.isDead || !key.matches(slot) { return true }
       let server = server(connection.server)
-      let protocolNumber = service(server.pointee.service).pointee.protocolNumber
+      let protocolNumber = protocolNumber(of: key, connection)
       // Another worker may have seen a packet since the caller looked.
       guard isIdleTooLong(connection, protocolNumber: protocolNumber) else { return false }
-      switch snapshot.pointee.endpoint(key.endpoint).kind {
+      switch key.role(snapshot) {
       case .server: return expire(reply: slot, key: key, connection, server: server, in: table)
       case .none: return removeStray(slot, in: table)
       case .service: break
@@ -119,14 +133,36 @@ extension WorkerState {
         }
       }
       guard table.remove(slot, ifStill: connection, hasContinuation: false) else { continue }
-      countEntries(Key.self, -1)
       counters.add(.expired)
-      shared.unbind(
-        connection.server, record: server,
-        active: ConnectionState.isActive(connection.state, protocolNumber: protocolNumber))
-      if let reply { removeMirror(reply, of: connection, server: server, in: table) }
+      removed(key, connection, reply: reply, in: table)
       return true
     }
+  }
+
+  /// Forgets a connection at once, whatever its age.
+  mutating func forget<Key>(_ slot: UnsafeMutablePointer<UInt64>, key: Key, in table: ConnectionTable<Key>) {
+    guard let connection = table.remove(slot, hasContinuation: false) else { return }
+    removed(key, connection, reply: replyKey(of: key, connection, server: server(connection.server)), in: table)
+  }
+
+  /// After a connection's entry for requests has gone: its other entry, its server's counts, its template.
+  private mutating func removed<Key>(
+    _ key: Key, _ connection: Connection, reply: Key?, in table: ConnectionTable<Key>
+  ) {
+    let server = server(connection.server)
+    countEntries(Key.self, -1)
+    shared.unbind(
+      connection.server, record: server,
+      active: ConnectionState.isActive(connection.state, protocolNumber: protocolNumber(of: key, connection)))
+    if let reply { removeMirror(reply, of: connection, server: server, in: table) }
+    if connection.isControlled { releaseTemplate(of: key, connection, service: server.pointee.service) }
+  }
+
+  /// What a connection's packets are: its service's protocol, or what its key says.
+  @inline(__always)
+  mutating func protocolNumber<Key: ConnectionKey>(of key: Key, _ connection: Connection) -> UInt8 {
+    let own = key.ownProtocolNumber
+    return own != 0 ? own : service(server(connection.server).pointee.service).pointee.protocolNumber
   }
 
   /// Removes an entry whose endpoint is nobody's any more; no count is kept for it.
@@ -156,7 +192,7 @@ extension WorkerState {
     if let primary = table.find(request, hash: request.hash(table.secret)) {
       let other = table.load(primary)
       if !other.isDead, other.server == connection.server, other.localPort == connection.localPort {
-        let protocolNumber = service(server.pointee.service).pointee.protocolNumber
+        let protocolNumber = protocolNumber(of: key, connection)
         // Both are idle: a late reply must not bring the connection back, nor must it keep its local port.
         return isIdleTooLong(other, protocolNumber: protocolNumber) && expire(primary, key: request, in: table)
       }

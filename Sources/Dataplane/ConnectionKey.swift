@@ -30,14 +30,70 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
   init(high: UInt64, low: UInt64, port: UInt16, endpoint: UInt16)
   /// The far end's port.
   var port: UInt16 { get }
+  /// The far end's address in two words, IPv4 in the low half of the second.
+  var farAddress: (high: UInt64, low: UInt64) { get }
   /// The near end's number.
   var endpoint: UInt16 { get }
   /// The same far end at another near end.
   func at(endpoint: UInt16) -> Self
   /// Where in the table it belongs.
   func hash(_ secret: HashSecret) -> UInt64
+  /// Notes what a new entry shall say beside its key; only wide keys have room for it.
+  mutating func note(service: UInt16, serverPort: UInt16)
+  /// The protocol, where the key says it; else 0.
+  var ownProtocolNumber: UInt8 { get }
+  /// Whether it is a request's or a reply's.
+  func role(_ snapshot: UnsafePointer<SnapshotView>) -> EndpointRecord.Kind
+  /// The key of a request's replies; nil for DR and TUN, whose replies do not pass here.
+  func replies(
+    _ connection: Connection, server: UnsafePointer<ServerRecord>, service: UnsafePointer<ServiceRecord>,
+    secret: HashSecret
+  ) -> Self?
+  /// The key of a reply's requests.
+  func requests(
+    at slot: UnsafeMutablePointer<UInt64>, server: UnsafePointer<ServerRecord>, service: UnsafePointer<ServiceRecord>,
+    secret: HashSecret
+  ) -> Self
   /// First word of a slot that continues its neighbour: the far end of another key, marked so that nothing matches it.
   var continuation: UInt64 { get }
+}
+
+extension ConnectionKey {
+  @inline(__always)
+  mutating func note(service: UInt16, serverPort: UInt16) {}
+  @inline(__always)
+  var ownProtocolNumber: UInt8 { 0 }
+  @inline(__always)
+  func role(_ snapshot: UnsafePointer<SnapshotView>) -> EndpointRecord.Kind { snapshot.pointee.endpoint(endpoint).kind }
+
+  @inline(__always)
+  func replies(
+    _ connection: Connection, server: UnsafePointer<ServerRecord>, service: UnsafePointer<ServiceRecord>,
+    secret: HashSecret
+  ) -> Self? {
+    switch server.pointee.method {
+    case .directRouting, .tunnelling:
+      return nil
+    case .masquerading:
+      return at(endpoint: server.pointee.endpoint)
+    case .fullNAT:
+      guard connection.localAddress < service.pointee.localAddressCount, let locals = service.pointee.localAddresses
+      else { return nil }
+      let local = locals + connection.localAddress
+      return Self(
+        high: local.pointee.high, low: local.pointee.low, port: connection.localPort, endpoint: server.pointee.endpoint)
+    }
+  }
+
+  @inline(__always)
+  func requests(
+    at slot: UnsafeMutablePointer<UInt64>, server: UnsafePointer<ServerRecord>, service: UnsafePointer<ServiceRecord>,
+    secret: HashSecret
+  ) -> Self {
+    let endpoint = service.pointee.endpoint
+    return server.pointee.method == .fullNAT
+      ? Self(slot + Self.wordsPerSlot).at(endpoint: endpoint) : at(endpoint: endpoint)
+  }
 }
 
 /// Random numbers that keep strangers from choosing keys that collide.
@@ -143,6 +199,7 @@ struct KeyV4: ConnectionKey {
   var port: UInt16 { UInt16(truncatingIfNeeded: word >> 16) }
   @inline(__always)
   var address: UInt32 { UInt32(truncatingIfNeeded: word >> 32) }
+  var farAddress: (high: UInt64, low: UInt64) { (0, word >> 32) }
   @inline(__always)
   func at(endpoint: UInt16) -> KeyV4 { KeyV4(word: word & ~0xffff | UInt64(endpoint)) }
   @inline(__always)
@@ -209,6 +266,7 @@ struct KeyV6: ConnectionKey {
 
   @inline(__always)
   func head(generation: UInt64) -> UInt64 { generation << 32 | portAndEndpoint }
+  var farAddress: (high: UInt64, low: UInt64) { (high, low) }
   @inline(__always)
   var endpoint: UInt16 { UInt16(truncatingIfNeeded: portAndEndpoint) }
   @inline(__always)

@@ -3,8 +3,8 @@ import Wire
 
 /// A connection as listings show it.
 public struct ListedConnection: Sendable {
-  /// TCP or UDP.
-  public let transport: TransportProtocol
+  /// `TCP`, `UDP`, `SCTP`; `IP` for a template of all protocols.
+  public let protocolName: String
   /// The far end.
   public let client: Endpoint
   /// The VIP and its port.
@@ -28,12 +28,59 @@ extension Dataplane {
     clock.set(nanoseconds: now)
     list(shared.state.tableV4, clock, { IPAddress(v4: $0.address) }, body)
     list(shared.state.tableV6, clock, { IPAddress(high: $0.high, low: $0.low) }, body)
+    listWide(clock, body)
+  }
+
+  /// Templates, and connections of services that are not one address and port.
+  private func listWide(_ clock: Clock, _ body: (ListedConnection) -> Void) {
+    let table = shared.state.tableWide
+    if lbd_load_relaxed(shared.state.entryCounts + SharedState.entryIndex(KeyWide.self)) == 0 { return }
+    for line in 0..<UInt64(table.lineCount) {
+      let slot = table.line(line)
+      guard let kind = WideKind(rawValue: UInt16(truncatingIfNeeded: lbd_load_acquire(slot))), kind != .reply else {
+        continue
+      }
+      let key = KeyWide(slot)
+      let connection = table.load(slot)
+      if connection.isDead || !key.matches(slot) { continue }
+      body(describe(key, connection, clock))
+    }
+  }
+
+  private func describe(_ key: KeyWide, _ connection: Connection, _ clock: Clock) -> ListedConnection {
+    let server = snapshot.pointee.server(connection.server).pointee
+    let service = snapshot.pointee.service(server.service).pointee
+    let isTemplate = key.kind == .template || key.kind == .orphan
+    let transport = TransportProtocol(rawValue: key.protocolNumber)
+    let lifetime =
+      isTemplate
+      ? Int(key.extra >> 32) * Int(Clock.ticksPerSecond)
+      : Int(
+        snapshot.pointee.timeouts[SnapshotView.timeoutIndex(connection.state, protocolNumber: key.protocolNumber)])
+    // A mark stands where the address would, as one of IPv4.
+    let isMark = isTemplate && key.protocolNumber == 0
+    let serverPort = key.kind == .orphan || key.nearPort == 0 ? key.nearPort : isTemplate ? server.port : key.serverPort
+    return ListedConnection(
+      protocolName: transport?.name ?? "IP",
+      client: Endpoint(
+        address: Dataplane.address(high: key.high, low: key.low, isIPv6: service.isIPv6), port: key.port),
+      service: Endpoint(
+        address: Dataplane.address(high: key.nearHigh, low: key.nearLow, isIPv6: service.isIPv6 && !isMark),
+        port: key.nearPort),
+      server: Endpoint(
+        address: Dataplane.address(high: server.addressHigh, low: server.addressLow, isIPv6: server.isIPv6),
+        port: serverPort),
+      local: nil,
+      stateName: isTemplate
+        ? connection.state == 0 ? "NONE" : "ASSURED"
+        : transport.map { ConnectionState.name(of: connection.state, $0) } ?? "NONE",
+      secondsLeft: max(0, lifetime - Int(connection.idleTicks(clock))) / Int(Clock.ticksPerSecond))
   }
 
   private func list<Key>(
     _ table: ConnectionTable<Key>, _ clock: Clock, _ address: (Key) -> IPAddress, _ body: (ListedConnection) -> Void
   ) {
-    let isEmpty = lbd_load_relaxed(shared.state.entryCounts + (Key.wordsPerSlot == 2 ? 0 : 8)) == 0
+    let isEmpty = lbd_load_relaxed(shared.state.entryCounts + SharedState.entryIndex(Key.self)) == 0
     if isEmpty { return }
     for line in 0..<UInt64(table.lineCount) {
       for position in 0..<ConnectionTable<Key>.slotsPerLine {
@@ -56,8 +103,8 @@ extension Dataplane {
     let server = view.pointee.server(connection.server).pointee
     let service = view.pointee.service(server.service).pointee
     guard let transport = TransportProtocol(rawValue: service.protocolNumber) else { return nil }
-    let isTCP = transport == .tcp
-    let timeout = view.pointee.timeouts[isTCP ? Int(connection.state) : SnapshotView.udpTimeout]
+    let timeout = view.pointee.timeouts[
+      SnapshotView.timeoutIndex(connection.state, protocolNumber: service.protocolNumber)]
     let left = Int(timeout) - Int(connection.idleTicks(clock))
     var local: Endpoint?
     if server.method == .fullNAT, let locals = service.localAddresses,
@@ -69,7 +116,7 @@ extension Dataplane {
         port: connection.localPort)
     }
     return ListedConnection(
-      transport: transport, client: Endpoint(address: client, port: key.port),
+      protocolName: transport.name, client: Endpoint(address: client, port: key.port),
       service: Endpoint(
         address: Dataplane.address(high: service.addressHigh, low: service.addressLow, isIPv6: service.isIPv6),
         port: service.port),
@@ -77,7 +124,7 @@ extension Dataplane {
         address: Dataplane.address(high: server.addressHigh, low: server.addressLow, isIPv6: server.isIPv6),
         port: server.port),
       local: local,
-      stateName: isTCP ? ConnectionState.TCP(rawValue: connection.state)?.name ?? "NONE" : transport.name,
+      stateName: ConnectionState.name(of: connection.state, transport),
       secondsLeft: max(0, left / Int(Clock.ticksPerSecond)))
   }
 

@@ -1,10 +1,9 @@
 import Wire
 
-/// The TCP state machine of IPVS: three directions, four events, eleven states, one byte each.
+/// The state machines of TCP and SCTP, ready for packets: one load says what a segment makes of a state.
 ///
-/// It sees only one side of most conversations (DR and TUN replies go past the director), so it is not RFC 9293's: it
-/// is what decides a connection's timeout and whether it counts as active. A segment's event is the first that
-/// applies of RST, SYN, FIN, ACK; one without any of the four closes the entry.
+/// A TCP segment's event is the first that applies of RST, SYN, FIN, ACK; one without any of the four closes the entry.
+/// An SCTP packet's is its first chunk. What events do is in `StateTables`.
 struct ConnectionState: ~Copyable {
   /// TCP states in IPVS's numbering.
   enum TCP: UInt8, CaseIterable, Sendable {
@@ -38,6 +37,54 @@ struct ConnectionState: ~Copyable {
     }
   }
 
+  /// SCTP states in IPVS's numbering.
+  enum SCTP: UInt8, CaseIterable, Sendable {
+    case none
+    case init1
+    case initiated
+    case cookieSent
+    case cookieReplied
+    case cookieWait
+    case cookie
+    case cookieEchoed
+    case established
+    case shutdownSent
+    case shutdownReceived
+    case shutdownAckSent
+    case rejected
+    case closed
+
+    /// As `ipvsadm -Lc` prints it.
+    var name: String {
+      switch self {
+      case .none: "NONE"
+      case .init1: "INIT1"
+      case .initiated: "INIT"
+      case .cookieSent: "C-SENT"
+      case .cookieReplied: "C-REPLIED"
+      case .cookieWait: "C-WAIT"
+      case .cookie: "COOKIE"
+      case .cookieEchoed: "C-ECHOED"
+      case .established: "ESTABLISHED"
+      case .shutdownSent: "S-SENT"
+      case .shutdownReceived: "S-RECEIVED"
+      case .shutdownAckSent: "S-ACK-SENT"
+      case .rejected: "REJECTED"
+      case .closed: "CLOSED"
+      }
+    }
+
+    /// Seconds until an idle connection in this state is forgotten.
+    var timeoutSeconds: UInt32 {
+      switch self {
+      case .none: 2
+      case .init1, .rejected: 4
+      case .established: 900
+      default: 61
+      }
+    }
+  }
+
   /// Which table: requests, requests of a connection whose replies are not seen, replies.
   enum Row: Int {
     case input
@@ -45,33 +92,52 @@ struct ConnectionState: ~Copyable {
     case output
   }
 
-  /// [row][what the segment says][state]: the event is decided when the table is made, so that a packet costs one
-  /// load. A packet without a segment (`Packet.noSegment`) changes nothing; nothing leads to the state of a dead entry,
-  /// so that one is never mistaken for a connection that goes on as it was.
+  /// [secure][row][what the segment says][state]: the event is decided when the table is made, so that a packet costs
+  /// one load. A packet without a segment (`Packet.noSegment`) changes nothing; nothing leads to the state of a dead
+  /// entry, so that one is never mistaken for a connection that goes on as it was.
   private let transitions: UnsafeMutablePointer<UInt8>
-  /// By segment, the states that it leaves as they are, a bit each: of requests in the lower half (and, where replies
-  /// are not seen, the 16 bits above), of replies in the upper. The bit of a dead entry is never set.
-  let steady: UnsafeMutablePointer<UInt64>
+  /// [secure][segment]: the states that it leaves as they are, a bit each: of requests in the lower half (and, where
+  /// replies are not seen, the 16 bits above), of replies in the upper. The bit of a dead entry is never set.
+  private let steadyStates: UnsafeMutablePointer<UInt64>
+  /// True while `secure_tcp` is in effect.
+  var isSecure = false
   private static var stateStride: Int { 16 }
   private static var segmentStride: Int { 64 }
+  private static var rowStride: Int { segmentStride * stateStride }
 
   init() {
-    let rowStride = ConnectionState.segmentStride * ConnectionState.stateStride
-    transitions = .allocate(capacity: 3 * rowStride)
-    transitions.initialize(repeating: TCP.close.rawValue, count: 3 * rowStride)
-    steady = .allocate(capacity: ConnectionState.segmentStride)
-    steady.initialize(repeating: 0, count: ConnectionState.segmentStride)
-    for row in [Row.input, .inputOnly, .output] {
-      for segment in 0..<ConnectionState.segmentStride {
-        let line = transitions + row.rawValue * rowStride + segment * ConnectionState.stateStride
-        let states = ConnectionState.table(row)[ConnectionState.event(of: UInt8(segment))]
-        for state in TCP.allCases.indices {
-          line[state] = segment & Int(Packet.noSegment) != 0 ? UInt8(state) : states[state].rawValue
-          if line[state] == state { steady[segment] |= 1 << UInt64(row.rawValue * 16 + state) }
+    transitions = .allocate(capacity: 6 * ConnectionState.rowStride)
+    transitions.initialize(repeating: TCP.close.rawValue, count: 6 * ConnectionState.rowStride)
+    steadyStates = .allocate(capacity: 2 * ConnectionState.segmentStride)
+    steadyStates.initialize(repeating: 0, count: 2 * ConnectionState.segmentStride)
+    for (set, tcp) in [StateTables.tcp, StateTables.secureTCP].enumerated() {
+      for row in [Row.input, .inputOnly, .output] {
+        // A segment with none of the flags has no line of its own: it closes.
+        let closes = [UInt8](repeating: TCP.close.rawValue, count: TCP.allCases.count)
+        let events = tcp.rows(row, states: StateTables.tcpStates) + [closes]
+        for segment in 0..<UInt8(32) { fill(set, row, segment, events[ConnectionState.event(of: segment)]) }
+        fill(set, row, Packet.noSegment, (0..<14).map { UInt8($0) })
+        for (event, states) in StateTables.sctp.rows(row, states: StateTables.sctpStates).enumerated() {
+          fill(set, row, Packet.firstSCTPSegment + UInt8(event), states)
         }
       }
     }
   }
+
+  private func fill(_ set: Int, _ row: Row, _ segment: UInt8, _ states: [UInt8]) {
+    let line = transitions + (set * 3 + row.rawValue) * ConnectionState.rowStride
+    for (state, next) in states.enumerated() {
+      line[Int(segment) * ConnectionState.stateStride + state] = next
+      // Whatever may begin a connection is looked at closely: it may begin another one.
+      let isFirst = segment & 0x22 == 0x02 || segment == Packet.firstSCTPSegment + 1
+      guard Int(next) == state, !isFirst else { continue }
+      steadyStates[set * ConnectionState.segmentStride + Int(segment)] |= 1 << UInt64(row.rawValue * 16 + state)
+    }
+  }
+
+  /// See `steadyStates`; by segment.
+  @inline(__always)
+  var steady: UnsafeMutablePointer<UInt64> { isSecure ? steadyStates + ConnectionState.segmentStride : steadyStates }
 
   /// The first that applies of RST, SYN, FIN, ACK; else one that closes.
   private static func event(of flags: UInt8) -> Int {
@@ -81,73 +147,33 @@ struct ConnectionState: ~Copyable {
     return flags & 0x10 != 0 ? 2 : 4
   }
 
-  private static func table(_ row: Row) -> [[TCP]] {
-    // A segment with none of the flags has no line of its own: it closes.
-    let events = row == .input ? input : row == .output ? output : inputOnly
-    return events + [[TCP](repeating: .close, count: TCP.allCases.count)]
-  }
-
   deinit {
     transitions.deallocate()
-    steady.deallocate()
+    steadyStates.deallocate()
   }
 
   /// The state after a packet.
   /// - Parameter segment: as in `Packet.segment`.
   @inline(__always)
   func next(_ state: UInt8, row: Row, segment: UInt8) -> UInt8 {
-    let place = (row.rawValue &* ConnectionState.segmentStride &+ Int(segment)) &* ConnectionState.stateStride
+    let table = row.rawValue &+ (isSecure ? 3 : 0)
+    let place = (table &* ConnectionState.segmentStride &+ Int(segment)) &* ConnectionState.stateStride
     return transitions[place &+ Int(state)]
   }
 
-  /// True for the states that count as active: ESTABLISHED, SYN_SENT, SYN_RECV, SYNACK.
-  @inline(__always)
-  static func isActive(_ state: UInt8, protocolNumber: UInt8) -> Bool {
-    protocolNumber == TransportProtocol.tcp.rawValue && (0b100_0000_1110 >> UInt16(state)) & 1 != 0
+  /// As `ipvsadm -Lc` prints a state.
+  static func name(of state: UInt8, _ transport: TransportProtocol) -> String {
+    switch transport {
+    case .tcp: TCP(rawValue: state)?.name ?? "NONE"
+    case .udp: transport.name
+    case .sctp: SCTP(rawValue: state)?.name ?? "NONE"
+    }
   }
 
-  // Rows by event: SYN, FIN, ACK, RST; columns by state from NONE to SYNACK.
-
-  private static let input: [[TCP]] = [
-    [
-      .synReceived, .established, .established, .synReceived, .synReceived, .synReceived, .synReceived, .synReceived,
-      .synReceived, .synReceived, .synReceived,
-    ],
-    [
-      .close, .closeWait, .synSent, .timeWait, .timeWait, .timeWait, .close, .closeWait, .lastAck, .listen, .timeWait,
-    ],
-    [
-      .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .close, .listen,
-      .established,
-    ],
-    [.close, .close, .close, .synReceived, .close, .close, .close, .close, .lastAck, .listen, .synReceived],
-  ]
-
-  private static let output: [[TCP]] = [
-    [
-      .synSent, .established, .synSent, .synReceived, .synSent, .synSent, .synSent, .synSent, .synSent, .listen,
-      .synReceived,
-    ],
-    [
-      .timeWait, .finWait, .synSent, .timeWait, .finWait, .timeWait, .close, .timeWait, .lastAck, .listen, .timeWait,
-    ],
-    [
-      .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .lastAck,
-      .established, .established,
-    ],
-    [.close, .close, .synSent, .close, .close, .timeWait, .close, .close, .close, .close, .close],
-  ]
-
-  private static let inputOnly: [[TCP]] = [
-    [
-      .synReceived, .established, .established, .synReceived, .synReceived, .synReceived, .synReceived, .synReceived,
-      .synReceived, .synReceived, .synReceived,
-    ],
-    [.close, .finWait, .synSent, .timeWait, .finWait, .timeWait, .close, .closeWait, .lastAck, .listen, .timeWait],
-    [
-      .established, .established, .synSent, .established, .finWait, .timeWait, .close, .closeWait, .close, .listen,
-      .established,
-    ],
-    [.close, .close, .close, .synReceived, .close, .close, .close, .close, .lastAck, .listen, .close],
-  ]
+  /// True for the states that count as active: of TCP ESTABLISHED, SYN_SENT, SYN_RECV, SYNACK; of SCTP ESTABLISHED.
+  @inline(__always)
+  static func isActive(_ state: UInt8, protocolNumber: UInt8) -> Bool {
+    if protocolNumber == TransportProtocol.tcp.rawValue { return (0b100_0000_1110 >> UInt16(state)) & 1 != 0 }
+    return protocolNumber == TransportProtocol.sctp.rawValue && state == SCTP.established.rawValue
+  }
 }

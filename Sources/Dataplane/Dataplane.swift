@@ -11,6 +11,8 @@ public final class Dataplane {
   private(set) var workers: [Worker] = []
   private var current: Snapshot
   private var retired: [Snapshot] = []
+  /// By service number: what schedulers remember of destinations.
+  private var caches: [UInt16: ServiceCache] = [:]
   private let seed: UInt64
   private var tun: TunDevice?
 
@@ -35,7 +37,8 @@ public final class Dataplane {
 
   /// Makes the workers use a new snapshot from their next batch on.
   public func publish(_ description: SnapshotDescription) {
-    let next = Snapshot(description, generation: current.generation + 1, shared: shared.state)
+    caches = ServiceCache.caches(for: description, keeping: caches, seed: seed)
+    let next = Snapshot(description, generation: current.generation + 1, shared: shared.state, caches: caches)
     retired.append(current)
     current = next
     for worker in workers { worker.post(.snapshot(UnsafePointer(next.view))) }
@@ -62,9 +65,12 @@ public final class Dataplane {
       count: 0, identifiers: service.servers.identifiers, weights: service.servers.weights,
       connections: UnsafePointer(shared.state.connectionCounts), overloaded: UnsafePointer(shared.state.overloaded),
       step: pace.step, maximum: pace.maximum)
+    if change == .bound { caches[number]?.cache.clear() }
+    let chance = HashSecret(seed: seed).mix(~UInt64(number))
     while true {
       let old = lbd_load_relaxed(word)
-      let new = scheduler.serversChanged(SchedulerState(word: old), servers: set, change: change)
+      let before = SchedulerState(word: change == .bound ? chance : old)
+      let new = scheduler.serversChanged(before, servers: set, change: change)
       if new.word == old || lbd_compare_exchange(word, old, new.word) { return }
     }
   }
@@ -75,6 +81,11 @@ public final class Dataplane {
   public func connections(ofServer number: UInt16) -> (active: UInt32, inactive: UInt32) {
     let word = lbd_load_relaxed(shared.state.connectionCounts + Int(number))
     return (UInt32(truncatingIfNeeded: word >> 32), UInt32(truncatingIfNeeded: word))
+  }
+
+  /// Templates that lead to a server (persistence).
+  public func templates(ofServer number: UInt16) -> Int {
+    Int(lbd_load_relaxed(shared.state.templateCounts + Int(number)))
   }
 
   /// What a server has been sent, over all workers.
@@ -88,6 +99,7 @@ public final class Dataplane {
   public func resetCounters(ofServer number: UInt16) {
     for worker in workers { worker.servers[Int(number)] = ServerCounters() }
     lbd_store_relaxed(shared.state.connectionCounts + Int(number), 0)
+    lbd_store_relaxed(shared.state.templateCounts + Int(number), 0)
     shared.state.overloaded[Int(number)] = 0
   }
 

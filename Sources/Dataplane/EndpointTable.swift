@@ -12,6 +12,10 @@ protocol NearEnd: BitwiseCopyable, Equatable {
 enum Side: UInt64 {
   case destination = 1
   case source = 2
+  /// A service for every port of an address; the port looked up by is 0.
+  case anyPort = 3
+  /// A service by firewall mark; the mark stands for the address, protocol and port are 0.
+  case mark = 4
 }
 
 /// In one word: address << 32 | port << 16 | protocol << 8 | side.

@@ -47,6 +47,7 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     transmit()
     state.counters.add(state.batch, packetCount: state.packetCount, extraCount: state.extraCount)
     state.sweepDue(isBusy: state.packetCount != 0)
+    state.sweepCachesDue()
     return state.packetCount
   }
 
@@ -57,6 +58,8 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
       switch message {
       case .snapshot(let view):
         state.snapshot = view
+        state.states.isSecure = view.pointee.settings.secureTCP.isInEffect
+        state.cacheSweep = CacheSweepState()
         mailbox.report(generation: view.pointee.generation)
       case .stop:
         isStopped = true
@@ -88,6 +91,7 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     }
     self.host = host
     self.mailbox = mailbox
+    self.state.interfaces = UnsafePointer(interfaces)
   }
 
   deinit {
@@ -142,15 +146,24 @@ extension WorkerState {
       let bytes = batch.bytes(of: frame)
       let byteCount = Int(truncatingIfNeeded: frame.pointee.byteCount)
       if let ends = Parse.plainIPv4(packet, bytes, byteCount: byteCount, ownAddress: address) {
-        if _slowPath(!classify.ipv4(packet, ends)) { batch.finish(batch.index(of: packet), .notOurs) }
+        if _slowPath(!classify.ipv4(packet, ends)) { lookElsewhere(batch.index(of: packet), ends) }
       } else if let ends = Parse.plainIPv6(packet, bytes, byteCount: byteCount, ownAddress: address) {
-        if _slowPath(!classify.ipv6(packet, ends)) { batch.finish(batch.index(of: packet), .notOurs) }
+        if _slowPath(!classify.ipv6(packet, ends)) { lookElsewhere(batch.index(of: packet), ends) }
       } else {
         lookClosely(batch.index(of: packet), ownAddress: address.bigEndian)
       }
       packet += 1
       frame += 1
     }
+  }
+
+  /// At a plain frame that belongs to no service's address and port.
+  @inline(never)
+  private mutating func lookElsewhere(_ index: Int, _ ends: PacketEnds) {
+    let packet = batch.packet(index)
+    packet.pointee.transportOffset = packet.pointee.isIPv6 ? 40 : 20
+    let outcome = Classify(self).wide(packet, ends)
+    if outcome != .pending { batch.finish(index, outcome) }
   }
 
   /// At a frame that is not plain, not ours, or not as it should be.

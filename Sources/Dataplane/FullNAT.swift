@@ -167,7 +167,10 @@ extension WorkerState {
       transport.loadUnaligned(fromByteOffset: side == .source ? 0 : 2, as: UInt16.self), with: portBytes)
     let both = side == .source ? (portBytes, fixedPortBytes) : (fixedPortBytes, portBytes)
     transport.storeBytes(of: UInt32(both.0) | UInt32(both.1) << 16, as: UInt32.self)
-    guard _fastPath(packet.pointee.isTCP) else { return correctUDP(packet, form, change, delta) }
+    guard _fastPath(packet.pointee.isTCP) else {
+      if packet.pointee.protocolNumber == TransportProtocol.sctp.rawValue { return completeSCTP(packet) }
+      return correctUDP(packet, form, change, delta)
+    }
     let old = transport.loadUnaligned(fromByteOffset: TCP.checksumOffset, as: UInt16.self)
     transport.storeBytes(of: change.correct(old, with: delta), toByteOffset: TCP.checksumOffset, as: UInt16.self)
   }

@@ -14,6 +14,9 @@ public struct IPVSSettings: Sendable, Equatable {
     case automaticActive
     /// On.
     case always
+
+    /// Whether it acts now.
+    public var isInEffect: Bool { self == .automaticActive || self == .always }
   }
 
   /// What becomes of a new connection whose client port has an entry already.

@@ -34,6 +34,9 @@ public enum Limits {
   /// Requests for a neighbour's MAC address a worker makes in one second.
   public static let noticesPerSecond = 1000
 
+  /// How often a packet looks for its template again when others change it at that moment.
+  static let templateAttempts = 8
+
   /// Asserts what these numbers presume of each other.
   static func verify() {
     precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)

@@ -24,7 +24,7 @@ extension WorkerState {
     guard hasTransport(packet, form) else { return }
     let transport = packet.pointee.transportHeader(form)
     transport.storeBytes(of: server.pointee.portBytes, toByteOffset: 2, as: UInt16.self)
-    correctTransport(packet, form, transport, by: server.pointee.requestStep)
+    correctTransport(packet, form, transport, by: server.pointee.requestStep, server)
   }
 
   @_transparent
@@ -42,7 +42,7 @@ extension WorkerState {
     guard hasTransport(packet, form) else { return }
     let transport = packet.pointee.transportHeader(form)
     transport.storeBytes(of: server.pointee.virtualPortBytes, as: UInt16.self)
-    correctTransport(packet, form, transport, by: server.pointee.replyStep)
+    correctTransport(packet, form, transport, by: server.pointee.replyStep, server)
   }
 
   /// False for a later fragment.
@@ -63,14 +63,36 @@ extension WorkerState {
     }
   }
 
-  /// Corrects the checksum of TCP or UDP, once all ends have been written.
+  /// Corrects the transport's checksum, once all ends have been written.
   @_transparent
   private static func correctTransport(
-    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ transport: UnsafeMutableRawPointer, by step: UInt16
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ transport: UnsafeMutableRawPointer, by step: UInt16,
+    _ server: UnsafePointer<ServerRecord>
   ) {
-    guard _fastPath(packet.pointee.isTCP) else { return correctUDP(packet, form, ChecksumDelta(), ~step) }
+    guard _fastPath(packet.pointee.isTCP) else { return correctOther(packet, form, step, server) }
     let old = transport.loadUnaligned(fromByteOffset: TCP.checksumOffset, as: UInt16.self)
     transport.storeBytes(of: ChecksumDelta.correct(old, by: step), toByteOffset: TCP.checksumOffset, as: UInt16.self)
+  }
+
+  /// UDP's, and SCTP's, which covers the ports but no addresses. Not part of its callers, which have no registers to spare.
+  @inline(never)
+  private static func correctOther(
+    _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ step: UInt16, _ server: UnsafePointer<ServerRecord>
+  ) {
+    guard packet.pointee.protocolNumber == TransportProtocol.sctp.rawValue else {
+      return correctUDP(packet, form, ChecksumDelta(), ~step)
+    }
+    if server.pointee.portBytes != server.pointee.virtualPortBytes { completeSCTP(packet) }
+  }
+
+  /// Computes SCTP's check over the whole packet; a fragment does not have it all.
+  @inline(never)
+  static func completeSCTP(_ packet: UnsafeMutablePointer<Packet>) {
+    if packet.pointee.flags.contains(.fragment) { return }
+    let header = packet.pointee.transportHeader(packet.pointee.form)
+    let byteCount = packet.pointee.network + Int(packet.pointee.byteCount) - header
+    let sum = CRC32C.sctp(UnsafeRawBufferPointer(start: header, count: byteCount))
+    header.storeBytes(of: sum.littleEndian, toByteOffset: SCTP.checksumOffset, as: UInt32.self)
   }
 
   /// - Parameters:

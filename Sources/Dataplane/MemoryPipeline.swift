@@ -54,8 +54,11 @@ public final class MemoryPipeline {
   /// Sets the time of the next turn.
   public func setClock(nanoseconds: UInt64) { forwarder.state.clock.set(nanoseconds: nanoseconds) }
 
-  /// Lets the expiry hand go once around the whole table.
-  public func sweep() { forwarder.state.sweepAll() }
+  /// Lets the expiry hand go once around the whole table, and schedulers forget what is due.
+  public func sweep() {
+    forwarder.state.sweepAll()
+    forwarder.state.sweepAllCaches()
+  }
 
   /// Queues a frame as arrived by `interface`; false when it is too long or no frame is free.
   public func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {

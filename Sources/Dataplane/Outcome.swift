@@ -33,6 +33,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case noServerAvailable
   case tableFull
   case localPortsExhausted
+  case droppedInDefence
   case timeExceeded
   case tooBig
   case noRoute
@@ -90,6 +91,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .noServerAvailable: "no real server can take it; answered with ICMP port unreachable"
     case .tableFull: "the connection table has no room"
     case .localPortsExhausted: "no local address and port is free towards this real server (FULLNAT)"
+    case .droppedInDefence: "would have opened a connection, but drop_packet is in effect"
     case .timeExceeded: "TTL or hop limit used up; answered with ICMP time exceeded"
     case .tooBig: "larger than the path takes and not to be fragmented; answered with ICMP"
     case .noRoute: "the kernel has no route to the next hop"

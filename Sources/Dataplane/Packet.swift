@@ -8,6 +8,9 @@ struct PacketFlags: OptionSet {
   static var fragment: PacketFlags { PacketFlags(rawValue: 2) }
   /// A later piece: it has no transport header.
   static var laterFragment: PacketFlags { PacketFlags(rawValue: 4) }
+  /// Its connection is in the wide table; `Packet.head` has the sender's end, and the receiver's port where keys have the
+  /// endpoint.
+  static var wide: PacketFlags { PacketFlags(rawValue: 8) }
 }
 
 /// Both ends of a packet, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.
@@ -35,7 +38,8 @@ struct PacketForm {
   /// From a real server to a client (NAT) or to a local address (FULLNAT); else from a client to a VIP.
   @inline(__always)
   var isReply: Bool { rawValue & 2 != 0 }
-  /// A fragment, or with options or extension headers: the transport header is not right behind the shortest header.
+  /// A fragment, or with options or extension headers (the transport header is not right behind the shortest header), or
+  /// neither TCP nor UDP.
   @inline(__always)
   var isOdd: Bool { rawValue & 4 != 0 }
   @inline(__always)
@@ -72,7 +76,8 @@ struct Packet {
   var byteCount: UInt16
   var flags: PacketFlags
   var protocolNumber: UInt8
-  /// FIN, SYN, RST, PSH, ACK of a TCP segment (RFC 9293 section 3.1); `noSegment` for anything else.
+  /// FIN, SYN, RST, PSH, ACK of a TCP segment (RFC 9293 section 3.1); `firstSCTPSegment` and what an SCTP packet's first
+  /// chunk is for the state machine; `noSegment` for anything else.
   var segment: UInt8
   // classify
   var form: PacketForm
@@ -83,6 +88,10 @@ struct Packet {
   /// `segment` of a packet without a TCP header in it: no event for the state machine.
   @inline(__always)
   static var noSegment: UInt8 { 0x20 }
+
+  /// `segment` of the first line of SCTP's state table.
+  @inline(__always)
+  static var firstSCTPSegment: UInt8 { 0x30 }
 
   @inline(__always)
   var isIPv6: Bool { flags.contains(.ipv6) }
@@ -103,6 +112,8 @@ struct Packet {
   /// The far end's: the client's of a request, the client's or the local address's of a reply.
   @inline(__always)
   var farPort: UInt16 { UInt16(truncatingIfNeeded: head >> 16) }
+  /// Of a packet of the wide table: the near end's.
+  var nearPort: UInt16 { UInt16(truncatingIfNeeded: head) }
   @inline(__always)
   func farAddress(_ form: PacketForm) -> (high: UInt64, low: UInt64) { form.isIPv6 ? (high, low) : (0, head >> 32) }
 

@@ -223,7 +223,7 @@ enum Parse {
     var segment = Packet.noSegment
     // A later fragment has no transport header: `Classify` finds its ports.
     if flags.contains(.laterFragment),
-      protocolNumber == TransportProtocol.tcp.rawValue || protocolNumber == TransportProtocol.udp.rawValue
+      TransportProtocol(rawValue: protocolNumber) != nil
     {
       packet.pointee.segment = segment
       ends = PacketEnds(source: source, destination: destination)
@@ -234,6 +234,9 @@ enum Parse {
       segment = UnsafeRawPointer(header).loadByte(at: 13) & 0x1f
     } else if protocolNumber == TransportProtocol.udp.rawValue {
       guard byteCount >= 8 else { return .malformed }
+    } else if protocolNumber == TransportProtocol.sctp.rawValue {
+      guard byteCount >= SCTP.headerByteCount + SCTP.chunkHeaderByteCount else { return .malformed }
+      segment = Packet.firstSCTPSegment + chunkEvent(UnsafeRawPointer(header), byteCount: byteCount)
     } else {
       return protocolNumber == 1 || protocolNumber == 58 ? .icmp : .notOurs
     }
@@ -241,6 +244,32 @@ enum Parse {
     let ports = UInt64(UnsafeRawPointer(header).loadBigEndian32(at: 0))
     ends = PacketEnds(source: source | ports & 0xffff_0000, destination: destination | (ports & 0xffff) << 16)
     return .pending
+  }
+
+  /// Which line of SCTP's state table a packet is: its first chunk's. A cookie with an ABORT behind it is an ABORT.
+  private static func chunkEvent(_ header: UnsafeRawPointer, byteCount: Int) -> UInt8 {
+    let first = header.loadByte(at: SCTP.headerByteCount)
+    if first == SCTP.cookieEcho || first == SCTP.cookieAcknowledgement {
+      let length = Int(header.loadBigEndian16(at: SCTP.headerByteCount + SCTP.chunkLengthOffset))
+      let next = SCTP.headerByteCount + (length + 3) & ~3
+      if length >= SCTP.chunkHeaderByteCount, next + SCTP.chunkHeaderByteCount <= byteCount,
+        header.loadByte(at: next) == SCTP.abort
+      {
+        return 9
+      }
+    }
+    switch first {
+    case SCTP.initiation: return 1
+    case SCTP.initiationAcknowledgement: return 2
+    case SCTP.cookieEcho: return 3
+    case SCTP.cookieAcknowledgement: return 4
+    case SCTP.shutdown: return 5
+    case SCTP.shutdownAcknowledgement: return 6
+    case SCTP.shutdownComplete: return 7
+    case SCTP.error: return 8
+    case SCTP.abort: return 9
+    default: return 0
+    }
   }
 
   /// True when the one's complement sum over an IPv4 header is 0xffff (RFC 1071), which is to say: when it is a multiple

@@ -10,8 +10,12 @@ extension WorkerState {
   @inline(never)
   mutating func rewrite(_ index: Int) {
     let packet = batch.packet(index)
-    let departure = rewrite(
-      index, packet, packet.pointee.form, server: server(packet.pointee.connection.server), isReady: false)
+    let server = server(packet.pointee.connection.server)
+    let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
+    let departure =
+      isWideNAT
+      ? rewriteWide(index, packet, server: server)
+      : rewrite(index, packet, packet.pointee.form, server: server, isReady: false)
     if let hop = departure.hop { batch.depart(index, departure, over: hop) }
   }
 
@@ -132,14 +136,14 @@ extension WorkerState {
 
   /// The next hop towards a client where its address's first byte leaves no choice, and frames can be sent there.
   @inline(__always)
-  private func directHop(_ client: Client, _ form: PacketForm) -> UnsafePointer<NextHop>? {
+  func directHop(_ client: Client, _ form: PacketForm) -> UnsafePointer<NextHop>? {
     form.isIPv6
       ? snapshot.pointee.directHops6[Int(client.high >> 56)] : snapshot.pointee.directHops4[Int(client.low >> 24)]
   }
 
   /// The same for any client; nil when nothing can be sent there, and all is said about the packet.
   @inline(never)
-  private mutating func searchHop(
+  mutating func searchHop(
     _ client: Client, _ index: Int, _ packet: UnsafeMutablePointer<Packet>
   ) -> UnsafePointer<NextHop>? {
     let hop = routedHop(high: client.high, low: client.low, isIPv6: packet.pointee.isIPv6)
@@ -168,7 +172,7 @@ extension WorkerState {
 
   /// Nothing can be sent over `hop`: the packet's journey ends here.
   @inline(never)
-  private mutating func refuse(
+  mutating func refuse(
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ hop: UnsafePointer<NextHop>
   ) -> Departure {
     switch hop.pointee.state {
@@ -182,7 +186,7 @@ extension WorkerState {
 
   /// TTL or hop limit.
   @inline(__always)
-  private static func hopsLeft(_ header: UnsafeMutableRawPointer, _ form: PacketForm) -> UInt8 {
+  static func hopsLeft(_ header: UnsafeMutableRawPointer, _ form: PacketForm) -> UInt8 {
     header.load(fromByteOffset: form.isIPv6 ? 7 : 8, as: UInt8.self)
   }
 

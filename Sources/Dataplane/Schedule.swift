@@ -27,21 +27,21 @@ extension WorkerState {
 
   private mutating func schedule<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
     let packet = batch.packet(index)
+    if packet.pointee.flags.contains(.wide) { return scheduleWide(index) }
     if let slot = table.find(key, hash: key.hash(table.secret)), advance(index, key: key, slot: slot, in: table) {
       return
     }
-    if packet.pointee.isRequest {
-      open(index, key: key, in: table)
-    } else {
-      batch.finish(index, .noReplyConnection)
-    }
+    if snapshot.pointee.hasWide, advanceWide(index) { return }
+    guard packet.pointee.isRequest else { return batch.finish(index, .noReplyConnection) }
+    if snapshot.pointee.hasWide, let number = markService(index) { return openWide(index, service: number) }
+    open(index, key: key, service: snapshot.pointee.endpoint(key.endpoint).index, in: table)
   }
 
   // MARK: - Existing connections
 
   /// Moves a connection on by one packet.
-  /// - Returns: false when the slot no longer holds it.
-  private mutating func advance<Key>(
+  /// - Returns: false when the slot no longer holds it, or it has ended and the packet counts as new.
+  mutating func advance<Key>(
     _ index: Int, key: Key, slot: UnsafeMutablePointer<UInt64>, in table: ConnectionTable<Key>
   ) -> Bool {
     let packet = batch.packet(index)
@@ -54,14 +54,22 @@ extension WorkerState {
         return false
       }
       let server = server(old.server)
+      if isRequest && startsAnew(index, old, server) {
+        forget(slot, key: key, in: table)
+        return false
+      }
       if isRequest && !server.pointee.isAvailable {
+        if snapshot.pointee.settings.expiresConnectionsWithoutServer {
+          forget(slot, key: key, in: table)
+          return false
+        }
         batch.finish(index, .serverRemoved)
         return true
       }
       var new = old
       new.touch(clock)
       let row: ConnectionState.Row = isRequest ? (old.noOutput ? .inputOnly : .input) : .output
-      let state = states.next(old.state, row: row, segment: batch.packet(index).pointee.segment)
+      let state = states.next(old.state, row: row, segment: packet.pointee.segment)
       if state != old.state {
         if !isRequest {
           turn(index, reply: key, slot: slot, in: table, server: server)
@@ -75,21 +83,43 @@ extension WorkerState {
         old = table.load(slot)
         continue
       }
-      if new.state != old.state { changed(key: key, from: old, to: new, in: table, server: server) }
+      if new.state != old.state {
+        changed(key: key, from: old, to: new, packet.pointee.protocolNumber, in: table, server: server)
+      }
       old = new
       break
     }
     packet.pointee.connection = old
-    count(index, server: old.server, isRequest: isRequest)
+    if isRequest || server(old.server).pointee.isAvailable { count(index, server: old.server, isRequest: isRequest) }
     return true
+  }
+
+  /// A client's next connection from the port of its last one: true when it is to be scheduled like any other.
+  private mutating func startsAnew(
+    _ index: Int, _ connection: Connection, _ server: UnsafePointer<ServerRecord>
+  ) -> Bool {
+    let packet = batch.packet(index)
+    let segment = packet.pointee.segment
+    let isTCP = packet.pointee.isTCP
+    let isFirst = isTCP ? segment & 0x22 == 0x02 : segment == Packet.firstSCTPSegment &+ 1
+    guard isFirst, !packet.pointee.flags.contains(.laterFragment) else { return false }
+    if snapshot.pointee.settings.expiresConnectionsWithoutServer, server.pointee.isQuiescent { return true }
+    let mode = snapshot.pointee.settings.connectionReuse.rawValue
+    guard mode != 0, !connection.isControlled else { return false }
+    guard isTCP else { return connection.state == ConnectionState.SCTP.closed.rawValue }
+    switch ConnectionState.TCP(rawValue: connection.state) {
+    case .timeWait, .close: return true
+    case .finWait: return mode & 2 != 0 && connection.noOutput
+    default: return false
+    }
   }
 
   /// After a request has changed the state: counts, and the mirror.
   private mutating func changed<Key>(
-    key: Key, from old: Connection, to new: Connection, in table: ConnectionTable<Key>,
+    key: Key, from old: Connection, to new: Connection, _ protocolNumber: UInt8, in table: ConnectionTable<Key>,
     server: UnsafePointer<ServerRecord>
   ) {
-    recount(from: old.state, to: new.state, server: new.server)
+    recount(from: old, to: new, protocolNumber, key: key)
     guard let reply = replyKey(of: key, new, server: server) else { return }
     mirror(new.state, at: reply, server: new.server, in: table)
   }
@@ -107,7 +137,7 @@ extension WorkerState {
       new.touch(clock)
       new.state = states.next(old.state, row: .output, segment: batch.packet(index).pointee.segment)
       if table.replace(primary, old: old, with: new) {
-        recount(from: old.state, to: new.state, server: new.server)
+        recount(from: old, to: new, batch.packet(index).pointee.protocolNumber, key: request)
         mirror(new.state, at: key, server: new.server, in: table)
         return
       }
@@ -127,11 +157,19 @@ extension WorkerState {
     }
   }
 
-  @inline(__always)
-  private mutating func recount(from old: UInt8, to new: UInt8, server: UInt16) {
-    let tcp = TransportProtocol.tcp.rawValue
-    let isActive = ConnectionState.isActive(new, protocolNumber: tcp)
-    if ConnectionState.isActive(old, protocolNumber: tcp) != isActive { shared.move(server, toActive: isActive) }
+  private mutating func recount<Key: ConnectionKey>(
+    from old: Connection, to new: Connection, _ protocolNumber: UInt8, key: Key
+  ) {
+    let isActive = ConnectionState.isActive(new.state, protocolNumber: protocolNumber)
+    if ConnectionState.isActive(old.state, protocolNumber: protocolNumber) != isActive {
+      shared.move(new.server, toActive: isActive)
+    }
+    let established =
+      protocolNumber == TransportProtocol.tcp.rawValue
+      ? ConnectionState.TCP.established.rawValue : ConnectionState.SCTP.established.rawValue
+    if new.isControlled, new.state == established {
+      assureTemplate(of: key, new, service: server(new.server).pointee.service)
+    }
   }
 
   /// The key of a connection's replies; nil for DR and TUN, whose replies do not pass here.
@@ -139,19 +177,8 @@ extension WorkerState {
   mutating func replyKey<Key: ConnectionKey>(
     of key: Key, _ connection: Connection, server: UnsafePointer<ServerRecord>
   ) -> Key? {
-    switch server.pointee.method {
-    case .directRouting, .tunnelling:
-      return nil
-    case .masquerading:
-      return key.at(endpoint: server.pointee.endpoint)
-    case .fullNAT:
-      let service = service(server.pointee.service)
-      guard connection.localAddress < service.pointee.localAddressCount, let locals = service.pointee.localAddresses
-      else { return nil }
-      let local = locals + connection.localAddress
-      return Key(
-        high: local.pointee.high, low: local.pointee.low, port: connection.localPort, endpoint: server.pointee.endpoint)
-    }
+    key.replies(
+      connection, server: server, service: service(server.pointee.service), secret: shared.tableWide.secret)
   }
 
   /// The key of a reply entry's connection.
@@ -159,140 +186,13 @@ extension WorkerState {
   mutating func requestKey<Key: ConnectionKey>(
     of key: Key, slot: UnsafeMutablePointer<UInt64>, server: UnsafePointer<ServerRecord>
   ) -> Key {
-    let endpoint = service(server.pointee.service).pointee.endpoint
-    if server.pointee.method == .fullNAT { return Key(slot + Key.wordsPerSlot).at(endpoint: endpoint) }
-    return key.at(endpoint: endpoint)
+    key.requests(
+      at: slot, server: server, service: service(server.pointee.service), secret: shared.tableWide.secret)
   }
 
   @inline(__always)
-  private mutating func count(_ index: Int, server: UInt16, isRequest: Bool) {
+  mutating func count(_ index: Int, server: UInt16, isRequest: Bool) {
     let statistics = UnsafeMutableRawPointer(counters.servers + Int(server)) + (isRequest ? 0 : 8)
     ServerCounters.count(at: statistics, byteCount: UInt64(batch.packet(index).pointee.byteCount))
-  }
-
-  // MARK: - New connections
-
-  /// Schedules a packet that has no connection, if it may open one.
-  private mutating func open<Key>(_ index: Int, key: Key, in table: ConnectionTable<Key>) {
-    let serviceNumber = snapshot.pointee.endpoint(key.endpoint).index
-    let service = service(serviceNumber)
-    guard service.pointee.isActive else { return batch.finish(index, .notOurs) }
-    let packet = batch.packet(index)
-    let isTCP = packet.pointee.isTCP
-    // SYN without RST; SYN+ACK counts as SYN, as in IPVS. A later fragment cannot open anything.
-    if isTCP && packet.pointee.segment & 0x06 != 0x02 || packet.pointee.flags.contains(.laterFragment) {
-      return batch.finish(index, .noConnection)
-    }
-    if packet.pointee.farPort == 20 { return batch.finish(index, .privilegedSource) }
-    guard let number = pick(index, service: service, number: serviceNumber) else {
-      answer(index, .portUnreachable)
-      return batch.outcomes[index] = .noServerAvailable
-    }
-    let server = server(number)
-    let hasReplies = server.pointee.method == .masquerading || server.pointee.method == .fullNAT
-    var connection = Connection(server: number, noOutput: !hasReplies)
-    if isTCP {
-      connection.state = states.next(
-        0, row: hasReplies ? .input : .inputOnly, segment: batch.packet(index).pointee.segment)
-    }
-    connection.touch(clock)
-    guard insert(index, key: key, connection: &connection, server: server, in: table) else { return }
-    let isActive = ConnectionState.isActive(connection.state, protocolNumber: packet.pointee.protocolNumber)
-    shared.bind(number, record: server, active: isActive)
-    // By its address: with `servers[number].connections` the compiler cannot build this for ThreadSanitizer.
-    let statistics = counters.servers + Int(number)
-    statistics.pointee.connections &+= 1
-    if hasReplies { askForClient(index) }
-    packet.pointee.connection = connection
-    count(index, server: number, isRequest: true)
-  }
-
-  /// The server's answer will have to find its way to the client: its next hop had better be known by then.
-  private mutating func askForClient(_ index: Int) {
-    let client = batch.packet(index).pointee.sourceAddress
-    let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.packet(index).pointee.isIPv6)
-    if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
-  }
-
-  private mutating func pick(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
-    let packet = batch.packet(index)
-    let isIPv6 = packet.pointee.isIPv6
-    let client = packet.pointee.sourceAddress
-    let destination = packet.pointee.destinationAddress
-    let flow = ScheduledFlow(
-      clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
-      destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),
-      clientPort: packet.pointee.farPort)
-    let word = shared.schedulerStates + Int(number)
-    while true {
-      let old = SchedulerState(word: lbd_load_relaxed(word))
-      var new = old
-      let position = service.pointee.scheduler.pick(
-        from: service.pointee.servers, state: &new, flow: flow, flags: service.pointee.schedulerFlags)
-      if new.word == old.word || lbd_compare_exchange(word, old.word, new.word) {
-        return position < 0 ? nil : service.pointee.servers.identifiers[position]
-      }
-    }
-  }
-
-  @inline(__always)
-  private mutating func fold(high: UInt64, low: UInt64, isIPv6: Bool) -> UInt32 {
-    guard isIPv6 else { return UInt32(truncatingIfNeeded: low) }
-    let word = high ^ low
-    return UInt32(truncatingIfNeeded: word >> 32 ^ word)
-  }
-
-  /// Puts a new connection into the table, with the entry for its replies.
-  /// - Returns: false when the packet's journey ended, or another worker was faster (then it goes on as a hit).
-  private mutating func insert<Key>(
-    _ index: Int, key: Key, connection: inout Connection, server: UnsafePointer<ServerRecord>,
-    in table: ConnectionTable<Key>
-  ) -> Bool {
-    if server.pointee.method == .fullNAT,
-      !takeLocalPort(index, key: key, connection: &connection, server: server, in: table)
-    {
-      return false
-    }
-    switch table.insert(key, hash: key.hash(table.secret), value: connection, generation: nextGeneration()) {
-    case .inserted:
-      countEntries(Key.self, 1)
-    case .existing(let slot):
-      removeReply(of: key, connection, server: server, in: table)
-      if !advance(index, key: key, slot: slot, in: table) { batch.finish(index, .tableFull) }
-      return false
-    case .full:
-      removeReply(of: key, connection, server: server, in: table)
-      batch.finish(index, .tableFull)
-      return false
-    }
-    guard server.pointee.method == .masquerading, let reply = replyKey(of: key, connection, server: server) else {
-      return true
-    }
-    switch table.insert(reply, hash: reply.hash(table.secret), value: connection, generation: nextGeneration()) {
-    case .inserted:
-      countEntries(Key.self, 1)
-    case .existing(let slot):
-      // The same client port reaches the same server through another service: the newest connection gets the replies.
-      var old = table.load(slot)
-      while !old.isDead, !table.replace(slot, old: old, with: Connection(word: merged(connection, into: old))) {
-        old = table.load(slot)
-      }
-    case .full:
-      if let slot = table.find(key, hash: key.hash(table.secret)), table.remove(slot, hasContinuation: false) != nil {
-        countEntries(Key.self, -1)
-      }
-      batch.finish(index, .tableFull)
-      return false
-    }
-    return true
-  }
-
-  /// A connection's word, with the line's mark of the word it replaces.
-  private mutating func merged(_ connection: Connection, into old: Connection) -> UInt64 {
-    connection.word & ~Connection.overflowMask | old.word & Connection.overflowMask
-  }
-
-  mutating func countEntries<Key: ConnectionKey>(_ key: Key.Type, _ amount: Int) {
-    _ = lbd_fetch_add(shared.entryCounts + (Key.wordsPerSlot == 2 ? 0 : 8), UInt64(bitPattern: Int64(amount)))
   }
 }

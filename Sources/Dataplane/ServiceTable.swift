@@ -22,14 +22,23 @@ struct ServiceRecord {
   var localAddressCount: Int
   var localPortFirst: UInt16
   var localPortLast: UInt16
-  /// The firewall mark of its packets; 0 when it goes by address.
+  /// Not 0: a service by firewall mark.
   var mark: UInt32 = 0
+  /// 0: not persistent.
+  var persistenceSeconds: UInt32 = 0
+  /// The present mask first, then former ones.
+  var persistenceMasks: UnsafePointer<AddressMask>
+  var persistenceMaskCount: Int = 0
   var isOnePacket = false
-  /// Meaningful where `isPersistent`.
-  var persistence = SnapshotDescription.Persistence(seconds: 0)
 
-  /// True when clients stay with their server.
-  var isPersistent: Bool { persistence.seconds != 0 }
+  /// It cannot be found by its address and port.
+  var isWide: Bool { mark != 0 || port == 0 }
+}
+
+/// Which bits of a client's address tell it apart, in two words.
+struct AddressMask {
+  var high: UInt64
+  var low: UInt64
 }
 
 /// A FULLNAT local address.
@@ -66,6 +75,8 @@ struct ServerRecord {
   var isAvailable: Bool
   /// True when it has not, and frames can be sent to it.
   var isReady: Bool
+  /// Its weight is 0.
+  var isQuiescent: Bool
   var isIPv6: Bool
   var service: UInt16
   /// Number of its address:port, the near end in keys of replies.
@@ -124,6 +135,7 @@ extension ServerRecord {
     method = server.method
     isAvailable = server.isAvailable
     isReady = server.isAvailable && server.nextHop.state == .resolved
+    isQuiescent = server.weight == 0
     self.service = server.service
     endpoint = server.endpoint
     (virtualHigh, virtualLow) = service?.address.words ?? (0, 0)

@@ -10,29 +10,53 @@ import Scheduler
 struct SharedState: @unchecked Sendable {
   let tableV4: ConnectionTable<KeyV4>
   let tableV6: ConnectionTable<KeyV6>
+  /// Connections of services that are not one address and port, and templates.
+  let tableWide: ConnectionTable<KeyWide>
   /// By server number: active << 32 | inactive.
   let connectionCounts: UnsafeMutablePointer<UInt64>
   /// By server number: 1 while its upper threshold is reached.
   let overloaded: UnsafeMutablePointer<UInt8>
   /// By service number: the scheduler's word.
   let schedulerStates: UnsafeMutablePointer<UInt64>
-  /// Entries per family, to let the expiry hand rest when there are none: 4, 6.
+  /// By server number: templates that lead to it.
+  let templateCounts: UnsafeMutablePointer<UInt64>
+  /// Entries per table, to let the expiry hand rest when there are none: see `entryIndex`.
   let entryCounts: UnsafeMutablePointer<UInt64>
   static var activeUnit: UInt64 { 1 << 32 }
+
+  /// Where in `entryCounts` a table's count stands.
+  @inline(__always)
+  static func entryIndex<Key: ConnectionKey>(_ key: Key.Type) -> Int {
+    Key.wordsPerSlot == 2 ? 0 : Key.wordsPerSlot == 4 ? 8 : 12
+  }
 
   /// Counts a new connection and looks at the upper threshold (`ipvs`: a server is overloaded from there on).
   @inline(__always)
   func bind(_ server: UInt16, record: UnsafePointer<ServerRecord>, active: Bool) {
     let before = lbd_fetch_add(connectionCounts + Int(server), active ? SharedState.activeUnit : 1)
     let upper = UInt64(record.pointee.upperThreshold)
-    if upper != 0, SharedState.total(before) + 1 >= upper { overloaded[Int(server)] = 1 }
+    if _slowPath(upper != 0), SharedState.total(before) + 1 >= upper { overloaded[Int(server)] = 1 }
+  }
+
+  /// A server that has as many connections as its upper threshold says takes nothing new. Templates do not count, but
+  /// one that comes is an occasion to look.
+  @inline(__always)
+  func checkUpperThreshold(_ server: UInt16, record: UnsafePointer<ServerRecord>) {
+    let upper = UInt64(record.pointee.upperThreshold)
+    guard upper != 0, SharedState.total(lbd_load_relaxed(connectionCounts + Int(server))) >= upper else { return }
+    overloaded[Int(server)] = 1
   }
 
   /// Counts a connection out and looks at the lower threshold.
   func unbind(_ server: UInt16, record: UnsafePointer<ServerRecord>, active: Bool) {
-    let before = lbd_fetch_add(connectionCounts + Int(server), 0 &- (active ? SharedState.activeUnit : 1))
+    _ = lbd_fetch_add(connectionCounts + Int(server), 0 &- (active ? SharedState.activeUnit : 1))
+    checkLowerThreshold(server, record: record)
+  }
+
+  /// One that has become fewer takes new ones again.
+  func checkLowerThreshold(_ server: UInt16, record: UnsafePointer<ServerRecord>) {
     guard overloaded[Int(server)] != 0 else { return }
-    let total = SharedState.total(before) - 1
+    let total = SharedState.total(lbd_load_relaxed(connectionCounts + Int(server)))
     let lower = UInt64(record.pointee.lowerThreshold)
     let upper = UInt64(record.pointee.upperThreshold)
     let relieved = lower != 0 ? total < lower : upper == 0 || total * 4 < upper * 3
@@ -59,7 +83,6 @@ final class SharedMemory: @unchecked Sendable {
 
   private let memory: MappedMemory
   private let counts: MappedMemory
-
   /// - Parameters:
   ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
   ///   - bothDirections: true when connections also need an entry for replies (NAT, FULLNAT).
@@ -72,16 +95,20 @@ final class SharedMemory: @unchecked Sendable {
     let lines6 = slots / 2
     let lineBytes = Int(LB_LINE_BYTES)
     // Pages that no family uses are never touched and cost nothing.
-    let memory = try MappedMemory(byteCount: (lines4 + lines6) * lineBytes, hugePages: .preferred)
+    let wideLines = slots
+    let memory = try MappedMemory(byteCount: (lines4 + lines6 + wideLines) * lineBytes, hugePages: .preferred)
     let serverWords = Limits.serverCapacity
-    let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1) + 128, hugePages: .never)
+    let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1 + 8) + 128, hugePages: .never)
     let secret = HashSecret(seed: seed)
     state = SharedState(
       tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
       tableV6: ConnectionTable(memory: memory.base + lines4 * lineBytes, lineCount: lines6, secret: secret),
+      tableWide: ConnectionTable(
+        memory: memory.base + (lines4 + lines6) * lineBytes, lineCount: wideLines, secret: secret),
       connectionCounts: counts.base.bindMemory(to: UInt64.self, capacity: serverWords),
       overloaded: (counts.base + serverWords * 16 + 128).bindMemory(to: UInt8.self, capacity: serverWords),
       schedulerStates: (counts.base + serverWords * 8).bindMemory(to: UInt64.self, capacity: serverWords),
+      templateCounts: (counts.base + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
       entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16))
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity

@@ -27,14 +27,28 @@ struct SnapshotView {
   var directHops4: UnsafeMutablePointer<UnsafePointer<NextHop>?>
   var directHops6: UnsafeMutablePointer<UnsafePointer<NextHop>?>
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
-  /// Ticks by state: TCP's 16 first, then UDP's one.
+  /// True when some service is not one address and port.
+  var hasWide: Bool
+  /// True when some service is on port 21 of TCP, which takes the data connections of FTP too.
+  var hasFTP: Bool
+  /// Ticks, by `timeoutIndex`.
   var timeouts: UnsafeMutablePointer<UInt32>
   /// `net.ipv4.vs.*`.
   var settings: IPVSSettings
   /// Firewall marks of packets.
   var markRules: MarkRules
+  /// What schedulers remember of destinations, in order of the services' numbers.
+  var caches: UnsafeMutablePointer<DestinationCache>
+  var cacheCount: Int
 
   static var udpTimeout: Int { 16 }
+
+  /// Where a state's timeout stands: TCP's 16 first, then UDP's one, then SCTP's 16.
+  @inline(__always)
+  static func timeoutIndex(_ state: UInt8, protocolNumber: UInt8) -> Int {
+    if protocolNumber == TransportProtocol.tcp.rawValue { return Int(state) }
+    return protocolNumber == TransportProtocol.sctp.rawValue ? udpTimeout + 1 + Int(state) : udpTimeout
+  }
 
   /// What an endpoint number stands for.
   @inline(__always)
@@ -66,6 +80,7 @@ struct InterfaceRecord {
 public final class Snapshot {
   let view: UnsafeMutablePointer<SnapshotView>
   private let arena = Arena()
+  private let caches: [UInt16: ServiceCache]
 
   /// Counts up with every snapshot built.
   public var generation: UInt64 { view.pointee.generation }
@@ -94,8 +109,12 @@ public final class Snapshot {
   /// - Parameters:
   ///   - description: what it shall say.
   ///   - shared: the memory of connection counts that the schedulers' views point into.
-  init(_ description: SnapshotDescription, generation: UInt64, shared: SharedState) {
+  ///   - caches: by service number; for schedulers that have one.
+  init(
+    _ description: SnapshotDescription, generation: UInt64, shared: SharedState, caches: [UInt16: ServiceCache] = [:]
+  ) {
     view = .allocate(capacity: 1)
+    self.caches = caches
     let arena = arena
     func array<Element>(_ values: [Element]) -> UnsafeMutablePointer<Element> { arena.array(values) }
 
@@ -117,8 +136,12 @@ public final class Snapshot {
     let ends = description.services.count + description.servers.count
     let endpoints4: EndpointTable<NearEndV4> = table(for: ends)
     let endpoints6: EndpointTable<NearEndV6> = table(for: ends)
+    // A family without a service is not looked at: so it is with IPVS, and connections of the last service deleted are the
+    // host's from then on.
+    let families = Set(description.services.filter(\.isActive).map(\.address.family))
     func insert(_ address: IPAddress, _ port: UInt16, _ transport: TransportProtocol, _ side: Side, _ endpoint: UInt16)
     {
+      guard families.contains(address.family) else { return }
       let (high, low) = address.words
       let number = transport.rawValue
       if address.family == .ipv6 {
@@ -130,10 +153,23 @@ public final class Snapshot {
           NearEndV4(end: low << 32 | UInt64(port) << 16, protocolNumber: number, side: side), endpoint: endpoint)
       }
     }
+    func insert(mark: UInt32, _ family: IPAddress.Family, _ endpoint: UInt16) {
+      if family == .ipv6 {
+        endpoints6.insert(
+          NearEndV6((0, UInt64(mark)), port: 0, protocolNumber: 0, side: .mark), endpoint: endpoint)
+      } else {
+        endpoints4.insert(
+          NearEndV4(end: UInt64(mark) << 32, protocolNumber: 0, side: .mark), endpoint: endpoint)
+      }
+    }
     for service in description.services {
       endpoints[Int(service.endpoint)] = EndpointRecord(kind: .service, index: service.number)
-      guard service.isOurs, service.goesByEndpoint else { continue }
-      insert(service.address, service.port, service.transport, .destination, service.endpoint)
+      if service.mark != 0 {
+        if service.isActive { insert(mark: service.mark, service.address.family, service.endpoint) }
+      } else if service.isOurs {
+        let side: Side = service.port == 0 ? .anyPort : .destination
+        insert(service.address, service.port, service.transport, side, service.endpoint)
+      }
     }
 
     // Servers. Several services may have the same address:port: then they share the endpoint.
@@ -171,11 +207,14 @@ public final class Snapshot {
       let list = service.servers.map { hashed[$0]?.weight ?? 0 }
       let bucketTable = service.scheduler.makeTable { service.servers.map { hashed[$0] ?? unknown } }
       let pace = Scheduler.pace(of: list)
+      let identities =
+        service.scheduler.hasCache ? array(service.servers.map { (hashed[$0] ?? unknown).identity }) : nil
       let set = RealServerSet(
         count: service.servers.count, identifiers: array(service.servers), weights: array(list),
         connections: UnsafePointer(shared.connectionCounts), overloaded: UnsafePointer(shared.overloaded),
         table: bucketTable.map { UnsafePointer(array($0)) }, tableCount: bucketTable?.count ?? 0, step: pace.step,
-        maximum: pace.maximum)
+        maximum: pace.maximum, identities: identities.map { UnsafePointer($0) },
+        cache: caches[service.number]?.cache)
       let isIPv6 = service.address.family == .ipv6
       services[Int(service.number)] = ServiceRecord(
         addressHigh: service.address.words.high, addressLow: service.address.words.low, port: service.port,
@@ -184,13 +223,18 @@ public final class Snapshot {
         localAddresses: localsByService[service.number],
         localAddressCount: min(service.localAddresses.count, Limits.localAddressCapacity),
         localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound,
-        mark: service.mark, isOnePacket: service.isOnePacket,
-        persistence: service.persistence ?? SnapshotDescription.Persistence(seconds: 0))
+        mark: service.mark, persistenceSeconds: service.persistence?.seconds ?? 0,
+        persistenceMasks: array(service.masks), persistenceMaskCount: service.masks.count,
+        isOnePacket: service.isOnePacket)
     }
 
     let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)
     let routes6: RouteTable<WideAddress> = Snapshot.routes(description, .ipv6, index: index(of:), arena: arena)
-    var timeouts = [UInt32](repeating: 0, count: SnapshotView.udpTimeout + 1)
+    var timeouts = [UInt32](repeating: 0, count: SnapshotView.udpTimeout + 17)
+    for state in ConnectionState.SCTP.allCases {
+      timeouts[SnapshotView.timeoutIndex(state.rawValue, protocolNumber: TransportProtocol.sctp.rawValue)] =
+        state.timeoutSeconds * UInt32(Clock.ticksPerSecond)
+    }
     for (state, seconds) in description.timeouts.tcp.enumerated() {
       timeouts[state] = seconds * UInt32(Clock.ticksPerSecond)
     }
@@ -206,7 +250,8 @@ public final class Snapshot {
       servers: RealServerSet(
         count: 0, identifiers: array([UInt16]()), weights: array([Int32]()),
         connections: UnsafePointer(shared.connectionCounts), overloaded: UnsafePointer(shared.overloaded)),
-      localAddresses: nil, localAddressCount: 0, localPortFirst: 1, localPortLast: 1)
+      localAddresses: nil, localAddressCount: 0, localPortFirst: 1, localPortLast: 1,
+      persistenceMasks: array([AddressMask]()))
     let noServer = ServerRecord(
       SnapshotDescription.Server(
         number: 0, service: .max, endpoint: 0, address: IPAddress(v4: 0), port: 0, method: .directRouting, weight: 0,
@@ -222,8 +267,10 @@ public final class Snapshot {
         serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: hops,
         routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
-        timeouts: array(timeouts), settings: description.settings,
-        markRules: MarkRules(description.markRules, memory: arena)))
+        hasWide: !families.isEmpty && description.services.contains { !$0.goesByEndpoint || Snapshot.isFTP($0) },
+        hasFTP: description.services.contains(where: Snapshot.isFTP), timeouts: array(timeouts),
+        settings: description.settings, markRules: MarkRules(description.markRules, memory: arena),
+        caches: array(caches.sorted { $0.key < $1.key }.map(\.value.cache)), cacheCount: caches.count))
   }
 
   private static func routes<Address>(
@@ -252,6 +299,10 @@ public final class Snapshot {
       starts: arena.array(ranges.map(\.start)), targets: arena.array(ranges.map(\.target)),
       firsts: arena.array(RouteTable<Address>.index(of: ranges.map(\.start))), neighbours: places,
       neighbourMask: capacity - 1)
+  }
+
+  private static func isFTP(_ service: SnapshotDescription.Service) -> Bool {
+    service.mark == 0 && service.port == 21 && service.transport == .tcp
   }
 
   static func powerOfTwo(atLeast count: Int) -> Int {

@@ -40,6 +40,14 @@ public struct SnapshotDescription: Sendable {
     /// nil is not persistent.
     public var persistence: Persistence?
 
+    /// Former masks of its persistence, whose connections may still be there.
+    public var formerMasks: [Persistence] = []
+
+    /// The present mask first, then former ones.
+    var masks: [AddressMask] {
+      ([persistence].compactMap { $0 } + formerMasks).map { AddressMask(high: $0.maskHigh, low: $0.maskLow) }
+    }
+
     /// True when its packets are known by address and port, false for a mark and for port 0.
     public var goesByEndpoint: Bool { mark == 0 && port != 0 }
 
@@ -143,10 +151,13 @@ public struct SnapshotDescription: Sendable {
       self.lowerThreshold = lowerThreshold
     }
 
-    /// What the hash schedulers' tables are made from.
+    /// What schedulers' tables are made from.
     var hashed: HashedServer {
       let fold = address.family == .ipv6 ? AddressFold.v6(high: address.high, low: address.low) : address.v4
-      return HashedServer(weight: weight, lastWeight: lastWeight, addressFold: fold, port: port)
+      let identity = ServerIdentity.of(
+        high: address.words.high, low: address.words.low, port: port, isIPv6: address.family == .ipv6)
+      return HashedServer(
+        weight: weight, lastWeight: lastWeight, addressFold: fold, port: port, identity: identity)
     }
   }
 

@@ -17,7 +17,9 @@ struct WorkerState: ~Copyable {
   let shared: SharedState
   var snapshot: UnsafePointer<SnapshotView>
   let fragments: FragmentTable
-  let states = ConnectionState()
+  /// By port: the interface it belongs to; the forwarder's.
+  var interfaces: UnsafePointer<UInt8>?
+  var states = ConnectionState()
   /// This worker among `workerCount`.
   let worker: Int
   let workerCount: Int
@@ -31,6 +33,8 @@ struct WorkerState: ~Copyable {
   let notices: Notices.Writer
   var noticeBudget = SecondBudget(Limits.noticesPerSecond)
   var sweep = SweepState()
+  var defence = DefenceState()
+  var cacheSweep = CacheSweepState()
 
   init(
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
@@ -46,6 +50,7 @@ struct WorkerState: ~Copyable {
     self.workerCount = workerCount
     let secret = HashSecret(seed: seed &+ UInt64(worker))
     fragments = FragmentTable(secret: secret)
+    states.isSecure = snapshot.pointee.settings.secureTCP.isInEffect
     generation = 1 << 31 | UInt64(worker) << 24
     identification = UInt32(truncatingIfNeeded: secret.mix(seed))
   }

@@ -1,4 +1,4 @@
-/// A real server as the hash schedulers see it when their tables are made.
+/// A real server as schedulers see it when their tables are made.
 @frozen
 public struct HashedServer: Hashable, Sendable {
   /// 0 (or less) is quiescent.
@@ -7,11 +7,14 @@ public struct HashedServer: Hashable, Sendable {
   public var lastWeight: Int32
   /// What tells it apart: its folded address (`AddressFold`) plus its port.
   public var place: UInt32
+  /// The same without chance likeness, for the caches of lblc and lblcr (`ServerIdentity`).
+  public var identity: UInt64
 
-  /// A server by its weights, folded address and port.
-  public init(weight: Int32, lastWeight: Int32, addressFold: UInt32, port: UInt16) {
+  /// A server by its weights, folded address and port, and identity.
+  public init(weight: Int32, lastWeight: Int32, addressFold: UInt32, port: UInt16, identity: UInt64 = 0) {
     self.weight = weight
     self.lastWeight = lastWeight
     place = addressFold &+ UInt32(port)
+    self.identity = identity
   }
 }

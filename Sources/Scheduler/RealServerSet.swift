@@ -32,6 +32,10 @@ public struct RealServerSet {
   public let step: UInt32
   /// Weighted round robin: the weight a round starts with; see `Scheduler.pace(of:)`.
   public let maximum: UInt32
+  /// Position -> identity (`ServerIdentity`); only for schedulers that have a cache.
+  public let identities: UnsafePointer<UInt64>?
+  /// What lblc and lblcr remember; nil for others, and when there was no memory for it.
+  public let cache: DestinationCache?
 
   /// A bucket without a server.
   @inlinable @inline(__always)
@@ -42,7 +46,7 @@ public struct RealServerSet {
   public init(
     count: Int, identifiers: UnsafePointer<UInt16>, weights: UnsafePointer<Int32>, connections: UnsafePointer<UInt64>,
     overloaded: UnsafePointer<UInt8>, table: UnsafePointer<UInt16>? = nil, tableCount: Int = 0, step: UInt32 = 1,
-    maximum: UInt32 = 0
+    maximum: UInt32 = 0, identities: UnsafePointer<UInt64>? = nil, cache: DestinationCache? = nil
   ) {
     self.count = count
     self.identifiers = identifiers
@@ -53,6 +57,8 @@ public struct RealServerSet {
     self.tableCount = tableCount
     self.step = step
     self.maximum = maximum
+    self.identities = identities
+    self.cache = cache
   }
 
   /// True when the server has reached its upper threshold.
@@ -74,6 +80,10 @@ public struct RealServerSet {
     UnsafeRawPointer(connections + Int(identifiers[position]))
       .assumingMemoryBound(to: Atomic<UInt64>.self).pointee.load(ordering: .relaxed)
   }
+
+  /// Active connections.
+  @inlinable @inline(__always)
+  public func activeCount(at position: Int) -> UInt64 { connectionCounts(at: position) >> 32 }
 
   /// active * 256 + inactive: what a server's connections weigh in the least-connection family.
   @inlinable @inline(__always)

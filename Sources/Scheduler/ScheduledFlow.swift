@@ -9,13 +9,25 @@ public struct ScheduledFlow: Sendable {
   public var destinationFold: UInt32
   /// The client's port in host order; 0 for protocols without ports.
   public var clientPort: UInt16
+  /// The packet's destination address as two words, IPv4 in the lower half of the second.
+  public var destinationHigh: UInt64
+  /// See `destinationHigh`.
+  public var destinationLow: UInt64
+  /// The time, in seconds of any clock that does not go back.
+  public var seconds: UInt32
 
-  /// A flow by its folded addresses and the client's port.
+  /// A flow by its addresses, the client's port and the time.
   @inlinable @inline(__always)
-  public init(clientFold: UInt32, destinationFold: UInt32 = 0, clientPort: UInt16 = 0) {
+  public init(
+    clientFold: UInt32, destinationFold: UInt32 = 0, clientPort: UInt16 = 0, destinationHigh: UInt64 = 0,
+    destinationLow: UInt64 = 0, seconds: UInt32 = 0
+  ) {
     self.clientFold = clientFold
     self.destinationFold = destinationFold
     self.clientPort = clientPort
+    self.destinationHigh = destinationHigh
+    self.destinationLow = destinationLow
+    self.seconds = seconds
   }
 }
 

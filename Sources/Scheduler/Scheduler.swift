@@ -15,6 +15,9 @@
 // list with `serversChanged`, again by compare-and-swap, at the moment the new list is published. A worker may pick
 // from the older or the newer list with either word; nothing worse comes of it than one pick out of turn.
 //
+// lblc and lblcr remember more than fits a word. What they have beside it is a `DestinationCache`, which they change
+// themselves, by its own rules; their word stays 0.
+//
 // What is not here: persistence, connection reuse, and what happens when there is no server. Those come before and
 // after.
 
@@ -26,6 +29,16 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
   case weightedLeastConnection
   case sourceHashing
   case maglevHashing
+  case shortestExpectedDelay
+  case neverQueue
+  case destinationHashing
+  case localityLeastConnection
+  case replicatedLocality
+  case weightedFailover
+  case weightedOverflow
+  case twoChoices
+  /// The service is there and its connections go on, but nothing new gets a server.
+  case nobody
 
   /// By the name that commands and configuration files use.
   public init?(name: String) {
@@ -42,6 +55,15 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .weightedLeastConnection: "wlc"
     case .sourceHashing: "sh"
     case .maglevHashing: "mh"
+    case .shortestExpectedDelay: "sed"
+    case .neverQueue: "nq"
+    case .destinationHashing: "dh"
+    case .localityLeastConnection: "lblc"
+    case .replicatedLocality: "lblcr"
+    case .weightedFailover: "fo"
+    case .weightedOverflow: "ovf"
+    case .twoChoices: "twos"
+    case .nobody: "none"
     }
   }
 
@@ -51,6 +73,16 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
   public func pick(
     from servers: RealServerSet, state: inout SchedulerState, flow: ScheduledFlow, flags: SchedulerFlags
   ) -> Int {
+    isOutOfLine
+      ? pickOutOfLine(from: servers, state: &state, flow: flow)
+      : pickInLine(from: servers, state: &state, flow: flow, flags: flags)
+  }
+
+  /// The same for those that are not out of line; -1 for all others.
+  @inlinable
+  public func pickInLine(
+    from servers: RealServerSet, state: inout SchedulerState, flow: ScheduledFlow, flags: SchedulerFlags
+  ) -> Int {
     switch self {
     case .roundRobin: RoundRobin.pick(from: servers, state: &state)
     case .weightedRoundRobin: WeightedRoundRobin.pick(from: servers, state: &state)
@@ -58,10 +90,48 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     case .weightedLeastConnection: WeightedLeastConnection.pick(from: servers)
     case .sourceHashing: SourceHashing.pick(from: servers, flow: flow, flags: flags)
     case .maglevHashing: MaglevHashing.pick(from: servers, flow: flow, flags: flags)
+    case .shortestExpectedDelay, .neverQueue, .destinationHashing, .localityLeastConnection, .replicatedLocality,
+      .weightedFailover, .weightedOverflow, .twoChoices, .nobody:
+      -1
+    }
+  }
+
+  /// True for the schedulers less often used, whose picks are kept out of the caller's code.
+  ///
+  /// A caller that picks for every new connection asks first: for these it calls `pick` elsewhere, for the others
+  /// `pickInLine`. To have all in one place would cost every pick some forty instructions, merely to be able to hand over
+  /// the list.
+  @inlinable
+  public var isOutOfLine: Bool {
+    switch self {
+    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing:
+      false
+    case .shortestExpectedDelay, .neverQueue, .destinationHashing, .localityLeastConnection, .replicatedLocality,
+      .weightedFailover, .weightedOverflow, .twoChoices, .nobody:
+      true
+    }
+  }
+
+  @usableFromInline
+  func pickOutOfLine(from servers: RealServerSet, state: inout SchedulerState, flow: ScheduledFlow) -> Int {
+    switch self {
+    case .shortestExpectedDelay: ShortestExpectedDelay.pick(from: servers)
+    case .neverQueue: NeverQueue.pick(from: servers)
+    case .destinationHashing: DestinationHashing.pick(from: servers, flow: flow)
+    case .localityLeastConnection: LocalityLeastConnection.pick(from: servers, flow: flow)
+    case .replicatedLocality: ReplicatedLocality.pick(from: servers, flow: flow)
+    case .weightedFailover: WeightedFailover.pick(from: servers)
+    case .weightedOverflow: WeightedOverflow.pick(from: servers)
+    case .twoChoices: TwoChoices.pick(from: servers, state: &state)
+    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing,
+      .nobody:
+      -1
     }
   }
 
   /// The state after a change of the list; a pure function like `pick`.
+  ///
+  /// At `.bound` what is passed is not an old state but chance: a word drawn by lot, which `twos` goes on from.
   /// - Parameter servers: the list after the change.
   public func serversChanged(
     _ state: SchedulerState, servers: RealServerSet, change: ServerListChange
@@ -69,7 +139,11 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     switch self {
     case .roundRobin: RoundRobin.serversChanged(state, change: change)
     case .weightedRoundRobin: WeightedRoundRobin.serversChanged(state, servers: servers, change: change)
-    case .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing: SchedulerState()
+    case .twoChoices: state
+    case .leastConnection, .weightedLeastConnection, .sourceHashing, .maglevHashing, .shortestExpectedDelay,
+      .neverQueue, .destinationHashing, .localityLeastConnection, .replicatedLocality, .weightedFailover,
+      .weightedOverflow, .nobody:
+      SchedulerState()
     }
   }
 
@@ -80,9 +154,20 @@ public enum Scheduler: UInt8, CaseIterable, Hashable, Sendable {
     switch self {
     case .sourceHashing: SourceHashing.makeTable(servers())
     case .maglevHashing: MaglevHashing.makeTable(servers())
-    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection: nil
+    case .destinationHashing: DestinationHashing.makeTable(servers())
+    case .localityLeastConnection, .replicatedLocality: ServerIdentity.makeTable(servers())
+    case .roundRobin, .weightedRoundRobin, .leastConnection, .weightedLeastConnection, .shortestExpectedDelay,
+      .neverQueue, .weightedFailover, .weightedOverflow, .twoChoices, .nobody:
+      nil
     }
   }
+
+  /// True for schedulers that remember destinations: they get a `DestinationCache` and the servers' identities.
+  @inlinable
+  public var hasCache: Bool { self == .localityLeastConnection || self == .replicatedLocality }
+
+  /// True when what is remembered are sets of servers.
+  public var cacheHoldsSets: Bool { self == .replicatedLocality }
 
   /// `step` and `maximum` to publish with a list; harmless for schedulers that do not use them.
   public static func pace(of weights: [Int32]) -> (step: UInt32, maximum: UInt32) {

@@ -3,7 +3,7 @@
 // All workers share the word. A worker loads it, lets the scheduler compute the successor and writes that back by
 // compare-and-swap, trying again if another worker was faster. So no pick is ever lost or doubled, no lock is held, and
 // the order of picks is the same as on one core. It follows that a scheduler's new state must be a function of the old
-// word and the list alone. A scheduler that needs chance advances a generator in the word.
+// word and the list alone. A scheduler that needs chance (twos) advances a generator in the word.
 //
 // Layout for the two round robins, which remember a server:
 //

@@ -27,6 +27,7 @@ public enum WeightedLeastConnection {
   /// a * b > c * d, exactly.
   @inlinable @inline(__always)
   static func isProduct(_ a: UInt64, _ b: UInt64, greaterThan c: UInt64, _ d: UInt64) -> Bool {
+    if (a | b | c | d) >> 32 == 0 { return a &* b > c &* d }
     let left = a.multipliedFullWidth(by: b)
     let right = c.multipliedFullWidth(by: d)
     return left.high > right.high || (left.high == right.high && left.low > right.low)

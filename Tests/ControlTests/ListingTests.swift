@@ -57,7 +57,10 @@ struct ListingTests {
     #expect(listing.services(banner: false) + "" == ListingTests.recorded.drop { $0 != "\n" }.dropFirst())
   }
 
-  @Test(arguments: [("mh", "mh-port"), ("mh", "mh-fallback,mh-port"), ("sh", "sh-fallback"), ("wlc", "flag-1,flag-3")])
+  @Test(arguments: [
+    ("mh", "mh-port"), ("mh", "mh-fallback,mh-port"), ("sh", "sh-fallback"), ("wlc", "flag-1,flag-3"),
+    ("lblc", "flag-2"),
+  ])
   func flagsAreNamedAfterTheScheduler(scheduler: String, flags: String) throws {
     let listing = try listing("-A -t 10.1.0.100:80 -s \(scheduler) -b \(flags)")
     #expect(listing.services(banner: false).contains("TCP  10.1.0.100:80 \(scheduler) (\(flags))\n"))

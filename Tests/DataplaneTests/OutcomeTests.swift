@@ -65,16 +65,19 @@ import Wire
     director.verifyEmptyAfterExpiry()
   }
 
-  /// A deleted service schedules nothing; its connections go on.
+  /// A deleted service schedules nothing; its connections go on, as long as there is another service.
   @Test(arguments: methods)
   func serviceDeleted(method: Forwarding) throws {
-    let director = try Director(TestService(method: method))
+    let director = try Director([TestService(method: method), TestService(method: method, transport: .udp)])
     let service = director.services[0]
     #expect(director.fromClient(.request(service)).outcome.isForwarded)
     director.services[0].isActive = false
     director.publish()
     #expect(director.fromClient(.request(service, TCP.ack)).outcome.isForwarded)
     #expect(director.fromClient(.request(service, port: 50_000)) == Journey(.notOurs))
+    director.services[1].isActive = false
+    director.publish()
+    #expect(director.fromClient(.request(service, TCP.ack)) == Journey(.notOurs), "IPVS does not look any more")
     director.verifyEmptyAfterExpiry()
   }
 

@@ -45,6 +45,7 @@ final class RealServerSandbox: @unchecked Sendable {
       ip link set lo up
       ip link add near numrxqueues 2 numtxqueues 3 mtu 1400 address 02:00:00:00:00:01 type veth \
         peer name far address 02:00:00:00:00:02 netns /proc/\(getpid())/fd/\(namespaces[1])
+      ip link set near addrgenmode none
       ip link set near up
       ip address add 10.9.0.1/24 dev near
       ip address add 2001:db8::1/64 dev near nodad

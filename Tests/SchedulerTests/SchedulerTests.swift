@@ -4,21 +4,26 @@ import Testing
 
 struct SchedulerTests {
   @Test func namesGoBothWays() {
-    #expect(Scheduler.allCases.map(\.name) == ["rr", "wrr", "lc", "wlc", "sh", "mh"])
+    #expect(
+      Scheduler.allCases.map(\.name) == [
+        "rr", "wrr", "lc", "wlc", "sh", "mh", "sed", "nq", "dh", "lblc", "lblcr", "fo", "ovf", "twos", "none",
+      ])
     for scheduler in Scheduler.allCases { #expect(Scheduler(name: scheduler.name) == scheduler) }
-    for name in ["", "RR", "wrr ", "none"] { #expect(Scheduler(name: name) == nil) }
+    for name in ["", "RR", "wrr ", "None", "no"] { #expect(Scheduler(name: name) == nil) }
   }
 
-  @Test func onlyHashingHasATable() {
+  @Test func onlyThoseThatNeedOneHaveATable() {
+    let needing: Set<Scheduler> = [
+      .sourceHashing, .maglevHashing, .destinationHashing, .localityLeastConnection, .replicatedLocality,
+    ]
     for scheduler in Scheduler.allCases {
       var hasAsked = false
       let table = scheduler.makeTable {
         hasAsked = true
         return []
       }
-      let isHashing = scheduler == .sourceHashing || scheduler == .maglevHashing
-      #expect((table != nil) == isHashing)
-      #expect(hasAsked == isHashing, "a list that nobody needs is not made")
+      #expect((table != nil) == needing.contains(scheduler))
+      #expect(hasAsked == needing.contains(scheduler), "a list that nobody needs is not made")
     }
   }
 
@@ -34,12 +39,19 @@ struct SchedulerTests {
       for _ in 0..<10 {
         var state = SchedulerState(word: generator.next())
         let flow = ScheduledFlow(
-          clientFold: .random(in: 0...UInt32.max, using: &generator), destinationFold: 0, clientPort: 9)
+          clientFold: .random(in: 0...UInt32.max, using: &generator),
+          destinationFold: .random(in: 0...UInt32.max, using: &generator), clientPort: 9,
+          destinationLow: .random(in: 0...3, using: &generator))
         let position = service.withServers {
           scheduler.pick(from: $0, state: &state, flow: flow, flags: service.flags)
         }
         #expect((-1..<service.servers.count).contains(position))
-        if position >= 0 { #expect(service.withServers { $0.isEligible(at: position) }) }
+        if position >= 0 {
+          // The one exception is IPVS's own: lblc does not look at the threshold of a destination's server.
+          let mayBeOverloaded = scheduler == .localityLeastConnection
+          #expect(service.servers[position].weight > 0)
+          #expect(mayBeOverloaded || service.withServers { !$0.isOverloaded(at: position) })
+        }
       }
     }
   }

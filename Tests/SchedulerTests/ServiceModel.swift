@@ -1,4 +1,4 @@
-import Scheduler
+@testable import Scheduler
 
 /// The protocol of a modelled connection: what its first packet does to the counts.
 enum ModelProtocol {
@@ -17,12 +17,16 @@ struct ServiceModel {
     var lastWeight: Int32
     var upper: UInt64 = 0
 
-    /// By the weights, and an address: that which the name is, or 10.1.0.11 and so on for A, B and so on; port 80.
+    var port: UInt16 = 80
+
+    /// By the weights, and an address: that which the name is, or 10.1.0.11 and so on for A, B and so on.
     var hashed: HashedServer {
       let bytes = name.split(separator: ".").compactMap { UInt32($0) }
       let letter = UInt32(name.utf8.first ?? 0) &- 65
       let address = bytes.count == 4 ? bytes.reduce(0) { $0 << 8 | $1 } : 0x0a01_000b &+ letter
-      return HashedServer(weight: weight, lastWeight: lastWeight, addressFold: address, port: 80)
+      return HashedServer(
+        weight: weight, lastWeight: lastWeight, addressFold: address, port: port,
+        identity: ServerIdentity.of(high: 0, low: UInt64(address), port: port, isIPv6: false))
     }
   }
 
@@ -31,14 +35,19 @@ struct ServiceModel {
   var state = SchedulerState()
   /// List order: newest first.
   private(set) var servers: [Server] = []
-  private(set) var connections = [UInt64](repeating: 0, count: 64)
-  private(set) var overloaded = [UInt8](repeating: 0, count: 64)
+  private(set) var connections = [UInt64](repeating: 0, count: 1024)
+  private(set) var overloaded = [UInt8](repeating: 0, count: 1024)
   private var nextIdentifier: UInt16 = 3
+  /// What the scheduler remembers; shared by copies of the model.
+  let memory: CacheMemory?
+  /// Of servers added from here on.
+  var port: UInt16 = 80
 
   /// A service without servers, just bound to its scheduler.
   init(_ scheduler: Scheduler, flags: SchedulerFlags = []) {
     self.scheduler = scheduler
     self.flags = flags
+    memory = scheduler.hasCache ? CacheMemory(holdsSets: scheduler.cacheHoldsSets) : nil
     tell(.bound)
   }
 
@@ -54,8 +63,9 @@ struct ServiceModel {
   }
 
   mutating func add(_ name: String, weight: Int32, upper: UInt64 = 0) {
-    let server = Server(name: name, identifier: nextIdentifier, weight: weight, lastWeight: weight, upper: upper)
-    servers.insert(server, at: 0)
+    servers.insert(
+      Server(
+        name: name, identifier: nextIdentifier, weight: weight, lastWeight: weight, upper: upper, port: port), at: 0)
     nextIdentifier += 1
     tell(.added(identifier: servers[0].identifier))
   }
@@ -90,6 +100,7 @@ struct ServiceModel {
     var next = state
     let position = withServers { scheduler.pick(from: $0, state: &next, flow: flow, flags: flags) }
     state = next
+    guard position < servers.count else { return "outside of the list" }
     guard position >= 0 else { return nil }
     let server = servers[position]
     let index = Int(server.identifier)
@@ -100,9 +111,11 @@ struct ServiceModel {
   }
 
   /// The names of the next `count` picks, `-` for none.
-  mutating func picks(_ count: Int, as kind: ModelProtocol = .tcp) -> String {
+  mutating func picks(
+    _ count: Int, as kind: ModelProtocol = .tcp, _ flow: ScheduledFlow = ScheduledFlow(clientFold: 0)
+  ) -> String {
     var names: [String] = []
-    for _ in 0..<count { names.append(connect(as: kind) ?? "-") }
+    for _ in 0..<count { names.append(connect(flow, as: kind) ?? "-") }
     return names.joined(separator: " ")
   }
 
@@ -118,6 +131,9 @@ struct ServiceModel {
     let weights = servers.map(\.weight)
     let pace = Scheduler.pace(of: weights)
     let table = scheduler.makeTable { servers.map(\.hashed) }
+    let identities = UnsafeMutablePointer<UInt64>.allocate(capacity: max(1, servers.count))
+    defer { identities.deallocate() }
+    for (position, server) in servers.enumerated() { identities[position] = server.hashed.identity }
     // A list may be empty, an array's address may not: one spare element each.
     return (identifiers + [0]).withUnsafeBufferPointer { identifiers in
       (weights + [0]).withUnsafeBufferPointer { weights in
@@ -129,7 +145,7 @@ struct ServiceModel {
                   count: servers.count, identifiers: identifiers.baseAddress!, weights: weights.baseAddress!,
                   connections: connections.baseAddress!, overloaded: overloaded.baseAddress!,
                   table: table == nil ? nil : buckets.baseAddress, tableCount: table?.count ?? 0, step: pace.step,
-                  maximum: pace.maximum))
+                  maximum: pace.maximum, identities: identities, cache: memory?.cache))
             }
           }
         }
@@ -138,6 +154,30 @@ struct ServiceModel {
   }
 
   private mutating func tell(_ change: ServerListChange) {
+    if change == .bound { memory?.cache.clear() }
     state = withServers { scheduler.serversChanged(state, servers: $0, change: change) }
+  }
+}
+
+/// Memory for a cache of destinations.
+final class CacheMemory: @unchecked Sendable {
+  let cache: DestinationCache
+  private let memory: UnsafeMutableRawPointer
+
+  init(holdsSets: Bool, seed: UInt64 = 1) {
+    let byteCount = DestinationCache.byteCount(holdsSets: holdsSets)
+    memory = .allocate(byteCount: byteCount, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
+    cache = DestinationCache.initialize(memory, holdsSets: holdsSets, seed: seed)
+  }
+
+  deinit { memory.deallocate() }
+}
+
+extension ScheduledFlow {
+  /// A flow to an IPv4 destination.
+  init(to destination: UInt32, seconds: UInt32 = 0) {
+    self.init(
+      clientFold: 0, destinationFold: destination, destinationLow: UInt64(destination), seconds: seconds)
   }
 }

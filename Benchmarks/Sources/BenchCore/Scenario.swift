@@ -119,6 +119,8 @@ extension Scenario {
       throw BenchError("schedule by \(scheduling.rawValue): lbd has no such scheduler yet")
     }
     var description = SnapshotDescription()
+    // The reference keeps the connection of a port that is used again.
+    description.settings.connectionReuse = .keep
     description.interfaces = [
       .init(
         address: Scenario.interfaces[0], mtu: Scenario.mtu, ipv4: IPAddress("10.1.0.1"), ipv6: IPAddress("fd00:1::1")),

@@ -12,6 +12,7 @@ struct LbdBench: ParsableCommand {
       CaptureCommand.self,
       WireCommand.self,
       PeersCommand.self,
+      PickCommand.self,
       CompareCommand.self,
     ])
 }

@@ -1,0 +1,176 @@
+import CShims
+import Scheduler
+import Wire
+
+/// A packet that has no connection: may it open one, to which server, and where is it put down?
+extension WorkerState {
+  /// Schedules a packet that has no connection, if it may open one.
+  /// - Parameter number: the service's.
+  mutating func open<Key>(_ index: Int, key: Key, service number: UInt16, in table: ConnectionTable<Key>) {
+    let service = service(number)
+    guard service.pointee.isActive else { return batch.finish(index, .notOurs) }
+    let packet = batch.packet(index)
+    guard maySchedule(packet.pointee) else { return batch.finish(index, .noConnection) }
+    if isDefended(index) { return batch.finish(index, .droppedInDefence) }
+    if packet.pointee.farPort == 20 { return batch.finish(index, .privilegedSource) }
+    let isPersistent = service.pointee.persistenceSeconds != 0
+    let picked =
+      isPersistent
+      ? pickPersistent(index, service: number, service) : pick(index, service: service, number: number)
+    guard let picked else {
+      guard batch.outcomes[index] == .pending else { return }
+      answer(index, .portUnreachable)
+      return batch.outcomes[index] = .noServerAvailable
+    }
+    open(index, key: key, service: service, number, on: picked, in: table)
+  }
+
+  /// Opens a connection to a server that has been chosen.
+  private mutating func open<Key>(
+    _ index: Int, key: Key, service: UnsafePointer<ServiceRecord>, _ serviceNumber: UInt16, on number: UInt16,
+    in table: ConnectionTable<Key>
+  ) {
+    let packet = batch.packet(index)
+    let server = server(number)
+    let protocolNumber = packet.pointee.protocolNumber
+    let hasReplies = server.pointee.method == .masquerading || server.pointee.method == .fullNAT
+    var key = key
+    key.note(service: serviceNumber, serverPort: serverPort(index, service, server))
+    var connection = Connection(server: number, noOutput: !hasReplies)
+    // What NAT sends to stands in the connection itself where it is not the same for all of a server's.
+    if packet.pointee.flags.contains(.wide) { connection.localPort = serverPort(index, service, server) }
+    connection.isControlled = service.pointee.persistenceSeconds != 0
+    connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: packet.pointee.segment)
+    connection.touch(clock)
+    let isLasting = !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
+    if isLasting, !insert(index, key: key, connection: &connection, server: server, in: table) {
+      if connection.isControlled { releaseTemplate(of: key, connection, service: serviceNumber) }
+      return
+    }
+    let isActive = ConnectionState.isActive(connection.state, protocolNumber: protocolNumber)
+    shared.bind(number, record: server, active: isActive)
+    // By its address: with `servers[number].connections` the compiler cannot build this for ThreadSanitizer.
+    let statistics = counters.servers + Int(number)
+    statistics.pointee.connections &+= 1
+    if hasReplies { askForClient(index) }
+    packet.pointee.connection = connection
+    count(index, server: number, isRequest: true)
+    if isLasting { return }
+    // One-packet scheduling: the connection has ended with this packet.
+    shared.unbind(number, record: server, active: isActive)
+    if connection.isControlled { releaseTemplate(of: key, connection, service: serviceNumber) }
+  }
+
+  /// TCP: SYN without RST (SYN+ACK counts as SYN, as in IPVS). SCTP: INIT. Sloppy: all but RST, all but ABORT. UDP: any
+  /// packet. A later fragment cannot open anything.
+  private mutating func maySchedule(_ packet: Packet) -> Bool {
+    if packet.flags.contains(.laterFragment) { return false }
+    if packet.isTCP {
+      if packet.segment & 0x04 != 0 { return false }
+      return packet.segment & 0x02 != 0 || snapshot.pointee.settings.isSloppyTCP
+    }
+    guard packet.protocolNumber == TransportProtocol.sctp.rawValue else { return true }
+    let event = packet.segment &- Packet.firstSCTPSegment
+    return event == 1 || event != 9 && snapshot.pointee.settings.isSloppySCTP
+  }
+
+  /// Where the server gets it: its own port, or the client's destination port where the service is for more than one.
+  private mutating func serverPort(
+    _ index: Int, _ service: UnsafePointer<ServiceRecord>, _ server: UnsafePointer<ServerRecord>
+  ) -> UInt16 {
+    let port = batch.packet(index).pointee.nearPort
+    guard batch.packet(index).pointee.flags.contains(.wide), server.pointee.port != 0 else {
+      return server.pointee.port != 0 ? server.pointee.port : port
+    }
+    if service.pointee.persistenceSeconds != 0 { return port == service.pointee.port ? server.pointee.port : port }
+    return server.pointee.port
+  }
+
+  /// The server's answer will have to find its way to the client: its next hop had better be known by then.
+  private mutating func askForClient(_ index: Int) {
+    let client = batch.packet(index).pointee.sourceAddress
+    let hop = routedHop(high: client.high, low: client.low, isIPv6: batch.packet(index).pointee.isIPv6)
+    if hop.pointee.state == .unresolved { ask(high: client.high, low: client.low, index) }
+  }
+
+  mutating func pick(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
+    let scheduler = service.pointee.scheduler
+    if _slowPath(scheduler.isOutOfLine) { return pickOutOfLine(index, service: service, number: number) }
+    let packet = batch.packet(index)
+    let client = packet.pointee.sourceAddress
+    let flow = ScheduledFlow(
+      clientFold: fold(high: client.high, low: client.low, isIPv6: packet.pointee.isIPv6),
+      clientPort: packet.pointee.farPort)
+    let word = shared.schedulerStates + Int(number)
+    while true {
+      let old = SchedulerState(word: lbd_load_relaxed(word))
+      var new = old
+      let position = scheduler.pickInLine(
+        from: service.pointee.servers, state: &new, flow: flow, flags: service.pointee.schedulerFlags)
+      if new.word == old.word || lbd_compare_exchange(word, old.word, new.word) {
+        return position < 0 ? nil : service.pointee.servers.identifiers[position]
+      }
+    }
+  }
+
+  @inline(__always)
+  func fold(high: UInt64, low: UInt64, isIPv6: Bool) -> UInt32 {
+    guard isIPv6 else { return UInt32(truncatingIfNeeded: low) }
+    let word = high ^ low
+    return UInt32(truncatingIfNeeded: word >> 32 ^ word)
+  }
+
+  /// Puts a new connection into the table, with the entry for its replies.
+  /// - Returns: false when the packet's journey ended, or another worker was faster (then it goes on as a hit).
+  private mutating func insert<Key>(
+    _ index: Int, key: Key, connection: inout Connection, server: UnsafePointer<ServerRecord>,
+    in table: ConnectionTable<Key>
+  ) -> Bool {
+    if server.pointee.method == .fullNAT,
+      !takeLocalPort(index, key: key, connection: &connection, server: server, in: table)
+    {
+      return false
+    }
+    switch table.insert(key, hash: key.hash(table.secret), value: connection, generation: nextGeneration()) {
+    case .inserted:
+      countEntries(Key.self, 1)
+    case .existing(let slot):
+      removeReply(of: key, connection, server: server, in: table)
+      if !advance(index, key: key, slot: slot, in: table) { batch.finish(index, .tableFull) }
+      return false
+    case .full:
+      removeReply(of: key, connection, server: server, in: table)
+      batch.finish(index, .tableFull)
+      return false
+    }
+    guard server.pointee.method == .masquerading, let reply = replyKey(of: key, connection, server: server) else {
+      return true
+    }
+    switch table.insert(reply, hash: reply.hash(table.secret), value: connection, generation: nextGeneration()) {
+    case .inserted:
+      countEntries(Key.self, 1)
+    case .existing(let slot):
+      // The same client port reaches the same server through another service: the newest connection gets the replies.
+      var old = table.load(slot)
+      while !old.isDead, !table.replace(slot, old: old, with: Connection(word: merged(connection, into: old))) {
+        old = table.load(slot)
+      }
+    case .full:
+      if let slot = table.find(key, hash: key.hash(table.secret)), table.remove(slot, hasContinuation: false) != nil {
+        countEntries(Key.self, -1)
+      }
+      batch.finish(index, .tableFull)
+      return false
+    }
+    return true
+  }
+
+  /// A connection's word, with the line's mark of the word it replaces.
+  private mutating func merged(_ connection: Connection, into old: Connection) -> UInt64 {
+    connection.word & ~Connection.overflowMask | old.word & Connection.overflowMask
+  }
+
+  mutating func countEntries<Key: ConnectionKey>(_ key: Key.Type, _ amount: Int) {
+    _ = lbd_fetch_add(shared.entryCounts + SharedState.entryIndex(key), UInt64(bitPattern: Int64(amount)))
+  }
+}

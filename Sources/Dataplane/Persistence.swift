@@ -1,0 +1,231 @@
+import CShims
+import Wire
+
+/// Persistence: a client's connections go where its first one went.
+///
+/// What is remembered is a *template*, an entry of the wide table whose key is the client (as far as the service's mask
+/// tells clients apart) and the service, whatever the client's port. It lives for the service's timeout after the last
+/// connection that was opened through it; when that has passed and connections are still there, for 60 seconds again and
+/// again, and 60 seconds it stays from then on.
+///
+/// Word 6 of a template is its lifetime in seconds << 32 | connections opened through it, changed by compare-and-swap.
+/// It is 0 while the slot is being freed: so a template that gets a connection at that moment is either kept, or not found.
+extension WorkerState {
+  /// Seconds that a template lives on while connections hold it.
+  private static var extensionSeconds: UInt64 { 60 }
+
+  /// The server of a client's template, or one that is scheduled and remembered.
+  /// - Returns: the server's number, the template counting one connection more; or nil, the packet's journey having
+  ///   ended.
+  mutating func pickPersistent(_ index: Int, service number: UInt16, _ service: UnsafePointer<ServiceRecord>) -> UInt16?
+  {
+    let client = batch.packet(index).pointee.sourceAddress
+    guard var key = templateKey(service, client: client, mask: 0) else {
+      return pick(index, service: service, number: number)
+    }
+    let lifetime = UInt64(service.pointee.persistenceSeconds)
+    for _ in 0..<Limits.templateAttempts {
+      if let slot = findTemplate(key) {
+        let connection = shared.tableWide.load(slot)
+        if isValid(connection, service: number) {
+          if bindTemplate(slot, key) { return connection.server }
+          continue
+        }
+        keepOrphan(of: key, slot, connection)
+        guard let server = pick(index, service: service, number: number) else { return nil }
+        if replaceTemplate(slot, key, connection, server: server, lifetime: lifetime) { return server }
+        continue
+      }
+      guard let server = pick(index, service: service, number: number) else { return nil }
+      key.extra = lifetime << 32 | 1
+      var value = Connection(server: server, noOutput: false)
+      value.touch(clock)
+      switch shared.tableWide.insert(
+        key, hash: key.hash(shared.tableWide.secret), value: value, generation: nextGeneration())
+      {
+      case .inserted:
+        countEntries(KeyWide.self, 1)
+        _ = lbd_fetch_add(shared.templateCounts + Int(server), 1)
+        shared.checkUpperThreshold(server, record: self.server(server))
+        return server
+      case .existing:
+        continue
+      case .full:
+        batch.finish(index, .tableFull)
+        return nil
+      }
+    }
+    batch.finish(index, .tableFull)
+    return nil
+  }
+
+  /// A connection that was opened through a template has gone, or could not be opened.
+  mutating func releaseTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection, service number: UInt16) {
+    let service = service(number)
+    let client = key.farAddress
+    // The mask may have been edited since.
+    for mask in 0..<service.pointee.persistenceMaskCount {
+      guard let template = templateKey(service, client: client, mask: mask),
+        let slot = shared.tableWide.find(template, hash: template.hash(shared.tableWide.secret)),
+        template.isExact(slot)
+      else { continue }
+      if shared.tableWide.load(slot).server == connection.server { return unbindTemplate(slot) }
+      let orphan = template.orphan
+      if let slot = shared.tableWide.find(orphan, hash: orphan.hash(shared.tableWide.secret)),
+        shared.tableWide.load(slot).server == connection.server
+      {
+        return unbindTemplate(slot)
+      }
+    }
+  }
+
+  /// A controlled connection has been established: its template is worth keeping when memory is short.
+  mutating func assureTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection, service number: UInt16) {
+    guard let template = templateKey(service(number), client: key.farAddress, mask: 0),
+      let slot = findTemplate(template)
+    else { return }
+    let old = shared.tableWide.load(slot)
+    var new = old
+    new.state = 1
+    if !old.isDead, old.server == connection.server, old.state == 0 {
+      _ = shared.tableWide.replace(slot, old: old, with: new)
+    }
+  }
+
+  /// The expiry hand has come to a template.
+  mutating func sweepTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
+    let connection = shared.tableWide.load(slot)
+    let word = lbd_load_acquire(slot + 6)
+    if connection.isDead || word == 0 { return }
+    let isUnused = word & 0xffff_ffff == 0 || KeyWide(slot).kind == .orphan
+    if isUnused, snapshot.pointee.settings.expiresConnectionsWithoutServer,
+      !server(connection.server).pointee.isAvailable
+    {
+      return removeTemplate(slot, word)
+    }
+    let idle = connection.idleTicks(clock)
+    if idle <= (word >> 32) &* Clock.ticksPerSecond {
+      if !connection.isCoarse, idle > Clock.tickMask / 4 {
+        var coarse = connection
+        coarse.coarsen(clock)
+        _ = shared.tableWide.replace(slot, old: connection, with: coarse)
+      }
+      return
+    }
+    if !isUnused {
+      _ = lbd_compare_exchange(slot + 6, word, Self.extensionSeconds << 32 | word & 0xffff_ffff)
+      restamp(slot)
+      return
+    }
+    removeTemplate(slot, word)
+  }
+
+  private mutating func removeTemplate(_ slot: UnsafeMutablePointer<UInt64>, _ word: UInt64) {
+    guard lbd_compare_exchange(slot + 6, word, 0),
+      let last = shared.tableWide.remove(slot, hasContinuation: false)
+    else { return }
+    countEntries(KeyWide.self, -1)
+    _ = lbd_fetch_add(shared.templateCounts + Int(last.server), 0 &- 1)
+    shared.checkLowerThreshold(last.server, record: server(last.server))
+  }
+
+  /// The key of a service's templates.
+  /// - Parameters:
+  ///   - client: one of those it is for.
+  ///   - mask: which of the service's masks; there may be none.
+  private mutating func templateKey(
+    _ service: UnsafePointer<ServiceRecord>, client: (high: UInt64, low: UInt64), mask: Int
+  ) -> KeyWide? {
+    guard mask < service.pointee.persistenceMaskCount else { return nil }
+    let bits = service.pointee.persistenceMasks[mask]
+    let isMark = service.pointee.mark != 0
+    let near = isMark ? (0, UInt64(service.pointee.mark)) : (service.pointee.addressHigh, service.pointee.addressLow)
+    let port = service.pointee.port == 21 ? 0 : service.pointee.port
+    return KeyWide(
+      .template, far: (client.high & bits.high, client.low & bits.low), farPort: 0, near: near, nearPort: port,
+      protocolNumber: isMark ? 0 : service.pointee.protocolNumber, secret: shared.tableWide.secret)
+  }
+
+  /// A template that has not timed out.
+  private mutating func findTemplate(_ key: KeyWide) -> UnsafeMutablePointer<UInt64>? {
+    guard let slot = shared.tableWide.find(key, hash: key.hash(shared.tableWide.secret)), key.isExact(slot) else {
+      return nil
+    }
+    let word = lbd_load_acquire(slot + 6)
+    guard shared.tableWide.load(slot).idleTicks(clock) > (word >> 32) &* Clock.ticksPerSecond else { return slot }
+    sweepTemplate(slot)
+    return word & 0xffff_ffff != 0 ? slot : nil
+  }
+
+  /// A template leads to its server as long as that is in the service, whatever its weight and load.
+  private mutating func isValid(_ connection: Connection, service number: UInt16) -> Bool {
+    let server = server(connection.server)
+    guard server.pointee.isAvailable, server.pointee.service == number else { return false }
+    return !snapshot.pointee.settings.expiresQuiescentTemplates || !server.pointee.isQuiescent
+  }
+
+  /// Counts a connection more, from now on.
+  /// - Returns: false when the template has just gone.
+  private mutating func bindTemplate(_ slot: UnsafeMutablePointer<UInt64>, _ key: KeyWide) -> Bool {
+    while true {
+      let old = lbd_load_acquire(slot + 6)
+      if old == 0 { return false }
+      if lbd_compare_exchange(slot + 6, old, old &+ 1) { break }
+    }
+    guard key.matches(slot) else {
+      // It was another template's by then; that one cannot have gone while we counted in it.
+      unbindTemplate(slot)
+      return false
+    }
+    restamp(slot)
+    return true
+  }
+
+  private func unbindTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
+    while true {
+      let old = lbd_load_acquire(slot + 6)
+      if old & 0xffff_ffff == 0 || lbd_compare_exchange(slot + 6, old, old &- 1) { return }
+    }
+  }
+
+  private func restamp(_ slot: UnsafeMutablePointer<UInt64>) {
+    var old = shared.tableWide.load(slot)
+    while !old.isDead {
+      var new = old
+      new.touch(clock)
+      if shared.tableWide.replace(slot, old: old, with: new) { return }
+      old = shared.tableWide.load(slot)
+    }
+  }
+
+  /// A template whose server does not count any more starts afresh with another one.
+  private mutating func replaceTemplate(
+    _ slot: UnsafeMutablePointer<UInt64>, _ key: KeyWide, _ old: Connection, server: UInt16, lifetime: UInt64
+  ) -> Bool {
+    guard key.matches(slot), !old.isDead else { return false }
+    var new = Connection(server: server, noOutput: false)
+    new.touch(clock)
+    new.word = new.word & ~Connection.overflowMask | old.word & Connection.overflowMask
+    guard shared.tableWide.replace(slot, old: old, with: new) else { return false }
+    var word = lbd_load_acquire(slot + 6)
+    while word != 0, !lbd_compare_exchange(slot + 6, word, lifetime << 32 | 1) { word = lbd_load_acquire(slot + 6) }
+    _ = lbd_fetch_add(shared.templateCounts + Int(server), 1)
+    return word != 0
+  }
+
+  /// What a template was stays in listings, and in its server's count, for as long as it would have lived.
+  private mutating func keepOrphan(
+    of key: KeyWide, _ slot: UnsafeMutablePointer<UInt64>, _ connection: Connection
+  ) {
+    var orphan = key.orphan
+    orphan.extra = lbd_load_relaxed(slot + 6)
+    let value = Connection(word: connection.word & ~Connection.overflowMask)
+    let result = shared.tableWide.insert(
+      orphan, hash: orphan.hash(shared.tableWide.secret), value: value, generation: nextGeneration())
+    if case .inserted = result {
+      countEntries(KeyWide.self, 1)
+    } else {
+      _ = lbd_fetch_add(shared.templateCounts + Int(connection.server), 0 &- 1)
+    }
+  }
+}

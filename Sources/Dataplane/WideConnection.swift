@@ -1,0 +1,164 @@
+import CShims
+import Wire
+
+/// Connections of services that are not one address and port: those by firewall mark, those for every port (port 0), and
+/// FTP's data connections, which go with the service on port 21.
+///
+/// No number stands for their near end, so they are looked up by both ends in full, in the wide table. A packet comes here
+/// when no service and no server has its near end, or when the one that has knows no connection of it.
+extension WorkerState {
+  /// A packet whose near end has no number.
+  mutating func scheduleWide(_ index: Int) {
+    if advanceWide(index) { return }
+    let packet = batch.packet(index)
+    guard let number = markService(index) ?? anyPortService(packet.pointee) else {
+      return batch.finish(index, .notOurs)
+    }
+    openWide(index, service: number)
+  }
+
+  /// Opens a connection in the wide table.
+  mutating func openWide(_ index: Int, service number: UInt16) {
+    let ends = wideEnds(index)
+    turnWide(index, ends, isReply: false)
+    let service = service(number)
+    // IPVS lets such a service be made, but it has no server port to send to.
+    if service.pointee.port == 0, service.pointee.mark == 0, service.pointee.persistenceSeconds == 0 {
+      answer(index, .portUnreachable)
+      return batch.outcomes[index] = .noServerAvailable
+    }
+    open(index, key: requestKey(ends), service: number, in: shared.tableWide)
+  }
+
+  /// Moves a connection of the wide table on.
+  /// - Returns: false when there is none.
+  mutating func advanceWide(_ index: Int) -> Bool {
+    let ends = wideEnds(index)
+    let table = shared.tableWide
+    var key = requestKey(ends)
+    if let slot = table.find(key, hash: key.hash(table.secret)), key.isExact(slot) {
+      key.extra = lbd_load_relaxed(slot + 6)
+      let before = (
+        batch.packet(index).pointee.flags, batch.packet(index).pointee.form, batch.packet(index).pointee.head
+      )
+      turnWide(index, ends, isReply: false)
+      if advance(index, key: key, slot: slot, in: table) { return true }
+      let packet = batch.packet(index)
+      (packet.pointee.flags, packet.pointee.form, packet.pointee.head) = before
+    }
+    let reply = KeyWide(
+      .reply, far: ends.destination, farPort: ends.destinationPort, near: ends.source, nearPort: ends.sourcePort,
+      protocolNumber: ends.protocolNumber, secret: table.secret)
+    guard let slot = table.find(reply, hash: reply.hash(table.secret)) else { return false }
+    let server = server(table.load(slot).server)
+    guard (server.pointee.addressHigh, server.pointee.addressLow) == ends.source else { return false }
+    turnWide(index, ends, isReply: true)
+    return advance(index, key: reply, slot: slot, in: table)
+  }
+
+  /// Both ends of a packet.
+  struct WideEnds {
+    var source: (high: UInt64, low: UInt64)
+    var destination: (high: UInt64, low: UInt64)
+    var sourcePort: UInt16
+    var destinationPort: UInt16
+    var protocolNumber: UInt8
+  }
+
+  private mutating func wideEnds(_ index: Int) -> WideEnds {
+    let packet = batch.packet(index).pointee
+    var ends = WideEnds(
+      source: packet.sourceAddress, destination: packet.destinationAddress, sourcePort: packet.farPort,
+      destinationPort: 0, protocolNumber: packet.protocolNumber)
+    if packet.flags.contains(.wide) {
+      // As `Classify` left it, or as it was turned; then the ports are where they were.
+      ends.destinationPort = packet.nearPort
+      if packet.isRequest { return ends }
+    } else {
+      let endpoint = snapshot.pointee.endpoint(UInt16(truncatingIfNeeded: packet.head))
+      ends.destinationPort =
+        packet.isRequest ? service(endpoint.index).pointee.port : server(endpoint.index).pointee.port
+      if packet.isRequest { return ends }
+    }
+    (ends.sourcePort, ends.destinationPort) = (ends.destinationPort, ends.sourcePort)
+    return ends
+  }
+
+  private func requestKey(_ ends: WideEnds) -> KeyWide {
+    KeyWide(
+      .request, far: ends.source, farPort: ends.sourcePort, near: ends.destination, nearPort: ends.destinationPort,
+      protocolNumber: ends.protocolNumber, secret: shared.tableWide.secret)
+  }
+
+  /// The packet is a request, or a reply, of the wide table; its record says so from now on.
+  private func turnWide(_ index: Int, _ ends: WideEnds, isReply: Bool) {
+    let packet = batch.packet(index)
+    let isOdd = packet.pointee.form.isOdd
+    packet.pointee.flags.insert(.wide)
+    packet.pointee.form = PacketForm(isIPv6: packet.pointee.isIPv6, isReply: isReply).odd
+    let far = isReply ? ends.destination : ends.source
+    let ports = isReply ? (ends.destinationPort, ends.sourcePort) : (ends.sourcePort, ends.destinationPort)
+    let address = packet.pointee.isIPv6 ? 0 : far.low << 32
+    packet.pointee.head = address | UInt64(ports.0) << 16 | UInt64(ports.1)
+    (packet.pointee.high, packet.pointee.low) = far
+    if !isOdd { packet.pointee.transportOffset = packet.pointee.isIPv6 ? 40 : 20 }
+  }
+
+  // MARK: - Services
+
+  /// The service by the packet's firewall mark.
+  mutating func markService(_ index: Int) -> UInt16? {
+    let mark = mark(of: index)
+    guard mark != 0 else { return nil }
+    let endpoint =
+      batch.packet(index).pointee.isIPv6
+      ? snapshot.pointee.endpoints6.find(NearEndV6((0, UInt64(mark)), port: 0, protocolNumber: 0, side: .mark))
+      : snapshot.pointee.endpoints4.find(NearEndV4(end: UInt64(mark) << 32, protocolNumber: 0, side: .mark))
+    return endpoint == 0 ? nil : snapshot.pointee.endpoint(endpoint).index
+  }
+
+  /// The service on port 21 of the packet's address where it may be FTP's data connection, or that for every port.
+  private mutating func anyPortService(_ packet: Packet) -> UInt16? {
+    if snapshot.pointee.hasFTP, packet.isTCP, packet.nearPort == 20 || packet.nearPort >= 1024,
+      let number = service(of: packet, port: 21, side: .destination)
+    {
+      return number
+    }
+    return service(of: packet, port: 0, side: .anyPort)
+  }
+
+  private mutating func service(of packet: Packet, port: UInt16, side: Side) -> UInt16? {
+    let address = packet.destinationAddress
+    let number = packet.protocolNumber
+    let shifted = UInt64(port) << 16
+    let endpoint =
+      packet.isIPv6
+      ? snapshot.pointee.endpoints6.find(
+        NearEndV6((address.high.bigEndian, address.low.bigEndian), port: shifted, protocolNumber: number, side: side))
+      : snapshot.pointee.endpoints4.find(
+        NearEndV4(end: address.low << 32 | shifted, protocolNumber: number, side: side))
+    guard endpoint != 0 else { return nil }
+    let service = snapshot.pointee.endpoint(endpoint).index
+    return self.service(service).pointee.isActive ? service : nil
+  }
+}
+
+extension WorkerState {
+  /// The packet's firewall mark, by lbd's own rules; 0 for none.
+  private mutating func mark(of index: Int) -> UInt32 {
+    guard snapshot.pointee.markRules.count != 0 else { return 0 }
+    let packet = batch.packet(index)
+    let ends = wideEnds(index)
+    let interface = interfaces.map { UInt16($0[Int(batch.ingress[index])]) } ?? 0
+    let frame = UnsafeRawPointer(batch.bytes(index))
+    let isTagged = UnsafeRawPointer(packet.pointee.network) - frame >= 18
+    let vlan = isTagged ? frame.loadBigEndian16(at: 14) & 0xfff : 0
+    return snapshot.pointee.markRules.mark(
+      of: MarkRules.Subject(
+        isIPv6: packet.pointee.isIPv6, protocolNumber: ends.protocolNumber,
+        hasPorts: !packet.pointee.flags.contains(.laterFragment), sourcePort: ends.sourcePort,
+        destinationPort: ends.destinationPort,
+        interface: MarkRules.interface(port: interface, vlan: vlan), sourceHigh: ends.source.high,
+        sourceLow: ends.source.low, destinationHigh: ends.destination.high, destinationLow: ends.destination.low))
+  }
+}

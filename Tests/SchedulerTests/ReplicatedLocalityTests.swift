@@ -1,0 +1,150 @@
+import Testing
+
+@testable import Scheduler
+
+struct ReplicatedLocalityTests {
+  private let flow = ScheduledFlow(to: 1)
+
+  /// The set of destination 1, newest member first.
+  private func members(of service: ServiceModel) throws -> [String] {
+    let cache = try #require(service.memory?.cache)
+    return cache.members(at: cache.find(flow)).map { identity in
+      service.servers.first { $0.hashed.identity == identity }?.name ?? "?"
+    }
+  }
+
+  @Test func vector() throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1")
+    #expect(service.picks(8, as: .tcp, flow) == "B B A A A B A B")
+    #expect(try members(of: service) == ["A", "B"])
+  }
+
+  @Test func newMembersComeFirst() throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1 C1 D1")
+    #expect(service.picks(8, as: .tcp, flow) == "D D C C B B A A")
+    #expect(try members(of: service) == ["A", "B", "C", "D"])
+    #expect(service.picks(4, as: .tcp, flow) == "A B C D", "all have two, the newest of the set is first")
+  }
+
+  @Test func memberThatCannotBePickedIsPassedOver() throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1 C1")
+    #expect(service.picks(4, as: .tcp, flow) == "C C B B")
+    service.overload("C")
+    service.edit("B", weight: 0)
+    #expect(service.connect(flow) == "A")
+    service.overload("A")
+    #expect(service.connect(flow) == nil)
+    service.edit("B", weight: 1)
+    #expect(service.connect(flow) == "B")
+    #expect(try members(of: service) == ["A", "B", "C"])
+  }
+
+  @Test func unchangedSetGivesUpItsMostLoaded() throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1 C1")
+    #expect(service.picks(6, as: .tcp, flow) == "C C B B A A")
+    service.load("B", active: 90)
+    #expect(service.connect(ScheduledFlow(to: 1, seconds: 86_400)) == "A")
+    #expect(try members(of: service) == ["A", "B", "C"], "not before the time is over")
+    #expect(service.connect(ScheduledFlow(to: 1, seconds: 86_401)) == "C")
+    #expect(try members(of: service) == ["A", "C"])
+    #expect(service.connect(ScheduledFlow(to: 1, seconds: 86_402)) == "A")
+    #expect(try members(of: service) == ["A", "C"], "it has just changed")
+    service.load("A", active: 50)
+    #expect(service.connect(ScheduledFlow(to: 1, seconds: 172_900)) == "C")
+    #expect(try members(of: service) == ["C"])
+    service.load("C", active: 50)
+    #expect(service.connect(ScheduledFlow(to: 1, seconds: 300_000)) == "C")
+    #expect(try members(of: service) == ["C"], "the last one stays")
+  }
+
+  @Test func expirationCanBeSet() throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1")
+    service.memory?.cache.setExpiration(seconds: 10)
+    #expect(service.picks(5, as: .tcp, flow) == "B B A A A")
+    #expect(service.connect(ScheduledFlow(to: 1, seconds: 11)) == "B")
+    #expect(try members(of: service) == ["B"])
+  }
+
+  /// A list that has turned over many times leaves no more members in a set than the list is long.
+  @Test func setIsNoLargerThanTheList() throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1")
+    #expect(service.picks(4, as: .tcp, flow) == "B B A A")
+    for index in 0..<100 {
+      service.add("10.9.0.\(index)", weight: 1)
+      service.remove(service.servers.last!.name)
+      _ = service.connect(flow)
+      #expect(try members(of: service).count <= service.servers.count + 1)
+    }
+  }
+
+  /// Against a plain model: sets as arrays. With servers that come, go and change, and time that passes.
+  @Test(arguments: 1...6 as ClosedRange<UInt64>) func picksAreThoseOfAPlainModel(seed: UInt64) {
+    var generator = SplitMix(state: seed)
+    var service = ServiceModel(.replicatedLocality, boundWith: "A3 B2 C1 D4")
+    var sets: [UInt32: (members: [String], modified: UInt32)] = [:]
+    var seconds: UInt32 = 0
+    for step in 0..<3000 {
+      seconds += UInt32.random(in: 0..<200, using: &generator)
+      let destination = UInt32.random(in: 1...5, using: &generator)
+      let expected = PlainLocality.pick(&sets, destination, seconds, service)
+      let got = service.connect(ScheduledFlow(to: destination, seconds: seconds))
+      #expect(got == expected, "seed \(seed), step \(step)")
+      guard got == expected else { return }
+      let name = ["A", "B", "C", "D"].randomElement(using: &generator)!
+      switch Int.random(in: 0..<12, using: &generator) {
+      case 0: service.overload(name, Bool.random(using: &generator))
+      case 1: service.edit(name, weight: .random(in: 0...4, using: &generator))
+      case 2...7: service.load(name, active: .random(in: 0...6, using: &generator), inactive: 3)
+      default: break
+      }
+    }
+  }
+}
+
+/// lblcr once more, in the plainest words.
+private enum PlainLocality {
+  static func pick(
+    _ sets: inout [UInt32: (members: [String], modified: UInt32)], _ destination: UInt32, _ now: UInt32,
+    _ service: ServiceModel
+  ) -> String? {
+    func server(_ name: String) -> ServiceModel.Server { service.servers.first { $0.name == name }! }
+    func counts(_ name: String) -> UInt64 { service.connections[Int(server(name).identifier)] }
+    func overhead(_ name: String) -> Int { Int(counts(name) >> 32) * 256 + Int(counts(name) & 0xffff_ffff) }
+    func weight(_ name: String) -> Int { Int(server(name).weight) }
+    func isFree(_ name: String) -> Bool { service.overloaded[Int(server(name).identifier)] == 0 }
+    func least(_ names: [String]) -> String? {
+      var best: String?
+      for name in names where weight(name) > 0 && isFree(name) {
+        if let old = best, overhead(old) * weight(name) <= overhead(name) * weight(old) { continue }
+        best = name
+      }
+      return best
+    }
+    let all = service.servers.map(\.name)
+    if var set = sets[destination] {
+      let chosen = least(set.members)
+      if set.members.count > 1 && now > set.modified + 86_400 {
+        var worst: String?
+        for name in set.members where weight(name) > 0 {
+          if let old = worst, overhead(name) * weight(old) <= overhead(old) * weight(name) { continue }
+          worst = name
+        }
+        if let worst {
+          set.members.removeAll { $0 == worst }
+          set.modified = now
+          sets[destination] = set
+        }
+      }
+      if let chosen {
+        let active = { (name: String) in Int(counts(name) >> 32) }
+        let isCrowded = active(chosen) > weight(chosen) && all.contains { active($0) * 2 < weight($0) }
+        if !isCrowded { return chosen }
+      }
+    }
+    guard let winner = least(all) else { return nil }
+    var set = sets[destination] ?? ([], now)
+    if !set.members.contains(winner) { set = ([winner] + set.members, now) }
+    sets[destination] = set
+    return winner
+  }
+}
