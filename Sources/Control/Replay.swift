@@ -198,7 +198,7 @@ public final class Replay {
     let assembler = SnapshotAssembler(
       services: services, topology: topology, ports: ports, timeouts: timeouts, settings: settings,
       markRules: markRules.rules)
-    dataplane.publish(assembler.assemble().description)
+    dataplane.publish(assembler.assemble().description, atNanoseconds: nanoseconds)
     dataplane.tell(services.takeChanges())
   }
 

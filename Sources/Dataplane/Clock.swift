@@ -16,7 +16,7 @@ public struct Clock: Sendable {
   @inline(__always) static var tickMask: UInt64 { 0x1ffff }
   @inline(__always) static var ticksPerSecond: UInt64 { 2 }
   @inline(__always) static var ticksPerCoarseTick: UInt64 { 64 }
-  @inline(__always) private static var nanosecondsPerTick: UInt64 { 500_000_000 }
+  @inline(__always) static var nanosecondsPerTick: UInt64 { 500_000_000 }
 
   /// A clock that stands at 0.
   public init() {}

@@ -28,8 +28,9 @@ extension WorkerState {
   /// True when the entry's own stamp is older than its state's timeout.
   @inline(__always)
   mutating func isIdleTooLong(_ connection: Connection, protocolNumber: UInt8) -> Bool {
-    let index = SnapshotView.timeoutIndex(connection.state, protocolNumber: protocolNumber)
-    return connection.idleTicks(clock) > UInt64(snapshot.pointee.timeouts[index])
+    let idle = connection.idleTicks(clock)
+    return idle
+      > snapshot.pointee.timeout(connection, protocolNumber: protocolNumber, idle: idle, now: clock.nanoseconds)
   }
 
   /// Moves the hand on by what is due.
@@ -125,7 +126,8 @@ extension WorkerState {
       let reply = replyKey(of: key, connection, server: server)
       if let reply, let other = table.find(reply, hash: reply.hash(table.secret)) {
         let mirror = table.load(other)
-        if mirror.server == connection.server, !isIdleTooLong(mirror, protocolNumber: protocolNumber) {
+        let isLater = mirror.idleTicks(clock) < connection.idleTicks(clock)
+        if isLater, mirror.server == connection.server, !isIdleTooLong(mirror, protocolNumber: protocolNumber) {
           // A one-sided conversation: carry the replies' stamp over.
           let stamped = connection.word & ~Connection.tickField | mirror.word & Connection.tickField
           _ = table.replace(slot, old: connection, with: Connection(word: stamped))

@@ -55,8 +55,7 @@ extension Dataplane {
     let lifetime =
       isTemplate
       ? Int(key.extra >> 32) * Int(Clock.ticksPerSecond)
-      : Int(
-        snapshot.pointee.timeouts[SnapshotView.timeoutIndex(connection.state, protocolNumber: key.protocolNumber)])
+      : timeout(of: connection, key.protocolNumber, clock)
     // A mark stands where the address would, as one of IPv4.
     let isMark = isTemplate && key.protocolNumber == 0
     let serverPort = key.kind == .orphan || key.nearPort == 0 ? key.nearPort : isTemplate ? server.port : key.serverPort
@@ -75,6 +74,12 @@ extension Dataplane {
         ? connection.state == 0 ? "NONE" : "ASSURED"
         : transport.map { ConnectionState.name(of: connection.state, $0) } ?? "NONE",
       secondsLeft: max(0, lifetime - Int(connection.idleTicks(clock))) / Int(Clock.ticksPerSecond))
+  }
+
+  private func timeout(of connection: Connection, _ protocolNumber: UInt8, _ clock: Clock) -> Int {
+    Int(
+      snapshot.pointee.timeout(
+        connection, protocolNumber: protocolNumber, idle: connection.idleTicks(clock), now: clock.nanoseconds))
   }
 
   private func list<Key>(
@@ -103,9 +108,7 @@ extension Dataplane {
     let server = view.pointee.server(connection.server).pointee
     let service = view.pointee.service(server.service).pointee
     guard let transport = TransportProtocol(rawValue: service.protocolNumber) else { return nil }
-    let timeout = view.pointee.timeouts[
-      SnapshotView.timeoutIndex(connection.state, protocolNumber: service.protocolNumber)]
-    let left = Int(timeout) - Int(connection.idleTicks(clock))
+    let left = timeout(of: connection, service.protocolNumber, clock) - Int(connection.idleTicks(clock))
     var local: Endpoint?
     if server.method == .fullNAT, let locals = service.localAddresses,
       connection.localAddress < service.localAddressCount

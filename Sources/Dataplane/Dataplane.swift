@@ -13,6 +13,9 @@ public final class Dataplane {
   private var retired: [Snapshot] = []
   /// By service number: what schedulers remember of destinations.
   private var caches: [UInt16: ServiceCache] = [:]
+  private var timeouts = Timeouts()
+  /// Before the last change.
+  private var former: (timeouts: Timeouts, nanoseconds: UInt64)?
   private let seed: UInt64
   private var tun: TunDevice?
 
@@ -36,9 +39,17 @@ public final class Dataplane {
   // MARK: - Publishing
 
   /// Makes the workers use a new snapshot from their next batch on.
-  public func publish(_ description: SnapshotDescription) {
+  /// - Parameter now: the workers' time, where that is not the system's.
+  public func publish(_ description: SnapshotDescription, atNanoseconds now: UInt64? = nil) {
+    if description.timeouts != timeouts {
+      var clock = Clock()
+      clock.tickNow()
+      former = (timeouts, max(1, now ?? clock.nanoseconds))
+      timeouts = description.timeouts
+    }
     caches = ServiceCache.caches(for: description, keeping: caches, seed: seed)
-    let next = Snapshot(description, generation: current.generation + 1, shared: shared.state, caches: caches)
+    let next = Snapshot(
+      description, generation: current.generation + 1, shared: shared.state, caches: caches, former: former)
     retired.append(current)
     current = next
     for worker in workers { worker.post(.snapshot(UnsafePointer(next.view))) }

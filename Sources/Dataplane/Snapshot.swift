@@ -32,7 +32,13 @@ struct SnapshotView {
   /// True when some service is on port 21 of TCP, which takes the data connections of FTP too.
   var hasFTP: Bool
   /// Ticks, by `timeoutIndex`.
-  var timeouts: UnsafeMutablePointer<UInt32>
+  fileprivate let timeouts: UnsafeMutablePointer<UInt32>
+  /// Those before the last change, for connections that have had no packet since.
+  fileprivate let formerTimeouts: UnsafeMutablePointer<UInt32>
+  /// When that was; 0 for never.
+  fileprivate let timeoutsChanged: UInt64
+  /// The shorter of both: who is within these is within those that count.
+  let leastTimeouts: UnsafeMutablePointer<UInt32>
   /// `net.ipv4.vs.*`.
   var settings: IPVSSettings
   /// Firewall marks of packets.
@@ -48,6 +54,17 @@ struct SnapshotView {
   static func timeoutIndex(_ state: UInt8, protocolNumber: UInt8) -> Int {
     if protocolNumber == TransportProtocol.tcp.rawValue { return Int(state) }
     return protocolNumber == TransportProtocol.sctp.rawValue ? udpTimeout + 1 + Int(state) : udpTimeout
+  }
+
+  /// Ticks that a connection lives without a packet. A change of the timeouts (`ipvsadm --set`) is for
+  /// connections with their next packet, as IPVS's timers are.
+  @inline(__always)
+  func timeout(_ connection: Connection, protocolNumber: UInt8, idle: UInt64, now: UInt64) -> UInt64 {
+    let index = SnapshotView.timeoutIndex(connection.state, protocolNumber: protocolNumber)
+    let since = (now &- timeoutsChanged) / Clock.nanosecondsPerTick
+    // A coarse stamp may be that much older than the packet.
+    let isFormer = timeoutsChanged != 0 && idle > since &+ (connection.isCoarse ? Clock.ticksPerCoarseTick : 0)
+    return UInt64(isFormer ? formerTimeouts[index] : timeouts[index])
   }
 
   /// What an endpoint number stands for.
@@ -110,8 +127,10 @@ public final class Snapshot {
   ///   - description: what it shall say.
   ///   - shared: the memory of connection counts that the schedulers' views point into.
   ///   - caches: by service number; for schedulers that have one.
+  ///   - former: the timeouts before the last change, and when that was.
   init(
-    _ description: SnapshotDescription, generation: UInt64, shared: SharedState, caches: [UInt16: ServiceCache] = [:]
+    _ description: SnapshotDescription, generation: UInt64, shared: SharedState, caches: [UInt16: ServiceCache] = [:],
+    former: (timeouts: Timeouts, nanoseconds: UInt64)? = nil
   ) {
     view = .allocate(capacity: 1)
     self.caches = caches
@@ -230,15 +249,8 @@ public final class Snapshot {
 
     let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)
     let routes6: RouteTable<WideAddress> = Snapshot.routes(description, .ipv6, index: index(of:), arena: arena)
-    var timeouts = [UInt32](repeating: 0, count: SnapshotView.udpTimeout + 17)
-    for state in ConnectionState.SCTP.allCases {
-      timeouts[SnapshotView.timeoutIndex(state.rawValue, protocolNumber: TransportProtocol.sctp.rawValue)] =
-        state.timeoutSeconds * UInt32(Clock.ticksPerSecond)
-    }
-    for (state, seconds) in description.timeouts.tcp.enumerated() {
-      timeouts[state] = seconds * UInt32(Clock.ticksPerSecond)
-    }
-    timeouts[SnapshotView.udpTimeout] = description.timeouts.udp * UInt32(Clock.ticksPerSecond)
+    let timeouts = Snapshot.ticks(description.timeouts)
+    let formerTimeouts = Snapshot.ticks(former?.timeouts ?? description.timeouts)
 
     let interfaces = description.interfaces.map {
       InterfaceRecord(
@@ -269,6 +281,8 @@ public final class Snapshot {
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
         hasWide: !families.isEmpty && description.services.contains { !$0.goesByEndpoint || Snapshot.isFTP($0) },
         hasFTP: description.services.contains(where: Snapshot.isFTP), timeouts: array(timeouts),
+        formerTimeouts: array(formerTimeouts), timeoutsChanged: former?.nanoseconds ?? 0,
+        leastTimeouts: array(zip(timeouts, formerTimeouts).map { min($0, $1) }),
         settings: description.settings, markRules: MarkRules(description.markRules, memory: arena),
         caches: array(caches.sorted { $0.key < $1.key }.map(\.value.cache)), cacheCount: caches.count))
   }
@@ -299,6 +313,18 @@ public final class Snapshot {
       starts: arena.array(ranges.map(\.start)), targets: arena.array(ranges.map(\.target)),
       firsts: arena.array(RouteTable<Address>.index(of: ranges.map(\.start))), neighbours: places,
       neighbourMask: capacity - 1)
+  }
+
+  /// By `SnapshotView.timeoutIndex`.
+  private static func ticks(_ timeouts: Timeouts) -> [UInt32] {
+    var ticks = [UInt32](repeating: 0, count: SnapshotView.udpTimeout + 17)
+    for state in ConnectionState.SCTP.allCases {
+      ticks[SnapshotView.timeoutIndex(state.rawValue, protocolNumber: TransportProtocol.sctp.rawValue)] =
+        state.timeoutSeconds * UInt32(Clock.ticksPerSecond)
+    }
+    for (state, seconds) in timeouts.tcp.enumerated() { ticks[state] = seconds * UInt32(Clock.ticksPerSecond) }
+    ticks[SnapshotView.udpTimeout] = timeouts.udp * UInt32(Clock.ticksPerSecond)
+    return ticks
   }
 
   private static func isFTP(_ service: SnapshotDescription.Service) -> Bool {

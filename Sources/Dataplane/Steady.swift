@@ -27,7 +27,7 @@ struct Steady {
     serverLimit = state.snapshot.pointee.serverLimit
     counters = UnsafeMutableRawPointer(state.counters.servers)
     tick = state.clock.tick
-    timeouts = state.snapshot.pointee.timeouts
+    timeouts = state.snapshot.pointee.leastTimeouts
   }
 
   /// Finds the connection, stamps and counts it, if the packet changes nothing else.

@@ -54,11 +54,12 @@ final class DirectorProcess {
 
   private func awaitReport() throws -> DirectorReport {
     var report: DirectorReport?
-    _ = try Interruption.wait(seconds: 5) {
+    // A report lists connections: with a debug build on a busy machine that takes its time.
+    _ = try Interruption.wait(seconds: 30) {
       report = TextFile.read(reportPath).flatMap { DirectorReport($0) }
       return report != nil
     }
-    guard let report else { throw LabFailure("the director wrote no report within 5 s") }
+    guard let report else { throw LabFailure("the director wrote no report within 30 s") }
     return report
   }
 }

@@ -144,6 +144,9 @@ import Wire
       #expect(director.listed.first?.secondsLeft == 31 * 86400)
       director.timeouts.set(tcp: 900, tcpFin: 0, udp: 0)
       director.publish()
+      // The new timeouts are for those that have another packet.
+      director.advance(seconds: 1)
+      #expect(director.fromClient(.request(service, TCP.ack)).outcome.isForwarded)
       director.verifyEmptyAfterExpiry()
     }
   }
@@ -258,5 +261,31 @@ import Wire
       #expect(director.entryCounts == [0, 0])
       director.verify()
     }
+  }
+
+  /// `ipvsadm --set` is for connections with their next packet: those that have none live as long as before.
+  @Test func changedTimeoutsWaitForAPacket() throws {
+    let director = try Director([TestService(), TestService(transport: .udp, port: 53)])
+    let (tcp, udp) = (director.services[0], director.services[1])
+    _ = director.fromClient(.request(tcp))
+    _ = director.fromClient(.request(tcp, TCP.ack))
+    _ = director.fromClient(.request(udp))
+    _ = director.fromClient(.request(udp, port: 41_000))
+    director.advance(seconds: 2)
+    director.timeouts.set(tcp: 5, tcpFin: 3, udp: 4)
+    director.publish()
+    director.advance(seconds: 1)
+    let before = Dictionary(grouping: director.listed, by: \.stateName).mapValues { $0.map(\.secondsLeft) }
+    #expect(before == ["ESTABLISHED": [897], "UDP": [297, 297]])
+    _ = director.fromClient(.request(udp))
+    let lefts = director.listed.filter { $0.stateName == "UDP" }.map(\.secondsLeft).sorted()
+    #expect(lefts == [4, 297])
+    director.advance(seconds: 60)
+    director.sweep()
+    #expect(director.listed.map(\.secondsLeft).sorted() == [237, 837], "the one with a packet has gone")
+    #expect(director.fromClient(.request(tcp, TCP.ack)).outcome.isForwarded)
+    #expect(director.listed.first { $0.stateName == "ESTABLISHED" }?.secondsLeft == 5)
+    director.advance(seconds: 6)
+    #expect(director.fromClient(.request(tcp, TCP.ack)) == Journey(.noConnection))
   }
 }

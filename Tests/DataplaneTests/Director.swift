@@ -119,7 +119,7 @@ final class Director {
   }
 
   func publish() {
-    dataplane.publish(description)
+    dataplane.publish(description, atNanoseconds: nanoseconds)
     pipeline.turn()
   }
 
