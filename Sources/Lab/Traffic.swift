@@ -27,9 +27,10 @@ struct Traffic {
     return answers
   }
 
-  /// How many of the answers each server gave; throws unless all gave equally many. One connection that nobody asked for
-  /// in between (a client that gives one up on a busy machine and opens another) takes a turn of its own: it makes one server
-  /// give one more, and another one less.
+  /// How many of the answers each server gave; throws unless all gave equally many, but for one connection that was
+  /// scheduled twice. After a director that was killed, a server may have an old connection from the address and port that
+  /// FULLNAT chooses, and refuse the new one; its SYN comes again and is scheduled anew (`conn_reuse_mode`), so that one
+  /// server gives one answer more and another one less.
   func equalShares(of answers: [String]) throws -> [Int] {
     let shares = (1...plan.servers.count).map { number in
       answers.filter { $0 == LabConfiguration.greeting(number) }.count
