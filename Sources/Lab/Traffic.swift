@@ -39,7 +39,8 @@ struct Traffic {
     guard shares.reduce(0, +) == answers.count else {
       throw LabFailure("\(text) answers of \(answers.count) are a server's")
     }
-    guard (shares.max() ?? 0) - (shares.min() ?? 0) <= 2 else { throw LabFailure("not the same share: \(text)") }
+    let (most, least) = (shares.max() ?? 0, shares.min() ?? 0)
+    guard least > 0, most - least <= 2 else { throw LabFailure("not the same share: \(text)") }
     return shares
   }
 

@@ -37,6 +37,10 @@ import Wire
       testDescription: "one server only", answers: ["this is RS01", "this is RS01"],
       complaint: "not the same share: 2 + 0"),
     ShareRow(
+      testDescription: "more than one scheduled twice",
+      answers: ["this is RS01"] + [String](repeating: "this is RS02", count: 4),
+      complaint: "not the same share: 1 + 4"),
+    ShareRow(
       testDescription: "somebody else", answers: ["this is RS01", "who"], complaint: "1 + 0 answers of 2 are a server's"
     ),
   ])
