@@ -15,7 +15,7 @@
 
 const char *lbd_errno_name(int number) { return strerrorname_np(number); }
 
-int lbd_thread_start(pthread_t *thread, const char *name, int core, void *(*body)(void *), void *argument) {
+int lbd_thread_start(pthread_t *thread, int core, void *(*body)(void *), void *argument) {
   pthread_attr_t attributes;
   int error = pthread_attr_init(&attributes);
   if (error != 0) return error;
@@ -30,13 +30,14 @@ int lbd_thread_start(pthread_t *thread, const char *name, int core, void *(*body
   }
   if (error == 0) error = pthread_create(thread, &attributes, body, argument);
   pthread_attr_destroy(&attributes);
-  if (error == 0) {
-    char shortened[16]; /* the kernel's limit, terminator included */
-    strncpy(shortened, name, sizeof shortened - 1);
-    shortened[sizeof shortened - 1] = 0;
-    (void)pthread_setname_np(*thread, shortened);
-  }
   return error;
+}
+
+void lbd_thread_name_current(const char *name) {
+  char shortened[16]; /* the kernel's limit, terminator included */
+  strncpy(shortened, name, sizeof shortened - 1);
+  shortened[sizeof shortened - 1] = 0;
+  (void)pthread_setname_np(pthread_self(), shortened);
 }
 
 int lbd_thread_pin_current(int core) {

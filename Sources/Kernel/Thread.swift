@@ -13,8 +13,19 @@ public struct PinnedThread: ~Copyable, Sendable {
   private let thread: pthread_t
 
   private final class Body: Sendable {
-    let run: @Sendable () -> Void
-    init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    private let name: String
+    private let body: @Sendable () -> Void
+
+    init(name: String, _ body: @escaping @Sendable () -> Void) {
+      self.name = name
+      self.body = body
+    }
+
+    /// The thread takes its name itself: given by its creator it would have run without for a while.
+    func run() {
+      lbd_thread_name_current(name)
+      body()
+    }
   }
 
   private init(thread: pthread_t) {
@@ -36,10 +47,10 @@ public struct PinnedThread: ~Copyable, Sendable {
     if let core, !(0..<1024).contains(core) {
       throw SystemError("start thread \(name)\(place)", errno: EINVAL, remedy: "there is no such core")
     }
-    let boxed = Unmanaged.passRetained(Body(body))
+    let boxed = Unmanaged.passRetained(Body(name: name, body))
     var thread = pthread_t()
     let error = lbd_thread_start(
-      &thread, name, Int32(core ?? -1),
+      &thread, Int32(core ?? -1),
       { argument in
         guard let argument else { return nil }
         Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()

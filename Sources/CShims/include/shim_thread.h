@@ -8,8 +8,9 @@
 
 /* Starts a thread; core < 0: wherever its creator may run. 0, or the errno. */
 int lbd_thread_start(
-    pthread_t *thread, const char *name, int core, void *_Nullable (*_Nonnull body)(void *_Nullable),
-    void *_Nullable argument);
+    pthread_t *thread, int core, void *_Nullable (*_Nonnull body)(void *_Nullable), void *_Nullable argument);
+/* Names the calling thread; the kernel keeps 15 bytes. */
+void lbd_thread_name_current(const char *name);
 /* 0, or the errno. */
 int lbd_thread_pin_current(int core);
 /* Fills `cores` with the numbers of the cores the calling thread may use; how many, or -errno. */
