@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 
 const char *lbd_errno_name(int number) { return strerrorname_np(number); }
 
@@ -93,4 +94,10 @@ int lbd_interface_set_up(int descriptor, const char *name) {
   if (ioctl(descriptor, SIOCGIFFLAGS, &request) != 0) return errno;
   request.ifr_flags |= IFF_UP;
   return ioctl(descriptor, SIOCSIFFLAGS, &request) == 0 ? 0 : errno;
+}
+
+uint64_t lbd_memory_available(void) {
+  struct sysinfo info;
+  if (sysinfo(&info) != 0) return 0;
+  return ((uint64_t)info.freeram + info.bufferram) * info.mem_unit;
 }

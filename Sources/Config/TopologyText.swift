@@ -50,7 +50,7 @@ public enum TopologyText {
       guard let program = words.first else { return .success([]) }
       var reader = TopologyReader(words: Array(words.dropFirst()))
       switch program {
-      case "ip": return .success([try reader.ip()])
+      case "ip": return .success(try reader.ip().map { [$0] } ?? [])
       case "sysctl": return .success(try reader.sysctl())
       default: throw Failure(description: "\(quoted(program)) is not known; write ip or sysctl lines")
       }
@@ -82,7 +82,8 @@ private struct TopologyReader {
     Failure(description: "\(quoted(word)) is not \(meaning)")
   }
 
-  mutating func ip() throws(Failure) -> TopologyEdit {
+  /// - Returns: nil for policy routing: it leads packets to the host's own stack or past it, which lbd does not need.
+  mutating func ip() throws(Failure) -> TopologyEdit? {
     var object = try next("link, addr, route or neigh")
     while object == "-4" || object == "-6" {
       family = object == "-4" ? .ipv4 : .ipv6
@@ -90,6 +91,7 @@ private struct TopologyReader {
     }
     let verb = try next("add, del, set or replace")
     switch (object, verb) {
+    case ("rule", "add"), ("rule", "del"), ("rule", "delete"): return nil
     case ("link", "set"): return try setLink()
     case ("link", "add"): return try addLink()
     case ("link", "del"), ("link", "delete"): return .removeLink(name: try device(afterOptional: "dev"))
@@ -172,12 +174,13 @@ private struct TopologyReader {
     }
   }
 
-  private mutating func route(_ verb: String) throws(Failure) -> TopologyEdit {
+  private mutating func route(_ verb: String) throws(Failure) -> TopologyEdit? {
     var text = try next("default or a prefix")
     let isLocal = text == "local"
     if isLocal { text = try next("a prefix") }
     var (via, source): (IPAddress?, IPAddress?) = (nil, nil)
     var (name, mtu): (String?, Int?) = (nil, nil)
+    var isOfAnotherTable = false
     while !isAtEnd {
       let word = try next("a property")
       switch word {
@@ -189,12 +192,8 @@ private struct TopologyReader {
         if index < words.count, words[index] == "lock" { index += 1 }
         mtu = try number(68...65536, "an MTU")
       case "onlink": break
-      case "table" where isLocal:
-        let table = try next("a table")
-        guard ["local", "main", "254", "255"].contains(table) else {
-          throw wrong(table, "the table local or main; other tables' local routes are not known here")
-        }
-      case "metric", "proto", "scope", "table", "advmss", "pref": _ = try next("a value")
+      case "table": isOfAnotherTable = !["local", "main", "254", "255"].contains(try next("a table"))
+      case "metric", "proto", "scope", "advmss", "pref": _ = try next("a value")
       default: throw wrong(word, "a property of a route; write via, dev, src or mtu")
       }
     }
@@ -202,6 +201,7 @@ private struct TopologyReader {
     for address in [via, source].compactMap({ $0 }) where address.family != prefix.address.family {
       throw wrong("\(address)", "of the family of \(prefix)")
     }
+    if isOfAnotherTable { return nil }
     switch (verb, isLocal) {
     case ("add", true), ("replace", true), ("change", true), ("append", true): return .addLocalPrefix(prefix)
     case ("del", true), ("delete", true): return .removeLocalPrefix(prefix)

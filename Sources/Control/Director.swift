@@ -38,6 +38,7 @@ public final class Director {
   private var needed: Set<Topology.Station> = []
   private var notes: [String] = []
   private var seconds = 0
+  private var defence = AutomaticDefence()
   private let signals: SignalDescriptor
   private let manager = ServiceManager()
 
@@ -151,6 +152,7 @@ public final class Director {
       let isKnown = watcher.topology.neighbours[station] != nil
       if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
     }
+    defend()
     if seconds % 60 == 0 {
       services.reclaim(
         isUnused: { [dataplane] in
@@ -158,6 +160,21 @@ public final class Director {
         },
         counters: { [dataplane] in dataplane.counters(ofServer: $0) })
     }
+  }
+
+  /// The automatic modes of IPVS's defences.
+  private func defend() {
+    let settings = IPVSSettings(configuration.settings.ipvs)
+    guard AutomaticDefence.isWanted(settings) else { return }
+    let before = defence.effective(settings)
+    defence.look(
+      availablePages: SystemMemory.availablePages(), thresholdPages: settings.memoryThresholdPages,
+      tableFill: dataplane.tableFill)
+    let after = defence.effective(settings)
+    guard before != after else { return }
+    publish()
+    if before.dropRate != after.dropRate, defence.shortage != nil, before.dropPacket == after.dropPacket { return }
+    log.warning("\(defence.shortage.map { "\($0): the automatic defences act" } ?? "the automatic defences rest")")
   }
 
   /// A worker could not send to `address` for want of a MAC address.
@@ -184,7 +201,7 @@ public final class Director {
   private func assembler(of services: VirtualServices, _ configuration: Configuration) -> SnapshotAssembler {
     SnapshotAssembler(
       services: services, topology: watcher.topology, ports: ports.portMap, timeouts: configuration.timeouts,
-      settings: IPVSSettings(configuration.settings.ipvs), markRules: configuration.markRules.rules)
+      settings: defence.effective(IPVSSettings(configuration.settings.ipvs)), markRules: configuration.markRules.rules)
   }
 
   /// Builds the description, remembers which neighbours it needs and what is wrong.

@@ -113,9 +113,23 @@ public final class Replay {
   /// Lets time pass.
   public func advance(nanoseconds amount: UInt64) {
     flush()
-    pass(amount)
+    var left = amount
+    if settings.dropEntry.isInEffect, let pipeline {
+      // It draws by the second.
+      for _ in 0..<Replay.dropSteps where left > Replay.dropStep {
+        pass(Replay.dropStep)
+        left -= Replay.dropStep
+        pipeline.setClock(nanoseconds: nanoseconds)
+        pipeline.turn()
+      }
+    }
+    pass(left)
     sweepIfDue()
   }
+
+  private static let dropStep: UInt64 = 500_000_000
+  /// By then all that can be dropped is.
+  private static let dropSteps = 10_000
 
   /// The clock stops at its end, in 146 years, rather than wrap round.
   private func pass(_ amount: UInt64) {

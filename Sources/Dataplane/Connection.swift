@@ -28,6 +28,9 @@ public struct Connection: Equatable, Sendable {
   /// A removed entry's state: its slot is about to become free, whoever reads it has found nothing.
   static var deadState: UInt8 { 15 }
 
+  /// The number of no server: of a connection that goes on to where its client wanted (`Bypass`).
+  static var bypassServer: UInt16 { .max }
+
   /// The real server's number.
   @inline(__always)
   public var server: UInt16 { UInt16(truncatingIfNeeded: word) }

@@ -93,7 +93,7 @@ extension WorkerState {
         continue
       }
       let key = Key(slot)
-      if snapshot.pointee.settings.expiresConnectionsWithoutServer, !server(connection.server).pointee.isAvailable,
+      if snapshot.pointee.settings.expiresConnectionsWithoutServer, isOrphaned(connection),
         key.role(snapshot) == .service
       {
         forget(slot, key: key, in: table)

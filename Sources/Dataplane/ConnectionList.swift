@@ -49,7 +49,8 @@ extension Dataplane {
 
   private func describe(_ key: KeyWide, _ connection: Connection, _ clock: Clock) -> ListedConnection {
     let server = snapshot.pointee.server(connection.server).pointee
-    let service = snapshot.pointee.service(server.service).pointee
+    let isBypass = connection.server == Connection.bypassServer
+    let service = snapshot.pointee.service(isBypass ? key.service : server.service).pointee
     let isTemplate = key.kind == .template || key.kind == .orphan
     let transport = TransportProtocol(rawValue: key.protocolNumber)
     let lifetime =
@@ -67,7 +68,8 @@ extension Dataplane {
         address: Dataplane.address(high: key.nearHigh, low: key.nearLow, isIPv6: service.isIPv6 && !isMark),
         port: key.nearPort),
       server: Endpoint(
-        address: Dataplane.address(high: server.addressHigh, low: server.addressLow, isIPv6: server.isIPv6),
+        address: Dataplane.address(
+          high: server.addressHigh, low: server.addressLow, isIPv6: isBypass ? service.isIPv6 : server.isIPv6),
         port: serverPort),
       local: nil,
       stateName: isTemplate

@@ -142,6 +142,15 @@ public final class Dataplane {
     (shared.connectionCapacity, shared.usesHugePages)
   }
 
+  /// How much of the connection table's room is in use, 0 to 1: of the one of its parts that has the least left.
+  public var tableFill: Double {
+    let indices = [
+      SharedState.entryIndex(KeyV4.self), SharedState.entryIndex(KeyV6.self), SharedState.entryIndex(KeyWide.self),
+    ]
+    let most = indices.map { lbd_load_relaxed(shared.state.entryCounts + $0) }.max() ?? 0
+    return Double(most) / Double(shared.connectionCapacity * (shared.hasReplies ? 2 : 1))
+  }
+
   /// Descriptors that become readable when a worker needs a neighbour.
   public var noticeDescriptors: [Int32] { workers.map(\.notices.descriptor) }
 

@@ -48,6 +48,9 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     state.counters.add(state.batch, packetCount: state.packetCount, extraCount: state.extraCount)
     state.sweepDue(isBusy: state.packetCount != 0)
     state.sweepCachesDue()
+    if _slowPath(state.snapshot.pointee.settings.dropEntry.isInEffect) {
+      state.dropEntriesDue(isBusy: state.packetCount != 0)
+    }
     return state.packetCount
   }
 

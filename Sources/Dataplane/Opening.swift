@@ -19,6 +19,7 @@ extension WorkerState {
       ? pickPersistent(index, service: number, service) : pick(index, service: service, number: number)
     guard let picked else {
       guard batch.outcomes[index] == .pending else { return }
+      if mayBypass(index, service) { return openBypass(index, key: key, service: number, in: table) }
       answer(index, .portUnreachable)
       return batch.outcomes[index] = .noServerAvailable
     }

@@ -13,6 +13,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case masqueradeReply
   case tunnel
   case fullNATRequest
+  case bypassed
   case fullNATReply
 
   // Left to the host's own stack.
@@ -75,6 +76,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .masqueradeReply: "a real server's answer, given back the VIP's address and port (NAT)"
     case .tunnel: "sent to the real server inside a tunnel (TUN)"
     case .fullNATRequest: "sent to the real server from a local address (FULLNAT)"
+    case .bypassed: "sent on to its own destination, as no cache is left (cache_bypass)"
     case .fullNATReply: "a real server's answer, given back the client's and the VIP's addresses (FULLNAT)"
     case .notOurs: "no virtual service has this address, protocol and port"
     case .noConnection: "no connection, and the segment cannot open one (not a SYN)"

@@ -120,6 +120,12 @@ extension WorkerState {
     removeTemplate(slot, word)
   }
 
+  /// Removes a template that no connection holds.
+  mutating func dropTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
+    let word = lbd_load_acquire(slot + 6)
+    if word != 0, word & 0xffff_ffff == 0 { removeTemplate(slot, word) }
+  }
+
   private mutating func removeTemplate(_ slot: UnsafeMutablePointer<UInt64>, _ word: UInt64) {
     guard lbd_compare_exchange(slot + 6, word, 0),
       let last = shared.tableWide.remove(slot, hasContinuation: false)

@@ -49,7 +49,7 @@ extension WorkerState {
     batch.egress[index] = Batch.noEgress
     // RFC 1122 section 3.2.2: never about later fragments, never to a group or to nobody.
     guard !packet.pointee.flags.contains(.laterFragment), isSingleHost(packet.pointee),
-      errorBudget.take(now: clock.nanoseconds)
+      isOwnAddress(packet.pointee), errorBudget.take(now: clock.nanoseconds)
     else { return 0 }
     let sender = packet.pointee.sourceAddress
     let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.pointee.isIPv6)
@@ -63,6 +63,14 @@ extension WorkerState {
     let byteCount = writeICMPv4(packet.pointee, message, interface: interface)
     batch.send(index, packet.pointee.network - 28, byteCount: byteCount, over: hop, type: NextHop.type(isIPv6: false))
     return byteCount
+  }
+
+  /// False for what was sent to an address that is not this host's (firewall marks): the error would have to come from
+  /// there, and IPVS sends none. Of IPv6 it does, see `docs/differences-from-ipvs.md`.
+  private mutating func isOwnAddress(_ packet: Packet) -> Bool {
+    guard packet.flags.contains(.wide), packet.isRequest else { return true }
+    let (high, low) = packet.destinationAddress
+    return routedHop(high: high, low: low, isIPv6: packet.isIPv6).pointee.state == .local
   }
 
   private mutating func isSingleHost(_ packet: Packet) -> Bool {

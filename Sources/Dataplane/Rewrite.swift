@@ -10,6 +10,11 @@ extension WorkerState {
   @inline(never)
   mutating func rewrite(_ index: Int) {
     let packet = batch.packet(index)
+    if packet.pointee.connection.server == Connection.bypassServer {
+      let departure = rewriteBypass(index, packet)
+      if let hop = departure.hop { batch.depart(index, departure, over: hop) }
+      return
+    }
     let server = server(packet.pointee.connection.server)
     let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
     let departure =
@@ -192,7 +197,7 @@ extension WorkerState {
 
   /// Takes one off TTL or hop limit, with the IPv4 checksum (RFC 1141); there must be one.
   @inline(__always)
-  private static func takeHop(_ header: UnsafeMutableRawPointer, _ form: PacketForm) {
+  static func takeHop(_ header: UnsafeMutableRawPointer, _ form: PacketForm) {
     if form.isIPv6 { return takeHopV6(header) }
     // TTL, protocol, checksum are one word, TTL lowest. One less in the high byte of TTL's 16 bits is 0x0100 more in the
     // checksum, in memory 0x0001, with end-around carry.

@@ -58,7 +58,7 @@ extension WorkerState {
         forget(slot, key: key, in: table)
         return false
       }
-      if isRequest && !server.pointee.isAvailable {
+      if isRequest && isOrphaned(old) {
         if snapshot.pointee.settings.expiresConnectionsWithoutServer {
           forget(slot, key: key, in: table)
           return false
@@ -92,6 +92,12 @@ extension WorkerState {
     packet.pointee.connection = old
     if isRequest || server(old.server).pointee.isAvailable { count(index, server: old.server, isRequest: isRequest) }
     return true
+  }
+
+  /// True when a connection's server has been removed.
+  @inline(__always)
+  mutating func isOrphaned(_ connection: Connection) -> Bool {
+    !server(connection.server).pointee.isAvailable && connection.server != Connection.bypassServer
   }
 
   /// A client's next connection from the port of its last one: true when it is to be scheduled like any other.

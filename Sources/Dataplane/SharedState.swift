@@ -78,6 +78,8 @@ final class SharedMemory: @unchecked Sendable {
   let state: SharedState
   /// Connections the tables were sized for.
   let connectionCapacity: Int
+  /// True when there is room for the entries of replies too.
+  let hasReplies: Bool
   /// True when the tables lie on huge pages.
   let usesHugePages: Bool
 
@@ -112,6 +114,7 @@ final class SharedMemory: @unchecked Sendable {
       entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16))
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity
+    hasReplies = bothDirections
     self.memory = memory
     self.counts = counts
   }

@@ -51,6 +51,7 @@ struct WorkerState: ~Copyable {
     let secret = HashSecret(seed: seed &+ UInt64(worker))
     fragments = FragmentTable(secret: secret)
     states.isSecure = snapshot.pointee.settings.secureTCP.isInEffect
+    defence.lot = DefenceState.Lot(seed: secret.mix(~seed))
     generation = 1 << 31 | UInt64(worker) << 24
     identification = UInt32(truncatingIfNeeded: secret.mix(seed))
   }

@@ -58,6 +58,9 @@ import Wire
     ),
     ("ip route add local 10.9.0.0/16 dev lo", [.addLocalPrefix(prefix("10.9.0.0/16"))]),
     ("ip route del local 10.9.0.0/16 dev lo table local", [.removeLocalPrefix(prefix("10.9.0.0/16"))]),
+    ("ip route add local 0.0.0.0/0 dev lo table 100", []),
+    ("ip route add 10.9.0.0/16 via 10.1.0.254 table vpn", []),
+    ("ip rule add fwmark 7 lookup 100", []),
   ]
 
   @Test(arguments: rows)

@@ -11,7 +11,8 @@ import Wire
     #expect(Set(outcomes.map(\.explanation)).count == outcomes.count)
     #expect(
       outcomes.filter(\.isForwarded).map { "\($0)" } == [
-        "directRouting", "masqueradeRequest", "masqueradeReply", "tunnel", "fullNATRequest", "fullNATReply",
+        "directRouting", "masqueradeRequest", "masqueradeReply", "tunnel", "fullNATRequest", "bypassed",
+        "fullNATReply",
       ])
     #expect(outcomes.filter(\.isPassed) == [.notOurs, .noConnection, .noReplyConnection, .privilegedSource, .icmp])
     #expect(outcomes.allSatisfy { $0.name.hasPrefix($0.fate.rawValue) })

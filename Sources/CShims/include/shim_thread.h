@@ -22,6 +22,8 @@ int lbd_thread_unshare_network(void);
 int lbd_memory_file(const char *name, int huge_pages);
 /* Gives every page its memory now; 0, or the errno (EINVAL before Linux 5.14). */
 int lbd_memory_populate(void *address, uint64_t count);
+/* Bytes of the machine's memory that are free or in buffers; 0 when the kernel does not say. */
+uint64_t lbd_memory_available(void);
 
 #pragma clang assume_nonnull end
 #endif
