@@ -53,7 +53,8 @@ if grep -rnE '\b(async|await|actor)\b' --include='*.swift' Sources/Dataplane |
   fail "the dataplane is not asynchronous"
 fi
 
-for file in $(find Sources Plugins -name main.swift); do
+programs() { find Sources Plugins -name main.swift; }
+for file in $(programs); do
   if grep -nE '^[[:space:]]*(func|struct|class|enum|extension|actor|protocol|if|for|while|switch|guard|repeat)\b' \
     "$file" >&2; then
     fail "$file holds logic; it belongs in a file named after it"

@@ -15,11 +15,13 @@ public struct LabOptions: Sendable {
   public let isTwoArmed: Bool
   /// Queues of the director's ports.
   public let queueCount: Int
+  /// By what the services know their packets.
+  public let services: LabServices
 
   /// Options with the defaults of the command line.
   public init(
     executable: String, prefix: String = "lbd-", port: String = "auto", isIPv6: Bool = false, isTwoArmed: Bool = false,
-    queueCount: Int = 1
+    queueCount: Int = 1, services: LabServices = .address
   ) {
     self.executable = executable
     self.prefix = prefix
@@ -27,11 +29,13 @@ public struct LabOptions: Sendable {
     self.isIPv6 = isIPv6
     self.isTwoArmed = isTwoArmed
     self.queueCount = queueCount
+    self.services = services
   }
 
-  func plan(_ mode: LabMode, fileByteCount: Int = 16 << 20) -> LabPlan {
+  func plan(_ mode: LabMode, services: LabServices? = nil, fileByteCount: Int = 16 << 20) -> LabPlan {
     LabPlan(
-      mode: mode, isTwoArmed: isTwoArmed, prefix: prefix, fileByteCount: fileByteCount, queueCount: queueCount)
+      mode: mode, isTwoArmed: isTwoArmed, prefix: prefix, fileByteCount: fileByteCount, queueCount: queueCount,
+      services: services ?? self.services)
   }
 }
 
@@ -39,6 +43,8 @@ public struct LabOptions: Sendable {
 public struct LabMatrix: Sendable {
   /// Modes, each in a lab of its own.
   public let modes: [LabMode]
+  /// By what services know their packets; all but by address in those modes only that it is tried with.
+  public let services: [LabServices]
   /// Port kinds: xdp, packet.
   public let ports: [String]
   /// Families.
@@ -51,24 +57,29 @@ public struct LabMatrix: Sendable {
   public let loadSeconds: Int
   /// Parallel connections of the load.
   public let connectionCount: Int
+  /// Services by mark and for every port in one mode each.
+  public let isQuick: Bool
 
   /// The matrix of a release; `quick` is for everyday.
   public init(
-    modes: [LabMode] = LabMode.allCases, ports: [String] = ["xdp", "packet"],
+    modes: [LabMode] = LabMode.allCases, services: [LabServices] = LabServices.allCases,
+    ports: [String] = ["xdp", "packet"],
     families: [IPAddress.Family] = [.ipv4, .ipv6], requestCount: Int = 100, transferByteCount: Int = 256 << 20,
-    loadSeconds: Int = 3, connectionCount: Int = 64
+    loadSeconds: Int = 3, connectionCount: Int = 64, isQuick: Bool = false
   ) {
     self.modes = modes
+    self.services = services
     self.ports = ports
     self.families = families
     self.requestCount = requestCount
     self.transferByteCount = transferByteCount
     self.loadSeconds = loadSeconds
     self.connectionCount = connectionCount
+    self.isQuick = isQuick
   }
 
   /// Everything once, in small.
-  public static let quick = LabMatrix(transferByteCount: 16 << 20, loadSeconds: 1)
+  public static let quick = LabMatrix(transferByteCount: 16 << 20, loadSeconds: 1, isQuick: true)
 }
 
 /// `lbd lab up|down|demo|test`: each returns the process's exit code and has said everything there is to say.

@@ -18,6 +18,7 @@ struct LabConfiguration {
           """
       }
     }
+    if plan.services == .mark { text += markRules }
     for family in LabPlan.families {
       text += service(family, port: LabPlan.httpPort, serverPort: plan.serverHTTPPort, protocolName: "TCP")
       text += service(family, port: LabPlan.echoPort, serverPort: LabPlan.echoPort, protocolName: "UDP")
@@ -31,16 +32,47 @@ struct LabConfiguration {
     _ family: IPAddress.Family, port: Int, serverPort: Int, protocolName: String
   ) -> String {
     var lines = [
-      "", "virtual_server \(LabPlan.vip(family)) \(port) {", "  lb_algo rr", "  lb_kind \(plan.mode.kind)",
+      "", "virtual_server \(name(family, port: port)) {", "  lb_algo rr", "  lb_kind \(plan.mode.kind)",
       "  protocol \(protocolName)",
     ]
+    if plan.services.isPersistent { lines.append("  persistence_timeout 300") }
     if plan.mode.usesLocalAddresses { lines.append("  laddr_group_name \(groupName(family))") }
+    let isSamePort = plan.services == .anyPort || plan.services == .mark && port == serverPort
     for index in plan.servers.indices {
-      lines += ["", "  real_server \(plan.serverAddress(index, family)) \(serverPort) {", "    weight 1"]
+      lines += [
+        "", "  real_server \(plan.serverAddress(index, family)) \(isSamePort ? 0 : serverPort) {", "    weight 1",
+      ]
       if plan.mode == .fullnatVLAN { lines.append("    vlan \(LabPlan.vlan)") }
       lines.append("  }")
     }
     return (lines + ["}"]).joined(separator: "\n") + "\n"
+  }
+
+  /// What stands behind `virtual_server`.
+  private func name(_ family: IPAddress.Family, port: Int) -> String {
+    switch plan.services {
+    case .address: "\(LabPlan.vip(family)) \(port)"
+    case .mark: "fwmark \(LabConfiguration.mark(family, port: port))"
+    case .anyPort: "\(LabPlan.vip(family)) 0"
+    }
+  }
+
+  private static func mark(_ family: IPAddress.Family, port: Int) -> Int {
+    (port == LabPlan.httpPort ? 1 : 2) + (family == .ipv6 ? 2 : 0)
+  }
+
+  /// Both languages: lbd's own for TCP, iptables' for UDP.
+  private var markRules: String {
+    let rules = LabPlan.families.flatMap { family in
+      let vip = LabPlan.vip(family)
+      let program = family == .ipv4 ? "iptables" : "ip6tables"
+      let udp = "-t mangle -A PREROUTING -d \(vip) -p udp --dport \(LabPlan.echoPort)"
+      return [
+        "    to \(vip) protocol tcp port \(LabPlan.httpPort) mark \(LabConfiguration.mark(family, port: LabPlan.httpPort))",
+        "    \(program) \(udp) -j MARK --set-mark \(LabConfiguration.mark(family, port: LabPlan.echoPort))",
+      ]
+    }
+    return (["", "lbd {", "  mark_rules {"] + rules + ["  }", "}", ""]).joined(separator: "\n")
   }
 
   /// nginx.conf of one server; `number` is 1 or 2.

@@ -18,12 +18,14 @@ public struct LabPlan: Sendable {
   public let fileByteCount: Int
   /// Queues of the director's ports.
   public let queueCount: Int
+  /// By what the services know their packets.
+  public let services: LabServices
 
   /// A plan. The routed forms (tun, fullnat-routed) keep their router when one-armed; two-armed, the director itself
   /// stands between the subnets.
   public init(
     mode: LabMode, isTwoArmed: Bool = false, prefix: String = "lbd-", folder: String? = nil,
-    fileByteCount: Int = 16 << 20, queueCount: Int = 1
+    fileByteCount: Int = 16 << 20, queueCount: Int = 1, services: LabServices = .address
   ) {
     self.mode = mode
     self.isTwoArmed = isTwoArmed
@@ -31,6 +33,7 @@ public struct LabPlan: Sendable {
     self.folder = folder ?? LabPlan.defaultFolder(prefix: prefix)
     self.fileByteCount = fileByteCount
     self.queueCount = queueCount
+    self.services = services
   }
 
   /// Root's own corner, so that nobody else can prepare a link there.

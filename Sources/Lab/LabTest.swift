@@ -17,22 +17,24 @@ final class LabTest {
 
   /// Runs everything; true when nothing failed.
   func run() throws -> Bool {
-    for mode in matrix.modes { try run(mode) }
+    for services in matrix.services {
+      for mode in matrix.modes where services.modes(isQuick: matrix.isQuick).contains(mode) { try run(mode, services) }
+    }
     console.line("\(passed) passed, \(failed) failed, \(skipped) skipped")
     return failed == 0
   }
 
-  private func run(_ mode: LabMode) throws {
+  private func run(_ mode: LabMode, _ services: LabServices) throws {
     if options.isTwoArmed && mode == .fullnatRouted {
       skip(mode.rawValue, "two-armed, the director itself stands between the subnets")
       return
     }
-    let plan = options.plan(mode, fileByteCount: matrix.transferByteCount)
+    let plan = options.plan(mode, services: services, fileByteCount: matrix.transferByteCount)
     let network = LabNetwork(plan: plan, executable: options.executable)
     defer { LabNetwork.tearDown(prefix: plan.prefix, folder: plan.folder) }
     guard
       try check(
-        "\(mode.rawValue): the network comes up",
+        "\(mode.rawValue)\(services.suffix): the network comes up",
         {
           try network.setUp(); return ""
         })
@@ -41,7 +43,7 @@ final class LabTest {
   }
 
   private func run(_ network: LabNetwork, _ port: String) throws {
-    let name = "\(network.plan.mode.rawValue) \(port)"
+    let name = "\(network.plan.mode.rawValue) \(port)\(network.plan.services.suffix)"
     var director: DirectorProcess?
     defer { director?.end() }
     let isUp = try check("\(name): the director comes up") {
@@ -73,9 +75,11 @@ final class LabTest {
   private func run(_ traffic: Traffic, _ name: String) throws {
     let requests = matrix.requestCount
     var answers: [String] = []
-    try check("\(name): \(requests) requests, equal shares") {
+    let isPersistent = traffic.network.plan.services.isPersistent
+    try check("\(name): \(requests) requests, \(isPersistent ? "one server" : "equal shares")") {
       answers = try traffic.requests(requests)
-      return try traffic.equalShares(of: answers).map(String.init).joined(separator: " + ")
+      let shares = isPersistent ? try traffic.oneServer(of: answers) : try traffic.equalShares(of: answers)
+      return shares.map(String.init).joined(separator: " + ")
     }
     try check("\(name): the VIP is the director's") { try traffic.vipBelongsToDirector() }
     let size = "\(matrix.transferByteCount >> 20) MiB"

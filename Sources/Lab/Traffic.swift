@@ -27,20 +27,36 @@ struct Traffic {
     return answers
   }
 
+  /// How many of the answers each server gave; throws unless one gave all.
+  func oneServer(of answers: [String]) throws -> [Int] {
+    let shares = try shares(of: answers)
+    guard shares.max() == answers.count else {
+      throw LabFailure("not one server's: \(shares.map(String.init).joined(separator: " + "))")
+    }
+    return shares
+  }
+
+  private func shares(of answers: [String]) throws -> [Int] {
+    let shares = (1...plan.servers.count).map { number in
+      answers.filter { $0 == LabConfiguration.greeting(number) }.count
+    }
+    guard shares.reduce(0, +) == answers.count else {
+      let text = shares.map(String.init).joined(separator: " + ")
+      throw LabFailure("\(text) answers of \(answers.count) are a server's")
+    }
+    return shares
+  }
+
   /// How many of the answers each server gave; throws unless all gave equally many, but for one connection that was
   /// scheduled twice. After a director that was killed, a server may have an old connection from the address and port that
   /// FULLNAT chooses, and refuse the new one; its SYN comes again and is scheduled anew (`conn_reuse_mode`), so that one
   /// server gives one answer more and another one less.
   func equalShares(of answers: [String]) throws -> [Int] {
-    let shares = (1...plan.servers.count).map { number in
-      answers.filter { $0 == LabConfiguration.greeting(number) }.count
-    }
-    let text = shares.map(String.init).joined(separator: " + ")
-    guard shares.reduce(0, +) == answers.count else {
-      throw LabFailure("\(text) answers of \(answers.count) are a server's")
-    }
+    let shares = try shares(of: answers)
     let (most, least) = (shares.max() ?? 0, shares.min() ?? 0)
-    guard least > 0, most - least <= 2 else { throw LabFailure("not the same share: \(text)") }
+    guard least > 0, most - least <= 2 else {
+      throw LabFailure("not the same share: \(shares.map(String.init).joined(separator: " + "))")
+    }
     return shares
   }
 

@@ -31,6 +31,9 @@ struct LabArguments: ParsableArguments {
   @Option(help: "Queues of the director's ports.")
   var queues = 1
 
+  @Option(help: "By what services know their packets: address, mark or any-port.")
+  var services: LabServices?
+
   func validate() throws {
     guard ["auto", "xdp", "packet"].contains(port) else { throw ValidationError("--port takes auto, xdp or packet") }
     guard (1...16).contains(queues) else { throw ValidationError("--queues takes 1 to 16") }
@@ -39,9 +42,11 @@ struct LabArguments: ParsableArguments {
   func options() throws -> LabOptions {
     LabOptions(
       executable: try OwnExecutable.path(), prefix: prefix, port: port, isIPv6: isIPv6, isTwoArmed: isTwoArmed,
-      queueCount: queues)
+      queueCount: queues, services: services ?? .address)
   }
 }
+
+extension LabServices: ExpressibleByArgument {}
 
 /// The modes that `--mode` names.
 struct ModeArgument: ExpressibleByArgument {
@@ -107,10 +112,11 @@ struct LabTestCommand: ParsableCommand {
 
   func run() throws {
     let matrix = LabMatrix(
-      modes: mode?.modes ?? LabMode.allCases, ports: lab.port == "auto" ? ["xdp", "packet"] : [lab.port],
+      modes: mode?.modes ?? LabMode.allCases, services: lab.services.map { [$0] } ?? LabServices.allCases,
+      ports: lab.port == "auto" ? ["xdp", "packet"] : [lab.port],
       families: lab.isIPv6 ? [.ipv6] : [.ipv4, .ipv6],
       transferByteCount: quick ? LabMatrix.quick.transferByteCount : 256 << 20,
-      loadSeconds: quick ? LabMatrix.quick.loadSeconds : 3)
+      loadSeconds: quick ? LabMatrix.quick.loadSeconds : 3, isQuick: quick)
     try finish(LabCommands.test(options: lab.options(), matrix: matrix))
   }
 }

@@ -43,6 +43,8 @@ struct TestService: Sendable, CustomTestStringConvertible {
   var lowerThreshold: UInt32 = 0
   var isActive = true
   var nextHop: NextHop?
+  /// Not 0: all packets from the clients' side carry this mark, and the service goes by it.
+  var mark: UInt32 = 0
 
   var testDescription: String {
     "\(method) \(transport.name) \(family)" + (serverFamily.map { " to \($0)" } ?? "") + " \(weights)"
@@ -145,6 +147,7 @@ final class Director {
             Director.serverNumber(index, $0)
           }, isActive: service.isActive, localAddresses: [(address: Network.local(service.family), isActive: true)],
           localPorts: service.localPorts))
+      if service.mark != 0 { addMark(service, at: index, to: &description) }
       for (number, weight) in service.weights.enumerated() {
         let target = Network.server(family, number)
         let key = "\(target) \(service.targetPort) \(service.transport)"
@@ -164,6 +167,16 @@ final class Director {
     }
     addRoutes(to: &description)
     return description
+  }
+
+  private func addMark(_ service: TestService, at index: Int, to description: inout SnapshotDescription) {
+    description.services[index].mark = service.mark
+    description.services[index].port = 0
+    description.services[index].address = IPAddress(service.family == .ipv4 ? "0.0.0.0" : "::")!
+    var rule = SnapshotDescription.MarkRule(flip: service.mark)
+    rule.family = service.family
+    rule.interfaces = .init([Dataplane.markInterface(port: 0, vlan: 0)])
+    description.markRules.append(rule)
   }
 
   private func addRoutes(to description: inout SnapshotDescription) {

@@ -45,9 +45,27 @@ import Wire
     #expect(!director(.fullnat).contains("vlan"))
   }
 
-  @Test(arguments: LabMode.allCases) func bracesBalance(_ mode: LabMode) {
-    let text = director(mode)
+  @Test(arguments: LabMode.allCases, LabServices.allCases) func bracesBalance(_ mode: LabMode, _ services: LabServices)
+  {
+    let text = LabConfiguration(plan: LabPlan(mode: mode, services: services)).director
     #expect(text.count { $0 == "{" } == text.count { $0 == "}" })
+  }
+
+  @Test func servicesByMark() {
+    let text = LabConfiguration(plan: LabPlan(mode: .nat, services: .mark)).director
+    #expect(text.contains("    to fd00:200::1 protocol tcp port 80 mark 3\n"))
+    #expect(
+      text.contains("    iptables -t mangle -A PREROUTING -d 10.200.0.1 -p udp --dport 5353 -j MARK --set-mark 2\n"))
+    #expect(text.contains("virtual_server fwmark 3 {"))
+    #expect(text.contains("  real_server 10.0.2.11 8080 {") && text.contains("  real_server 10.0.2.11 0 {"))
+    let direct = LabConfiguration(plan: LabPlan(mode: .dr, services: .mark)).director
+    #expect(direct.contains("  real_server 10.0.1.11 0 {") && !direct.contains("  real_server 10.0.1.11 80 {"))
+  }
+
+  @Test func servicesForEveryPort() {
+    let text = LabConfiguration(plan: LabPlan(mode: .nat, services: .anyPort)).director
+    #expect(text.contains("virtual_server 10.200.0.1 0 {\n  lb_algo rr\n  lb_kind NAT\n  protocol UDP\n"))
+    #expect(text.contains("  persistence_timeout 300\n") && !text.contains(" 80 {"))
   }
 
   @Test func serversSayWhoTheyAre() {
