@@ -10,6 +10,7 @@ extension WorkerState {
     let service = service(number)
     guard service.pointee.isActive else { return batch.finish(index, .notOurs) }
     let packet = batch.packet(index)
+    if packet.pointee.flags.contains(.cutShort) { return batch.finish(index, .malformed) }
     guard maySchedule(packet.pointee) else { return batch.finish(index, .noConnection) }
     if isDefended(index) { return batch.finish(index, .droppedInDefence) }
     if packet.pointee.farPort == 20 { return batch.finish(index, .privilegedSource) }
@@ -34,7 +35,7 @@ extension WorkerState {
     let packet = batch.packet(index)
     let server = server(number)
     let protocolNumber = packet.pointee.protocolNumber
-    let hasReplies = server.pointee.method == .masquerading || server.pointee.method == .fullNAT
+    let hasReplies = server.pointee.method.rewritesTransport
     var key = key
     key.note(service: serviceNumber, serverPort: serverPort(index, service, server))
     var connection = Connection(server: number, noOutput: !hasReplies)

@@ -11,6 +11,8 @@ struct PacketFlags: OptionSet {
   /// Its connection is in the wide table; `Packet.head` has the sender's end, and the receiver's port where keys have the
   /// endpoint.
   static var wide: PacketFlags { PacketFlags(rawValue: 8) }
+  /// The ports are there, but not all of the transport header: no event for the state machine, nothing to be rewritten.
+  static var cutShort: PacketFlags { PacketFlags(rawValue: 16) }
 }
 
 /// Both ends of a packet, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.

@@ -3,7 +3,8 @@ import Wire
 /// Bytes -> record. The only place where lengths that a stranger wrote are checked; behind it, pointers are trusted.
 ///
 /// What parse guarantees for a packet it leaves `pending`: the network header lies whole in the frame, the transport
-/// header too (20 bytes for TCP, 8 for UDP) unless the packet is a later fragment, the IPv4 header checksum is right,
+/// header too (20 bytes for TCP, 8 for UDP) unless the packet is a later fragment or `cutShort` (then its ports do), the
+/// IPv4 header checksum is right,
 /// and `byteCount` is the IP length (RFC 894 padding must not travel into a tunnel).
 /// Ethernet with up to two VLAN tags (802.1Q, 802.1ad), IPv4 with options (RFC 791), IPv6 with extension headers
 /// (RFC 8200 section 4).
@@ -229,21 +230,30 @@ enum Parse {
       ends = PacketEnds(source: source, destination: destination)
       return .pending
     }
-    if protocolNumber == TransportProtocol.tcp.rawValue {
-      guard byteCount >= 20 else { return .malformed }
-      segment = UnsafeRawPointer(header).loadByte(at: 13) & 0x1f
-    } else if protocolNumber == TransportProtocol.udp.rawValue {
-      guard byteCount >= 8 else { return .malformed }
-    } else if protocolNumber == TransportProtocol.sctp.rawValue {
-      guard byteCount >= SCTP.headerByteCount + SCTP.chunkHeaderByteCount else { return .malformed }
-      segment = Packet.firstSCTPSegment + chunkEvent(UnsafeRawPointer(header), byteCount: byteCount)
-    } else {
+    guard let kind = TransportProtocol(rawValue: protocolNumber) else {
       return protocolNumber == 1 || protocolNumber == 58 ? .icmp : .notOurs
+    }
+    guard byteCount >= 4 else { return .malformed }
+    if byteCount < leastByteCount(kind) {
+      packet.pointee.flags.insert(.cutShort)
+    } else if kind == .tcp {
+      segment = UnsafeRawPointer(header).loadByte(at: 13) & 0x1f
+    } else if kind == .sctp {
+      segment = Packet.firstSCTPSegment + chunkEvent(UnsafeRawPointer(header), byteCount: byteCount)
     }
     packet.pointee.segment = segment
     let ports = UInt64(UnsafeRawPointer(header).loadBigEndian32(at: 0))
     ends = PacketEnds(source: source | ports & 0xffff_0000, destination: destination | (ports & 0xffff) << 16)
     return .pending
+  }
+
+  /// Bytes of the transport header; of SCTP with that of its first chunk.
+  private static func leastByteCount(_ kind: TransportProtocol) -> Int {
+    switch kind {
+    case .tcp: 20
+    case .udp: 8
+    case .sctp: SCTP.headerByteCount + SCTP.chunkHeaderByteCount
+    }
   }
 
   /// Which line of SCTP's state table a packet is: its first chunk's. A cookie with an ABORT behind it is an ABORT.

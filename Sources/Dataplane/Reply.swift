@@ -32,12 +32,22 @@ extension WorkerState {
   /// An error about a connection's packet goes out for it: IPVS counts it as one from the server, unless the
   /// connection is masqueraded.
   private mutating func countAnswer(_ packet: Packet, byteCount: Int) {
-    guard byteCount != 0, packet.isRequest else { return }
+    guard packet.isRequest else { return uncount(reply: packet) }
+    guard byteCount != 0 else { return }
     let number = packet.connection.server
     guard server(number).pointee.method != .masquerading else { return }
     let statistics = counters.servers + Int(number)
     statistics.pointee.outPackets &+= 1
     statistics.pointee.outBytes &+= UInt64(truncatingIfNeeded: byteCount)
+  }
+
+  /// A real server's packet that has been counted, but is not sent on: IPVS does not get to see it.
+  mutating func uncount(reply packet: Packet) {
+    let number = packet.connection.server
+    guard server(number).pointee.isAvailable else { return }
+    let statistics = counters.servers + Int(number)
+    statistics.pointee.outPackets &-= 1
+    statistics.pointee.outBytes &-= UInt64(packet.byteCount)
   }
 
   /// Turns the packet into an ICMP error to its sender, if one may be sent. The caller sets the outcome.

@@ -16,6 +16,10 @@ extension WorkerState {
       return
     }
     let server = server(packet.pointee.connection.server)
+    if packet.pointee.flags.contains(.cutShort), server.pointee.method.rewritesTransport {
+      if !packet.pointee.isRequest { uncount(reply: packet.pointee) }
+      return batch.finish(index, .malformed)
+    }
     let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
     let departure =
       isWideNAT

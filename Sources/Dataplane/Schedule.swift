@@ -54,6 +54,11 @@ extension WorkerState {
         return false
       }
       let server = server(old.server)
+      if !isRequest && isRefused(reply: packet, server) {
+        packet.pointee.connection = old
+        if server.pointee.isAvailable { count(index, server: old.server, isRequest: false) }
+        return true
+      }
       if isRequest && startsAnew(index, old, server) {
         forget(slot, key: key, in: table)
         return false
@@ -92,6 +97,22 @@ extension WorkerState {
     packet.pointee.connection = old
     if isRequest || server(old.server).pointee.isAvailable { count(index, server: old.server, isRequest: isRequest) }
     return true
+  }
+
+  /// True for a reply that does not come as far as IPVS: its hops are used up, or it is too big and must not be cut, so the
+  /// host's router refuses it; or it cannot be rewritten. Nothing of its connection changes.
+  @inline(never)
+  private mutating func isRefused(
+    reply packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>
+  ) -> Bool {
+    let form = packet.pointee.form
+    if packet.pointee.flags.contains(.cutShort) || WorkerState.hopsLeft(packet.pointee.network, form) <= 1 {
+      return true
+    }
+    guard packet.pointee.mustNotBeCut else { return false }
+    let client = Client(ofReply: packet, form, isFullNAT: server.pointee.method == .fullNAT)
+    let hop = directHop(client, form) ?? routedHop(high: client.high, low: client.low, isIPv6: form.isIPv6)
+    return hop.pointee.state == .resolved && packet.pointee.byteCount > hop.pointee.mtu
   }
 
   /// True when a connection's server has been removed.

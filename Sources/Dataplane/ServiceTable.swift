@@ -55,6 +55,10 @@ public enum Forwarding: UInt8, Sendable {
   case masquerading
   case tunnelling
   case fullNAT
+
+  /// True where addresses and ports are rewritten, which makes replies pass here too.
+  @inline(__always)
+  var rewritesTransport: Bool { self == .masquerading || self == .fullNAT }
 }
 
 /// A real server of one service as workers see it, with all that can be computed ahead of its packets.
