@@ -14,6 +14,8 @@ CHECKED_IMPORTS := --explicit-target-dependency-import-check error
 BUILD_FLAGS ?=
 # How often `test-tsan` lets threads race.
 RACE_ROUNDS ?= 10
+# How long `fuzz` goes on.
+FUZZ_SECONDS ?= 60
 # More options for the lab, e.g. LAB_FLAGS='--prefix mine-' beside another lab on the same machine.
 LAB_FLAGS ?=
 
@@ -44,7 +46,7 @@ PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan lab lint install uninstall clean \
+.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz lab lint install uninstall clean \
         bench bench-build bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
@@ -98,6 +100,14 @@ test-tsan: toolchain ## the shared tables under ThreadSanitizer, with threads ra
 
 lab: build deps-lab ## the whole lab matrix with the release build (long)
 	$(SUDO) $(RELEASE) lab test $(LAB_FLAGS)
+
+# Leaks are not looked for: XCTest has some of its own.
+ASAN_FLAGS := -c release --sanitize=address -Xswiftc -enable-testing --scratch-path .build/asan
+
+fuzz: toolchain ## bent frames under AddressSanitizer, for FUZZ_SECONDS
+	LBD_TESTS=frames $(SWIFT) build --build-tests $(ASAN_FLAGS)
+	LBD_TESTS=frames LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
+	  $(SWIFT) test --skip-build $(ASAN_FLAGS) --filter FuzzTests
 
 lint: toolchain ## format, layering, sizes, shell scripts
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift \

@@ -76,12 +76,15 @@ let package = Package(
   ]
 )
 
-// For `make test-tsan`, which has the shared tables in view: everything else would only take minutes to build.
-if Context.environment["LBD_TESTS"] == "tables" {
+// For `make test-tsan`, which has the shared tables in view, and `make fuzz`, which has frames: everything else would only
+// take minutes to build.
+if let tests = Context.environment["LBD_TESTS"], tests == "tables" || tests == "frames" {
   let needed: Set = [
     "CShims", "CPcap", "Wire", "Scheduler", "Kernel", "Dataplane", "bpfembed", "EmbedBPF", "DataplaneTests",
   ]
   package.products = []
   package.targets.removeAll { !needed.contains($0.name) }
-  package.targets.first { $0.name == "DataplaneTests" }?.path = "Tests/DataplaneTests/Tables"
+  if tests == "tables" {
+    package.targets.first { $0.name == "DataplaneTests" }?.path = "Tests/DataplaneTests/Tables"
+  }
 }

@@ -34,6 +34,7 @@ public final class MemoryPipeline {
     _ dataplane: Dataplane, interfaces: [EthernetAddress], frameCount: Int = 1024, chunkByteCount: Int = 4096,
     worker number: Int = 0, workerCount: Int = 1
   ) throws {
+    self.chunkByteCount = chunkByteCount
     memory = try MappedMemory(byteCount: frameCount * chunkByteCount, hugePages: .preferred)
     ports = .allocate(capacity: max(interfaces.count, 1))
     for index in interfaces.indices { (ports + index).initialize(to: MemoryPort(capacity: frameCount)) }
@@ -44,6 +45,11 @@ public final class MemoryPipeline {
       portInterfaces: Array(interfaces.indices), interfaceAddresses: interfaces.map(\.number), host: OpenHost())
     dataplane.adopt(worker)
   }
+
+  /// The frames' memory, for those who want to know what is done to it.
+  var base: UnsafeRawPointer { UnsafeRawPointer(memory.base) }
+  var byteCount: Int { memory.byteCount }
+  let chunkByteCount: Int
 
   /// Longest packet a frame holds.
   public var packetByteCountLimit: Int { forwarder.state.pool.packetByteCountLimit }

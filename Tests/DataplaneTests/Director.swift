@@ -200,11 +200,16 @@ final class Director {
   /// Takes frames through the pipeline as one batch.
   func send(_ frames: [[UInt8]], interface: Int = 0) -> [Journey] {
     for frame in frames {
-      let accepted = frame.withUnsafeBytes { pipeline.offer($0, interface: interface) }
-      #expect(accepted, "the pipeline did not take a frame")
+      guard let staged = frame.withUnsafeBytes({ pipeline.stage($0) }), pipeline.arrive(staged, interface: interface)
+      else {
+        Issue.record("the pipeline did not take a frame")
+        continue
+      }
+      FrameFence.close(behind: staged, in: pipeline)
     }
     pipeline.setClock(nanoseconds: nanoseconds)
     #expect(pipeline.turn() == frames.count)
+    FrameFence.open(pipeline)
     var sent = [[Sent]](repeating: [], count: frames.count)
     pipeline.forEachTransmitted { sent[$0.input].append(Sent(interface: $0.interface, bytes: Array($0.bytes))) }
     return frames.indices.map { Journey(pipeline.outcome(of: $0), sent[$0]) }

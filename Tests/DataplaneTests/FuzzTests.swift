@@ -7,7 +7,8 @@ import Wire
 /// Bent frames through the whole pipeline: no crash, one outcome each, everything accounted for, nothing leaked, and
 /// whatever is forwarded is well-formed.
 ///
-/// `LBD_FUZZ_FRAMES` sets how many frames, `LBD_FUZZ_SEED` which; the seed is printed.
+/// `LBD_FUZZ_FRAMES` sets how many frames, `LBD_FUZZ_SEED` which, `LBD_FUZZ_SECONDS` how long that is repeated with the
+/// seeds that follow (0: once); seeds are printed.
 @Suite struct FuzzTests {
   static let services: [TestService] = [IPAddress.Family.ipv4, .ipv6].flatMap { family in
     [TransportProtocol.tcp, .udp].flatMap { transport in
@@ -143,8 +144,27 @@ import Wire
 
   @Test func bentFrames() throws {
     let count = Int(Self.setting("LBD_FUZZ_FRAMES") ?? 50_000)
-    let seed = Self.setting("LBD_FUZZ_SEED") ?? UInt64.random(in: 0...UInt64(UInt32.max))
-    print("fuzz seed \(seed), \(count) frames")
+    var seed = Self.setting("LBD_FUZZ_SEED") ?? UInt64.random(in: 0...UInt64(UInt32.max))
+    let end = time(nil) + Int(clamping: Self.setting("LBD_FUZZ_SECONDS") ?? 0)
+    repeat {
+      print("fuzz seed \(seed), \(count) frames\(FrameFence.isThere ? ", fenced" : "")")
+      try bend(count, seed: seed)
+      seed &+= 1
+    } while time(nil) < end
+  }
+
+  @Test(.enabled(if: FrameFence.isThere, "without AddressSanitizer there are no fences"))
+  func fencesStandBehindFrames() throws {
+    let pipeline = try Director(Self.services).pipeline
+    let bytes = [UInt8](repeating: 0, count: 64)
+    let frame = try #require(bytes.withUnsafeBytes { pipeline.stage($0) })
+    FrameFence.close(behind: frame, in: pipeline)
+    #expect(!FrameFence.isClosed(frame, at: 63, in: pipeline) && FrameFence.isClosed(frame, at: 64, in: pipeline))
+    FrameFence.open(pipeline)
+    #expect(!FrameFence.isClosed(frame, at: 64, in: pipeline))
+  }
+
+  private func bend(_ count: Int, seed: UInt64) throws {
     var random = SplitMix(seed: seed)
     let corpus = Self.corpus()
     let director = try Director(Self.services, clientMTU: 1300, serverMTU: 1400)
