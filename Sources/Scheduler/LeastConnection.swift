@@ -13,7 +13,7 @@ public enum LeastConnection {
   static func pick(from servers: RealServerSet) -> Int {
     var best = -1
     var least = UInt64.max
-    for position in 0..<servers.count {
+    servers.forEachPosition { position in
       let overhead = servers.overhead(at: position)
       if overhead < least, servers.isEligible(at: position) {
         best = position

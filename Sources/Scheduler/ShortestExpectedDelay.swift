@@ -11,7 +11,7 @@ public enum ShortestExpectedDelay {
     var best = -1
     var bestCost = unbearable
     var bestWeight: UInt64 = 1
-    for position in 0..<servers.count {
+    servers.forEachPosition { position in
       let cost = servers.activeCount(at: position) &+ 1
       let weight = UInt64(truncatingIfNeeded: servers.weights[position])
       if bestCost &* weight > cost &* bestWeight, servers.isEligible(at: position) {
