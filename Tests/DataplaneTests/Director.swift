@@ -169,6 +169,9 @@ final class Director {
             lowerThreshold: service.lowerThreshold))
       }
     }
+    for service in services where service.mark != 0 {
+      description.markRules.append(.init(clear: .max, flip: service.mark))
+    }
     addRoutes(to: &description)
     return description
   }
@@ -236,6 +239,22 @@ final class Director {
   func connections(_ service: Int = 0, _ server: Int = 0) -> [UInt32] {
     let (active, inactive) = dataplane.connections(ofServer: Director.serverNumber(service, server))
     return [active, inactive]
+  }
+
+  /// Connections of all servers, by their counts.
+  var connectionCount: UInt32 {
+    services.indices.reduce(0) { sum, service in
+      services[service].weights.indices.reduce(sum) { $0 + connections(service, $1).reduce(0, +) }
+    }
+  }
+
+  /// Which server a journey led to.
+  func station(of journey: Journey) -> Int? {
+    journey.sent.first.flatMap { sent in
+      (0..<8).first {
+        sent.bytes.starts(with: FrameBuilder(from: Network.inside, to: Network.station($0)).frame.prefix(6))
+      }
+    }
   }
 
   /// What the listing shows.
