@@ -169,9 +169,6 @@ final class Director {
             lowerThreshold: service.lowerThreshold))
       }
     }
-    for service in services where service.mark != 0 {
-      description.markRules.append(.init(clear: .max, flip: service.mark))
-    }
     addRoutes(to: &description)
     return description
   }
