@@ -47,7 +47,7 @@ MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz lab lint install uninstall clean \
-        bench bench-build bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
+        bench bench-build bench-pick bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
 
@@ -126,6 +126,9 @@ bench-build: toolchain
 
 bench-core: bench-build ## the loop alone, beside the same loop in C
 	$(BENCH) core $(BENCH_OPTIONS)
+
+bench-pick: bench-build ## what a pick among 1,000 servers costs, for every scheduler
+	$(BENCH) pick
 
 bench-scale: bench-build ## the loop on one worker and on two
 	$(BENCH) scale $(BENCH_OPTIONS)

@@ -90,6 +90,7 @@ extension WorkerState {
       else { continue }
       counters.add(.expired)
       forget(slot, key: key, in: table)
+      if connection.isControlled { dropTemplate(of: key, connection) }
     }
   }
 

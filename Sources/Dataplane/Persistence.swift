@@ -120,6 +120,15 @@ extension WorkerState {
     removeTemplate(slot, word)
   }
 
+  /// A connection has been removed in defence: so is its template, unless others hold it or one has vouched for it.
+  mutating func dropTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection) {
+    let service = service(server(connection.server).pointee.service)
+    guard let template = templateKey(service, client: key.farAddress, mask: 0), let slot = findTemplate(template)
+    else { return }
+    let value = shared.tableWide.load(slot)
+    if !value.isDead, value.server == connection.server, value.state == 0 { dropTemplate(slot) }
+  }
+
   /// Removes a template that no connection holds.
   mutating func dropTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
     let word = lbd_load_acquire(slot + 6)

@@ -34,13 +34,13 @@ public struct DestinationCache {
   /// Head (version, tags) and entries, in whole cache lines.
   static var bucketBytes: Int { 64 + waysPerBucket * entryWords * 8 }
   static var headerBytes: Int { 256 }
-  /// Members of all sets together: as many as entries, and as many again.
-  static var nodeCapacity: Int { bucketCount * waysPerBucket * 2 }
+  /// Of all sets together (`DestinationCacheSets`): one for each entry, and half as many again.
+  static var nodeCapacity: Int { bucketCount * waysPerBucket * 3 / 2 }
   static var nodesOffset: Int { headerBytes + bucketCount * bucketBytes }
 
   /// How much memory a cache takes, most of it only once it is used.
   /// - Parameter holdsSets: true for lblcr.
-  public static func byteCount(holdsSets: Bool) -> Int { nodesOffset + (holdsSets ? nodeCapacity * 16 : 0) }
+  public static func byteCount(holdsSets: Bool) -> Int { nodesOffset + (holdsSets ? nodeCapacity * nodeBytes : 0) }
 
   /// How long a destination is remembered unless something else is said: a day.
   public static var usualExpirationSeconds: UInt32 { 86_400 }

@@ -2,38 +2,44 @@ import Synchronization
 
 // Sets of servers (lblcr): a chain of nodes for each destination, the newest member first.
 //
-// A node is a server's identity and the next node's number, 0 at the end. Nodes that are not in use hang on one chain,
-// whose head carries a count of all changes so that no worker mistakes a head that has come back for one that stayed; those
-// never used so far are handed out in order. Chains are changed by whoever has locked the bucket. Those who read do not
-// lock, and may stray into another chain: they take no more steps than the set has members, from numbers within
-// bounds, and whatever identity they meet is looked for in the service's own list.
+//     node    ┌──────────┬──────────┬─ … ─┬──────────┬──────┐     seven members, those missing at the front;
+//     64 B    │ member 0 │ member 1 │     │ member 6 │ next │     the next node's number, 0 at the end
+//             └──────────┴──────────┴─ … ─┴──────────┴──────┘
+//
+// A member is a server's identity, with the position where the server was found last in the bits that an identity leaves
+// free. An address in demand may have all servers in its set: a line then tells of seven at once, and the position is
+// guessed right unless the list has changed. Without that, each server costs a miss and a wrong turn of the processor's.
+//
+// Nodes that are not in use hang on one chain, whose head carries a count of all changes so that no worker mistakes a head
+// that has come back for one that stayed; those never used so far are handed out in order. Chains are changed by whoever
+// has locked the bucket. Those who read do not lock, and may stray into another chain: they take no more steps than the
+// set has members, from numbers within bounds, and whatever identity they meet is looked for in the service's own list.
 
 extension DestinationCache {
   /// Position of the member with the smallest overhead for its weight among those that are eligible, or -1.
   func leastLoaded(at place: Place, servers: RealServerSet) -> Int {
-    var best = -1
-    var bestOverhead: UInt64 = 0
-    var bestWeight: UInt64 = 1
-    forEachMember(of: place) { _, identity in
-      let position = servers.position(ofIdentity: identity)
-      guard position >= 0, servers.isEligible(at: position) else { return }
-      let overhead = servers.overhead(at: position)
-      let weight = UInt64(truncatingIfNeeded: servers.weights[position])
-      if best < 0 || WeightedLeastConnection.isProduct(bestOverhead, weight, greaterThan: overhead, bestWeight) {
-        best = position
-        bestOverhead = overhead
-        bestWeight = weight
-      }
+    let contest = self.contest(of: place, servers: servers, atFullWidth: false)
+    return contest.isExact ? contest.winner : self.contest(of: place, servers: servers, atFullWidth: true).winner
+  }
+
+  @inline(__always)
+  private func contest(
+    of place: Place, servers: RealServerSet, atFullWidth: Bool
+  ) -> WeightedLeastConnection.Contest {
+    var contest = WeightedLeastConnection.Contest()
+    guard let identities = servers.identities else { return contest }
+    forEachPlace(of: place) { member, word in
+      let position = position(of: member, word, in: servers, identities)
+      if position >= 0 { contest.enter(position, of: servers, atFullWidth: atFullWidth) }
     }
-    return best
+    return contest
   }
 
   /// Takes the member with the largest overhead for its weight out of the set.
   /// - Parameter place: afterwards as if read anew.
   func removeMostLoaded(at place: inout Place, servers: RealServerSet, seconds: UInt32) {
     guard let version = place.version, lock(place) else { return place.version = nil }
-    let worst = mostLoaded(at: place, servers: servers)
-    if worst != 0 {
+    if let worst = mostLoaded(at: place, servers: servers) {
       place.content = removed(worst, from: place.content)
       entry(place.bucket, place.way, .content).pointee.store(place.content, ordering: .relaxed)
       entry(place.bucket, place.way, .modified).pointee.store(UInt64(seconds), ordering: .relaxed)
@@ -42,18 +48,18 @@ extension DestinationCache {
     place.version = version &+ 2
   }
 
-  /// Node of the member with the largest overhead for its weight, overloaded or not; 0 when all are quiescent.
-  private func mostLoaded(at place: Place, servers: RealServerSet) -> UInt32 {
-    var worst: UInt32 = 0
+  /// The member with the largest overhead for its weight, overloaded or not; nil when all are quiescent.
+  private func mostLoaded(at place: Place, servers: RealServerSet) -> Member? {
+    var worst: Member?
     var worstOverhead: UInt64 = 0
     var worstWeight: UInt64 = 1
-    forEachMember(of: place) { node, identity in
-      let position = servers.position(ofIdentity: identity)
+    forEachMember(of: place) { member, word in
+      let position = servers.position(ofIdentity: word & ServerIdentity.mask)
       guard position >= 0, servers.weights[position] > 0 else { return }
       let overhead = servers.overhead(at: position)
       let weight = UInt64(truncatingIfNeeded: servers.weights[position])
-      if worst == 0 || WeightedLeastConnection.isProduct(overhead, worstWeight, greaterThan: worstOverhead, weight) {
-        worst = node
+      if worst == nil || WeightedLeastConnection.isProduct(overhead, worstWeight, greaterThan: worstOverhead, weight) {
+        worst = member
         worstOverhead = overhead
         worstWeight = weight
       }
@@ -62,26 +68,25 @@ extension DestinationCache {
   }
 
   /// Adds a server to a destination's set, which begins with it if there is none; one that is in the set stays.
-  func join(_ identity: UInt64, at place: Place, flow: ScheduledFlow, servers: RealServerSet) {
-    var isMember = false
-    var stranger: UInt32 = 0
-    guard lock(place) else { return }
+  func join(_ position: Int, at place: Place, flow: ScheduledFlow, servers: RealServerSet) {
+    guard let identity = servers.identities?[position], lock(place) else { return }
     defer { unlock(place) }
+    var content: UInt64 = 0
     if place.isFound {
-      forEachMember(of: place) { node, member in
-        if member == identity { isMember = true }
-        if stranger == 0 && servers.position(ofIdentity: member) < 0 { stranger = node }
+      content = place.content
+      // Servers that have left keep their place, for they may come back; but a set is no larger than the list.
+      let isFull = place.memberCount >= servers.count
+      var isMember = false
+      var stranger: Member?
+      forEachMember(of: place) { member, word in
+        if word & ServerIdentity.mask == identity { isMember = true }
+        if isFull, stranger == nil, servers.position(ofIdentity: word & ServerIdentity.mask) < 0 { stranger = member }
       }
       if isMember { return }
+      if let stranger { content = removed(stranger, from: content) }
     }
-    var content = place.isFound ? place.content : 0
-    // Servers that have left keep their place, for they may come back; but a set is no larger than the list.
-    if place.memberCount >= servers.count && stranger != 0 { content = removed(stranger, from: content) }
-    let node = takeNode()
-    if node != 0 {
-      self.node(node, .identity).pointee.store(identity, ordering: .relaxed)
-      self.node(node, .next).pointee.store(content & 0xffff_ffff, ordering: .relaxed)
-      write((content >> 32 &+ 1) << 32 | UInt64(node), at: place, flow: flow)
+    if let joined = added(identity | UInt64(position), to: content) {
+      write(joined, at: place, flow: flow)
     } else if place.isFound {
       entry(place.bucket, place.way, .content).pointee.store(content, ordering: .relaxed)
     }
@@ -90,59 +95,124 @@ extension DestinationCache {
   /// The identities of a set, first to last; for tests.
   func members(at place: Place) -> [UInt64] {
     var members: [UInt64] = []
-    forEachMember(of: place) { members.append($1) }
+    forEachMember(of: place) { members.append($1 & ServerIdentity.mask) }
     return members
   }
 
   // MARK: - Chains
 
-  enum NodePart: Int {
-    case identity
-    case next
+  static var nodeBytes: Int { 64 }
+  private static var membersPerNode: Int { 7 }
+
+  /// Where a member stands.
+  private struct Member {
+    var node: UInt32
+    var index: Int
   }
 
   @inline(__always)
-  private func node(_ number: UInt32, _ part: NodePart) -> Word {
-    word(at: DestinationCache.nodesOffset + (Int(number) - 1) * 16 + part.rawValue * 8)
+  private func word(of member: Member) -> Word {
+    word(at: DestinationCache.nodesOffset + (Int(member.node) - 1) * DestinationCache.nodeBytes + member.index * 8)
+  }
+
+  @inline(__always)
+  private func load(_ member: Member) -> UInt64 { word(of: member).pointee.load(ordering: .relaxed) }
+
+  @inline(__always)
+  private func store(_ member: Member, _ value: UInt64) { word(of: member).pointee.store(value, ordering: .relaxed) }
+
+  /// The word behind a node's members: the number of the next node.
+  @inline(__always)
+  private func link(_ node: UInt32) -> Word {
+    word(of: Member(node: node, index: DestinationCache.membersPerNode))
   }
 
   /// The number of the node behind another; 0 at the end and for what cannot be one.
   @inline(__always)
-  private func next(_ number: UInt32) -> UInt32 {
-    let next = node(number, .next).pointee.load(ordering: .relaxed)
+  private func next(_ node: UInt32) -> UInt32 {
+    let next = link(node).pointee.load(ordering: .relaxed)
     return next <= UInt64(DestinationCache.nodeCapacity) ? UInt32(next) : 0
   }
 
+  /// All places of a set's nodes, first to last, with what stands there; 0 is nobody.
   @inline(__always)
-  private func forEachMember(of place: Place, _ body: (UInt32, UInt64) -> Void) {
+  private func forEachPlace(of place: Place, _ body: (Member, UInt64) -> Void) {
     guard holdsSets, place.firstNode <= UInt32(DestinationCache.nodeCapacity) else { return }
-    var number = place.firstNode
+    var node = place.firstNode
     for _ in 0..<place.memberCount {
-      if number == 0 { return }
-      body(number, node(number, .identity).pointee.load(ordering: .relaxed))
-      number = next(number)
+      if node == 0 { return }
+      for index in 0..<DestinationCache.membersPerNode {
+        let member = Member(node: node, index: index)
+        body(member, load(member))
+      }
+      node = next(node)
     }
   }
 
-  /// The content of an entry without one of its nodes, which is freed.
-  private func removed(_ target: UInt32, from content: UInt64) -> UInt64 {
-    let rest = (content >> 32 &- 1) << 32
-    var number = UInt32(truncatingIfNeeded: content)
-    if number == target {
-      let first = UInt64(next(target))
-      free(first: target, last: target)
-      return rest | first
+  private func forEachMember(of place: Place, _ body: (Member, UInt64) -> Void) {
+    forEachPlace(of: place) { if $1 != 0 { body($0, $1) } }
+  }
+
+  /// Where a member's server stands in the list, or -1; the member remembers it. Nobody is nowhere.
+  @inline(__always)
+  private func position(
+    of member: Member, _ word: UInt64, in servers: RealServerSet, _ identities: UnsafePointer<UInt64>
+  ) -> Int {
+    let hint = Int(truncatingIfNeeded: word & ~ServerIdentity.mask)
+    if hint < servers.count, identities[hint] == word & ServerIdentity.mask { return hint }
+    return word == 0 ? -1 : search(member, word, in: servers)
+  }
+
+  @inline(never)
+  private func search(_ member: Member, _ word: UInt64, in servers: RealServerSet) -> Int {
+    let identity = word & ServerIdentity.mask
+    let position = servers.position(ofIdentity: identity)
+    // Without the lock, hence only if it is still the same member that stands there.
+    if position >= 0 {
+      _ = self.word(of: member).pointee.compareExchange(
+        expected: word, desired: identity | UInt64(position), ordering: .relaxed)
     }
-    for _ in 0..<content >> 32 where number != 0 {
-      let following = next(number)
-      if following == target {
-        node(number, .next).pointee.store(UInt64(next(target)), ordering: .relaxed)
-        free(first: target, last: target)
-        return rest | content & 0xffff_ffff
-      }
-      number = following
+    return position
+  }
+
+  /// The content of an entry with one more member, in front of the others; nil when there is no node for it.
+  private func added(_ word: UInt64, to content: UInt64) -> UInt64? {
+    let first = UInt32(truncatingIfNeeded: content)
+    let count = (content >> 32 &+ 1) << 32
+    if first != 0, load(Member(node: first, index: 0)) == 0 {
+      var place = 0
+      while place + 1 < DestinationCache.membersPerNode, load(Member(node: first, index: place + 1)) == 0 { place += 1 }
+      store(Member(node: first, index: place), word)
+      return count | UInt64(first)
     }
-    return content
+    let node = takeNode()
+    guard node != 0 else { return nil }
+    let last = DestinationCache.membersPerNode - 1
+    for index in 0..<last { store(Member(node: node, index: index), 0) }
+    store(Member(node: node, index: last), word)
+    link(node).pointee.store(UInt64(first), ordering: .relaxed)
+    return count | UInt64(node)
+  }
+
+  /// The content of an entry without one of its members; a node that becomes empty by it is freed.
+  private func removed(_ member: Member, from content: UInt64) -> UInt64 {
+    let node = member.node
+    for index in stride(from: member.index, to: 0, by: -1) {
+      store(Member(node: node, index: index), load(Member(node: node, index: index - 1)))
+    }
+    store(Member(node: node, index: 0), 0)
+    let count = (content >> 32 &- 1) << 32
+    let first = UInt32(truncatingIfNeeded: content)
+    let isEmpty = load(Member(node: node, index: DestinationCache.membersPerNode - 1)) == 0
+    guard isEmpty else { return count | UInt64(first) }
+    let following = UInt64(next(node))
+    var previous = first
+    if node != first {
+      for _ in 0..<content >> 32 where next(previous) != node { previous = next(previous) }
+      link(previous).pointee.store(following, ordering: .relaxed)
+    }
+    free(first: node, last: node)
+    return count | (node == first ? following : UInt64(first))
   }
 
   /// Frees all nodes of a set.
@@ -158,7 +228,7 @@ extension DestinationCache {
     let head = word(.freeNodes)
     var old = head.pointee.load(ordering: .relaxed)
     while true {
-      node(last, .next).pointee.store(old & 0xffff_ffff, ordering: .relaxed)
+      link(last).pointee.store(old & 0xffff_ffff, ordering: .relaxed)
       let new = (old >> 32 &+ 1) << 32 | UInt64(first)
       let result = head.pointee.compareExchange(expected: old, desired: new, ordering: .releasing)
       if result.exchanged { return }

@@ -8,13 +8,13 @@ public enum NeverQueue {
   /// The first idle server, or the eligible one with the smallest delay, or -1.
   static func pick(from servers: RealServerSet) -> Int {
     var best = -1
-    var bestCost: UInt64 = 0
+    var bestCost = ShortestExpectedDelay.unbearable
     var bestWeight: UInt64 = 1
-    for position in 0..<servers.count where servers.isEligible(at: position) {
+    for position in 0..<servers.count {
       let cost = servers.activeCount(at: position) &+ 1
-      if cost == 1 { return position }
+      if cost == 1, servers.isEligible(at: position) { return position }
       let weight = UInt64(truncatingIfNeeded: servers.weights[position])
-      if best < 0 || WeightedLeastConnection.isProduct(bestCost, weight, greaterThan: cost, bestWeight) {
+      if bestCost &* weight > cost &* bestWeight, servers.isEligible(at: position) {
         best = position
         bestCost = cost
         bestWeight = weight

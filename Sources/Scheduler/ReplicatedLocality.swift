@@ -24,9 +24,7 @@ public enum ReplicatedLocality {
       if position >= 0 && !servers.isCrowded(at: position) { return position }
     }
     let position = WeightedLeastConnection.pick(from: servers)
-    if position >= 0, let identities = servers.identities {
-      cache.join(identities[position], at: place, flow: flow, servers: servers)
-    }
+    if position >= 0 { cache.join(position, at: place, flow: flow, servers: servers) }
     return position
   }
 }

@@ -24,15 +24,12 @@ public enum TwoChoices {
 
   /// What two drawn numbers lead to: the less loaded one of both choices, or -1.
   static func pick(from servers: RealServerSet, first: UInt64, second: UInt64) -> Int {
-    var (first, second) = (first, second)
-    var (one, other) = (-1, -1)
-    for position in 0..<servers.count where servers.isEligible(at: position) {
-      let weight = UInt64(truncatingIfNeeded: servers.weights[position])
-      one = choice(&first, one, position, weight)
-      other = choice(&second, other, position, weight)
-      if first == 0 && second == 0 { break }
-    }
-    guard one >= 0, other >= 0 else { return -1 }
+    // One walk down the list for both, to the smaller number first.
+    var walk = Walk()
+    let near = walk.go(to: min(first, second), in: servers)
+    let far = walk.go(to: max(first, second), in: servers)
+    guard near >= 0, far >= 0 else { return -1 }
+    let (one, other) = first <= second ? (near, far) : (far, near)
     let weights = (
       UInt64(truncatingIfNeeded: servers.weights[one]), UInt64(truncatingIfNeeded: servers.weights[other])
     )
@@ -41,16 +38,29 @@ public enum TwoChoices {
     return isOtherBetter ? other : one
   }
 
-  /// Uses up `number` by a server's weight.
-  ///
-  /// The choice so far is the last server met, so that there is one even when servers have become overloaded since
-  /// the sum was made.
-  @inline(__always)
-  static func choice(_ number: inout UInt64, _ choice: Int, _ position: Int, _ weight: UInt64) -> Int {
-    // 0 at the start means the first server; later, that the choice has been made.
-    if choice >= 0 && number == 0 { return choice }
-    number = number > weight ? number &- weight : 0
-    return position
+  /// A walk down the list that adds up the weights of the eligible servers.
+  private struct Walk {
+    private var next = 0
+    private var sum: UInt64 = 0
+    private var choice = -1
+
+    /// The server whose weight brings the sum up to `number`.
+    ///
+    /// Failing that the last one met, so that there is a choice even when servers have become overloaded since the
+    /// sum was made.
+    @inline(__always)
+    mutating func go(to number: UInt64, in servers: RealServerSet) -> Int {
+      if choice >= 0 && sum >= number { return choice }
+      while next < servers.count {
+        let position = next
+        next &+= 1
+        guard servers.isEligible(at: position) else { continue }
+        choice = position
+        sum &+= UInt64(truncatingIfNeeded: servers.weights[position])
+        if sum >= number { return position }
+      }
+      return choice
+    }
   }
 
   /// The next number from 0 to `last`, both included.

@@ -10,9 +10,11 @@ public enum WeightedOverflow {
   static func pick(from servers: RealServerSet) -> Int {
     var best = -1
     var highest: Int32 = 0
-    for position in 0..<servers.count where servers.weights[position] > highest && !servers.isOverloaded(at: position) {
+    servers.forEachPosition { position in
       let weight = servers.weights[position]
-      if servers.activeCount(at: position) > UInt64(truncatingIfNeeded: weight) { continue }
+      guard weight > highest, servers.activeCount(at: position) <= UInt64(truncatingIfNeeded: weight),
+        !servers.isOverloaded(at: position)
+      else { return }
       best = position
       highest = weight
     }

@@ -45,6 +45,8 @@ struct TestService: Sendable, CustomTestStringConvertible {
   var nextHop: NextHop?
   /// Not 0: all packets from the clients' side carry this mark, and the service goes by it.
   var mark: UInt32 = 0
+  var persistence: SnapshotDescription.Persistence?
+  var isOnePacket = false
 
   var testDescription: String {
     "\(method) \(transport.name) \(family)" + (serverFamily.map { " to \($0)" } ?? "") + " \(weights)"
@@ -148,6 +150,8 @@ final class Director {
           }, isActive: service.isActive, localAddresses: [(address: Network.local(service.family), isActive: true)],
           localPorts: service.localPorts))
       if service.mark != 0 { addMark(service, at: index, to: &description) }
+      description.services[index].persistence = service.persistence
+      description.services[index].isOnePacket = service.isOnePacket
       for (number, weight) in service.weights.enumerated() {
         let target = Network.server(family, number)
         let key = "\(target) \(service.targetPort) \(service.transport)"
@@ -239,6 +243,22 @@ final class Director {
     return [active, inactive]
   }
 
+  /// Connections of all servers, by their counts.
+  var connectionCount: UInt32 {
+    services.indices.reduce(0) { sum, service in
+      services[service].weights.indices.reduce(sum) { $0 + connections(service, $1).reduce(0, +) }
+    }
+  }
+
+  /// Which server a journey led to.
+  func station(of journey: Journey) -> Int? {
+    journey.sent.first.flatMap { sent in
+      (0..<8).first {
+        sent.bytes.starts(with: FrameBuilder(from: Network.inside, to: Network.station($0)).frame.prefix(6))
+      }
+    }
+  }
+
   /// What the listing shows.
   var listed: [ListedConnection] {
     var found: [ListedConnection] = []
@@ -260,9 +280,9 @@ final class Director {
   }
 
   /// Lets everything time out and looks whether anything is left.
-  func verifyEmptyAfterExpiry(sourceLocation: SourceLocation = #_sourceLocation) {
+  func verifyEmptyAfterExpiry(after seconds: Double = 1000, sourceLocation: SourceLocation = #_sourceLocation) {
     for _ in 0..<3 {
-      advance(seconds: 1000)
+      advance(seconds: seconds)
       sweep()
     }
     #expect(entryCounts == [0, 0], "entries left", sourceLocation: sourceLocation)

@@ -10,7 +10,7 @@ struct DestinationCacheTests {
       let flow = ScheduledFlow(to: destination, seconds: seconds)
       if let sets {
         sets.withServers {
-          memory.cache.join(UInt64(destination) + 1, at: memory.cache.find(flow), flow: flow, servers: $0)
+          memory.cache.join(0, at: memory.cache.find(flow), flow: flow, servers: $0)
         }
       } else {
         memory.cache.remember(UInt64(destination) + 1, at: memory.cache.find(flow), flow: flow)

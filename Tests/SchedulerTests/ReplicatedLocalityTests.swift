@@ -77,24 +77,35 @@ struct ReplicatedLocalityTests {
     }
   }
 
-  /// Against a plain model: sets as arrays. With servers that come, go and change, and time that passes.
-  @Test(arguments: 1...6 as ClosedRange<UInt64>) func picksAreThoseOfAPlainModel(seed: UInt64) {
+  /// Against a plain model: sets as arrays. With servers that come, go and change, and time that passes; few servers, and
+  /// so many that a set takes several nodes.
+  @Test(arguments: [4, 24], 1...4 as ClosedRange<UInt64>) func picksAreThoseOfAPlainModel(count: Int, seed: UInt64) {
     var generator = SplitMix(state: seed)
-    var service = ServiceModel(.replicatedLocality, boundWith: "A3 B2 C1 D4")
+    let names = (0..<count).map { String(UnicodeScalar(UInt8(65 + $0))) }
+    var service = ServiceModel(
+      .replicatedLocality,
+      boundWith: names.map { "\($0)\(Int.random(in: 1...4, using: &generator))" }.joined(separator: " "))
     var sets: [UInt32: (members: [String], modified: UInt32)] = [:]
     var seconds: UInt32 = 0
-    for step in 0..<3000 {
+    for step in 0..<4000 {
       seconds += UInt32.random(in: 0..<200, using: &generator)
       let destination = UInt32.random(in: 1...5, using: &generator)
       let expected = PlainLocality.pick(&sets, destination, seconds, service)
       let got = service.connect(ScheduledFlow(to: destination, seconds: seconds))
       #expect(got == expected, "seed \(seed), step \(step)")
       guard got == expected else { return }
-      let name = ["A", "B", "C", "D"].randomElement(using: &generator)!
-      switch Int.random(in: 0..<12, using: &generator) {
+      let name = names.randomElement(using: &generator)!
+      let isThere = service.servers.contains { $0.name == name }
+      let event = Int.random(in: 0..<12, using: &generator)
+      if !isThere {
+        if event < 6 { service.add(name, weight: .random(in: 0...4, using: &generator)) }
+        continue
+      }
+      switch event {
       case 0: service.overload(name, Bool.random(using: &generator))
       case 1: service.edit(name, weight: .random(in: 0...4, using: &generator))
       case 2...7: service.load(name, active: .random(in: 0...6, using: &generator), inactive: 3)
+      case 8 where step % 4 == 0: service.remove(name)
       default: break
       }
     }
@@ -108,9 +119,10 @@ private enum PlainLocality {
     _ service: ServiceModel
   ) -> String? {
     func server(_ name: String) -> ServiceModel.Server { service.servers.first { $0.name == name }! }
+    func isThere(_ name: String) -> Bool { service.servers.contains { $0.name == name } }
     func counts(_ name: String) -> UInt64 { service.connections[Int(server(name).identifier)] }
     func overhead(_ name: String) -> Int { Int(counts(name) >> 32) * 256 + Int(counts(name) & 0xffff_ffff) }
-    func weight(_ name: String) -> Int { Int(server(name).weight) }
+    func weight(_ name: String) -> Int { isThere(name) ? Int(server(name).weight) : 0 }
     func isFree(_ name: String) -> Bool { service.overloaded[Int(server(name).identifier)] == 0 }
     func least(_ names: [String]) -> String? {
       var best: String?
@@ -143,7 +155,12 @@ private enum PlainLocality {
     }
     guard let winner = least(all) else { return nil }
     var set = sets[destination] ?? ([], now)
-    if !set.members.contains(winner) { set = ([winner] + set.members, now) }
+    if !set.members.contains(winner) {
+      if set.members.count >= all.count, let stranger = set.members.firstIndex(where: { !isThere($0) }) {
+        set.members.remove(at: stranger)
+      }
+      set = ([winner] + set.members, now)
+    }
     sets[destination] = set
     return winner
   }
