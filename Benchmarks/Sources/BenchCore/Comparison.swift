@@ -116,16 +116,14 @@ struct ComparedPair {
     let outcome = lbd.outcome(of: index)
     summary.frames += 1
     summary.outcomes[outcome, default: 0] += 1
-    let other = reference.outcome(of: index)
-    if other > UInt32(Outcome.hostRefused.rawValue) {
+    guard let other = ReferenceOutcome.outcome(reference.outcome(of: index)) else {
       summary.leftOut += 1
       mayNumberDiffer = true
       guard outcome != .pending else { throw difference("lbd decided nothing", frame, ours, theirs) }
       return
     }
-    guard UInt32(outcome.rawValue) == other else {
-      let name = Outcome(rawValue: UInt8(other))?.name ?? "\(other)"
-      throw difference("lbd \(outcome.name), reference \(name)", frame, ours, theirs)
+    guard outcome == other else {
+      throw difference("lbd \(outcome.name), reference \(other.name)", frame, ours, theirs)
     }
     guard ours.map(comparable) == theirs.map(comparable) else {
       throw difference("\(outcome.name), but what was sent is not the same", frame, ours, theirs)

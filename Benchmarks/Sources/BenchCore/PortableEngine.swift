@@ -44,9 +44,7 @@ final class PortableEngine: Engine {
   }
 
   func outcomes() -> [UInt64] {
-    (0..<CREFERENCE_OUTCOME_COUNT.rawValue).map {
-      creference_portable_counter(reference, creference_outcome(rawValue: $0))
-    }
+    ReferenceOutcome.counts { creference_portable_counter(reference, $0) }
   }
 
   func connections() -> (active: Int, inactive: Int) {

@@ -66,7 +66,7 @@ final class ReferenceEngine: Engine {
   }
 
   func outcomes() -> [UInt64] {
-    (0..<CREFERENCE_OUTCOME_COUNT.rawValue).map { creference_counter(reference, creference_outcome(rawValue: $0)) }
+    ReferenceOutcome.counts { creference_counter(reference, $0) }
   }
 
   func connections() -> (active: Int, inactive: Int) {
@@ -86,8 +86,8 @@ final class ReferenceEngine: Engine {
     }
   }
 
-  /// The outcome of a frame of the last batch, by its number.
-  func outcome(of index: Int) -> UInt32 { creference_outcome_of(reference, index).rawValue }
+  /// The outcome of a frame of the last batch.
+  func outcome(of index: Int) -> creference_outcome { creference_outcome_of(reference, index) }
 
   /// The bytes of a frame of the last batch as they were left.
   func bytes(of index: Int) -> UnsafeRawBufferPointer {

@@ -34,11 +34,13 @@ INLINE bool is_extension(unsigned number) {
 /* The transport header of a packet that ends at `end`. */
 static enum creference_outcome parse_transport(struct packet *packet, unsigned protocol, const uint8_t *end) {
   if (protocol == 1 || protocol == 58)
-    return CREFERENCE_ICMP;
+    return CREFERENCE_OTHER;
   if (protocol != TCP && protocol != UDP)
     return CREFERENCE_NOT_OURS;
-  if (packet->transport + (protocol == TCP ? 20 : 8) > end)
+  if (packet->transport + 4 > end)
     return CREFERENCE_MALFORMED;
+  if (packet->transport + (protocol == TCP ? 20 : 8) > end)
+    return CREFERENCE_OTHER;
   packet->segment = protocol == TCP ? packet->transport[13] & SEGMENT_FLAGS : SEGMENT_UDP;
   return CREFERENCE_PENDING;
 }
