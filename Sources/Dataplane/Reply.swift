@@ -57,9 +57,9 @@ extension WorkerState {
   mutating func answer(_ index: Int, _ message: ErrorMessage) -> Int {
     let packet = batch.packet(index)
     batch.egress[index] = Batch.noEgress
-    // RFC 1122 section 3.2.2: never about later fragments, never to a group or to nobody.
-    guard !packet.pointee.flags.contains(.laterFragment), isSingleHost(packet.pointee),
-      isOwnAddress(packet.pointee), errorBudget.take(now: clock.nanoseconds)
+    // RFC 1122 section 3.2.2: never about errors or later fragments, never to a group or to nobody.
+    guard packet.pointee.flags.isDisjoint(with: [.laterFragment, .icmpError]), isSingleHost(packet.pointee),
+      packet.pointee.isIPv6 || isOwnAddress(packet.pointee), errorBudget.take(now: clock.nanoseconds)
     else { return 0 }
     let sender = packet.pointee.sourceAddress
     let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.pointee.isIPv6)
@@ -76,7 +76,7 @@ extension WorkerState {
   }
 
   /// False for what was sent to an address that is not this host's (firewall marks): the error would have to come from
-  /// there, and IPVS sends none. Of IPv6 it does, see `docs/differences-from-ipvs.md`.
+  /// there. Of IPv4 IPVS sends none; of IPv6 it sends one from an address of its own.
   private mutating func isOwnAddress(_ packet: Packet) -> Bool {
     guard packet.flags.contains(.wide), packet.isRequest else { return true }
     let (high, low) = packet.destinationAddress
@@ -130,7 +130,7 @@ extension WorkerState {
       icmp.storeBigEndian64(0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)), at: 0)
     }
     let own = (high: interface.pointee.ipv6High, low: interface.pointee.ipv6Low)
-    let source = packet.isRequest ? packet.destinationAddress : own
+    let source = packet.isRequest && isOwnAddress(packet) ? packet.destinationAddress : own
     let destination = packet.sourceAddress
     header.storeBigEndian32(0x6000_0000, at: 0)
     header.storeBigEndian32(UInt32(8 + quoted) << 16 | 58 << 8 | 64, at: 4)
