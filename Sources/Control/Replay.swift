@@ -39,10 +39,13 @@ public final class Replay {
   private var pending: [Int] = []
   private var pendingPort = 0
 
+  /// ICMP errors are not limited as long as nothing sets their limits: a capture's time is not that of a network.
+  ///
   /// - Parameters:
   ///   - connections: room in the connection table.
   ///   - seed: of everything drawn by lot.
   public init(connections: Int = 65_536, seed: UInt64 = 1) throws {
+    settings.errorLimits = .unlimited
     dataplane = try Dataplane(connections: connections, bothDirections: true, seed: seed)
   }
 
@@ -51,7 +54,14 @@ public final class Replay {
   public func apply(_ edit: TopologyEdit) -> String? {
     flush()
     isStale = true
-    if case .setIPVS(let setting, let value) = edit { settings.set(setting, to: value) }
+    switch edit {
+    case .setIPVS(let setting, let value): settings.set(setting, to: value)
+    case .setSysctl(let name, let value):
+      if case .success(let parsed) = ICMPSetting.parse(name: name, value: value) {
+        settings.errorLimits.set(parsed.setting, to: parsed.value)
+      }
+    default: break
+    }
     return topology.apply(edit)
   }
 
@@ -105,7 +115,7 @@ public final class Replay {
     isStale = true
     timeouts = configuration.timeouts
     try services.load(configuration)
-    settings = IPVSSettings(configuration.settings.ipvs)
+    settings = IPVSSettings(configuration.settings)
     markRules = configuration.markRules
     publish()
   }

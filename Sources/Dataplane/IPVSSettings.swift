@@ -94,6 +94,9 @@ public struct IPVSSettings: Sendable, Equatable {
   /// `sync_version`: the format that is sent.
   public var syncVersion: UInt8 = 1
 
+  /// Not IPVS's, but the kernel's: how many ICMP errors are originated.
+  public var errorLimits = ICMPLimits()
+
   /// IPVS's defaults.
   public init() {}
 }

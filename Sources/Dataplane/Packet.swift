@@ -99,6 +99,10 @@ struct Packet {
   @inline(__always)
   static var firstSCTPSegment: UInt8 { 0x30 }
 
+  /// `segment` of an SCTP packet that begins with ABORT.
+  @inline(__always)
+  static var abortSegment: UInt8 { firstSCTPSegment + 9 }
+
   @inline(__always)
   var isIPv6: Bool { flags.contains(.ipv6) }
   /// No router may cut it: IPv6, and IPv4 whose sender says so. About an ICMP error nobody could be told.

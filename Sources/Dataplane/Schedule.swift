@@ -32,7 +32,7 @@ extension WorkerState {
       return
     }
     if snapshot.pointee.hasWide, advanceWide(index) { return }
-    guard packet.pointee.isRequest else { return batch.finish(index, .noReplyConnection) }
+    guard packet.pointee.isRequest else { return endReply(index, endpoint: key.endpoint) }
     if snapshot.pointee.hasWide, let number = markService(index) { return openWide(index, service: number) }
     open(index, key: key, service: snapshot.pointee.endpoint(key.endpoint).index, in: table)
   }
