@@ -107,7 +107,10 @@ extension WorkerState {
         limits: snapshot.pointee.settings.errorLimits, now: clock.nanoseconds)
     else { return 0 }
     let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.pointee.isIPv6)
-    guard hop.pointee.state == .resolved else { return 0 }
+    guard hop.pointee.state == .resolved else {
+      if hop.pointee.state == .unresolved { ask(high: sender.high, low: sender.low, index) }
+      return 0
+    }
     let interface = snapshot.pointee.interfaces + Int(hop.pointee.interface)
     if packet.pointee.isIPv6 {
       let byteCount = writeICMPv6(packet.pointee, message, interface: interface)
