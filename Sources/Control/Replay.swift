@@ -39,13 +39,15 @@ public final class Replay {
   private var pending: [Int] = []
   private var pendingPort = 0
 
-  /// ICMP errors are not limited as long as nothing sets their limits: a capture's time is not that of a network.
+  /// Until a configuration is loaded, it is as recorded cases want it: ICMP errors are not limited as long as nothing sets their
+  /// limits, and IPVS's faults are repeated.
   ///
   /// - Parameters:
   ///   - connections: room in the connection table.
   ///   - seed: of everything drawn by lot.
   public init(connections: Int = 65_536, seed: UInt64 = 1) throws {
     settings.errorLimits = .unlimited
+    settings.repeatsFaults = true
     dataplane = try Dataplane(connections: connections, bothDirections: true, seed: seed)
   }
 

@@ -43,17 +43,28 @@ extension WorkerState {
   private mutating func relay(
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection
   ) {
-    // IPVS believes what ICMPv6 says towards servers without looking at the checksum, and makes it right.
-    guard (packet.pointee.isIPv6 && quoted.isToServer) || isErrorWhole(packet) else {
-      return batch.finish(index, .badErrorChecksum)
-    }
+    guard isBelieved(packet, quoted) else { return batch.finish(index, .badErrorChecksum) }
     var departure =
       quoted.isToServer
       ? relayToServer(index, packet, quote, quoted) : relayToClient(index, packet, quote, quoted)
     if packet.pointee.flags.contains(.atomicFragment) { departure = keepFragmentHeader(packet, departure) }
-    guard let hop = departure.hop else { return }
+    guard let hop = departure.hop else {
+      if batch.outcomes[index] == .tooBig { batch.finish(index, .errorTooBig) }
+      return
+    }
     batch.depart(index, departure, over: hop)
     batch.outcomes[index] = quoted.isToServer ? .errorToServer : .errorToClient
+  }
+
+  /// IPVS believes what ICMPv6 says towards servers without looking at the checksum, and makes it right. What a NAT server
+  /// says by ICMPv6 it never believes, for its sum lacks the pseudo-header.
+  private mutating func isBelieved(_ packet: UnsafeMutablePointer<Packet>, _ quoted: QuotedConnection) -> Bool {
+    guard packet.pointee.isIPv6 else { return isErrorWhole(packet) }
+    if quoted.isToServer { return true }
+    let isFaulty =
+      snapshot.pointee.settings.repeatsFaults
+      && server(quoted.connection.server).pointee.method == .masquerading
+    return isErrorWhole(packet) && !isFaulty
   }
 
   private mutating func relayToServer(

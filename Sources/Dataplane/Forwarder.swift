@@ -203,8 +203,9 @@ extension WorkerState {
   /// On a packet that is not a plain one.
   @inline(never)
   private mutating func actOddly(_ index: Int) {
-    if batch.packet(index).pointee.flags.contains(.atomicFragment) { dropFragmentHeader(index) }
-    if batch.packet(index).pointee.flags.contains(.icmpError) {
+    let flags = batch.packet(index).pointee.flags
+    if flags.contains(.atomicFragment), !flags.contains(.fragment) { dropFragmentHeader(index) }
+    if flags.contains(.icmpError) {
       batch.outcomes[index] = .pending
       relayError(index)
     } else if schedule(index) {
