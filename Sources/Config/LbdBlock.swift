@@ -53,6 +53,12 @@ extension LbdSettings {
     }
     // Only one setting has a value of several words; one that is missing is a value that does not fit.
     let value = values.joined(separator: " ")
+    switch ICMPSetting.parse(name: name, value: value) {
+    case .success(let parsed): return icmp[parsed.setting] = parsed.value
+    case .failure(let failure):
+      return diagnostics.error(at: first.position, failure.message, remedy: failure.remedy)
+    case nil: break
+    }
     switch IPVSSetting.parse(name: name, value: value) {
     case .success(let parsed): ipvs[parsed.setting] = parsed.value
     case .failure(let failure):

@@ -267,6 +267,9 @@ private struct TopologyReader {
       guard parts.count == 2, !parts[0].isEmpty else { throw wrong(word, "NAME=VALUE without blanks") }
       let name = String(parts[0].map { $0 == "/" ? "." : $0 })
       guard name.hasPrefix(IPVSSetting.prefix) else {
+        if case .failure(let failure) = ICMPSetting.parse(name: name, value: String(parts[1])) {
+          throw Failure(description: failure.description)
+        }
         edits.append(.setSysctl(name: name, value: String(parts[1])))
         continue
       }

@@ -164,7 +164,7 @@ public final class Director {
 
   /// The automatic modes of IPVS's defences.
   private func defend() {
-    let settings = IPVSSettings(configuration.settings.ipvs)
+    let settings = IPVSSettings(configuration.settings)
     guard AutomaticDefence.isWanted(settings) else { return }
     let before = defence.effective(settings)
     defence.look(
@@ -201,7 +201,7 @@ public final class Director {
   private func assembler(of services: VirtualServices, _ configuration: Configuration) -> SnapshotAssembler {
     SnapshotAssembler(
       services: services, topology: watcher.topology, ports: ports.portMap, timeouts: configuration.timeouts,
-      settings: defence.effective(IPVSSettings(configuration.settings.ipvs)), markRules: configuration.markRules.rules)
+      settings: defence.effective(IPVSSettings(configuration.settings)), markRules: configuration.markRules.rules)
   }
 
   /// Builds the description, remembers which neighbours it needs and what is wrong.

@@ -39,10 +39,15 @@ public final class Replay {
   private var pending: [Int] = []
   private var pendingPort = 0
 
+  /// Until a configuration is loaded, it is as recorded cases want it: ICMP errors are not limited as long as nothing sets their
+  /// limits, and IPVS's faults are repeated.
+  ///
   /// - Parameters:
   ///   - connections: room in the connection table.
   ///   - seed: of everything drawn by lot.
   public init(connections: Int = 65_536, seed: UInt64 = 1) throws {
+    settings.errorLimits = .unlimited
+    settings.repeatsFaults = true
     dataplane = try Dataplane(connections: connections, bothDirections: true, seed: seed)
   }
 
@@ -51,7 +56,14 @@ public final class Replay {
   public func apply(_ edit: TopologyEdit) -> String? {
     flush()
     isStale = true
-    if case .setIPVS(let setting, let value) = edit { settings.set(setting, to: value) }
+    switch edit {
+    case .setIPVS(let setting, let value): settings.set(setting, to: value)
+    case .setSysctl(let name, let value):
+      if case .success(let parsed) = ICMPSetting.parse(name: name, value: value) {
+        settings.errorLimits.set(parsed.setting, to: parsed.value)
+      }
+    default: break
+    }
     return topology.apply(edit)
   }
 
@@ -105,7 +117,7 @@ public final class Replay {
     isStale = true
     timeouts = configuration.timeouts
     try services.load(configuration)
-    settings = IPVSSettings(configuration.settings.ipvs)
+    settings = IPVSSettings(configuration.settings)
     markRules = configuration.markRules
     publish()
   }

@@ -3,6 +3,12 @@ import Dataplane
 
 /// Settings as they are written -> as workers read them.
 extension IPVSSettings {
+  /// What a configuration sets; the rest has its default.
+  init(_ settings: LbdSettings) {
+    self.init(settings.ipvs)
+    for (setting, value) in settings.icmp { errorLimits.set(setting, to: value) }
+  }
+
   /// IPVS's defaults but for what is set.
   init(_ values: [IPVSSetting: IPVSSetting.Value]) {
     self.init()
@@ -61,6 +67,25 @@ extension IPVSSettings {
       .serviceLoadFactor:
       // Of no meaning here, or not a number.
       break
+    }
+  }
+}
+
+extension ICMPLimits {
+  /// Takes one setting.
+  mutating func set(_ setting: ICMPSetting, to value: ICMPSetting.Value) {
+    switch value {
+    case .types(let low, let high):
+      (ratemaskV6Low, ratemaskV6High) = (low, high)
+    case .number(let number):
+      switch setting {
+      case .rateLimit: ratelimit = number
+      case .rateMask: ratemask = number
+      case .messagesPerSecond: messagesPerSecond = number
+      case .messagesBurst: messagesBurst = number
+      case .rateLimitV6: ratelimitV6 = number
+      case .rateMaskV6: break
+      }
     }
   }
 }

@@ -26,7 +26,10 @@ extension Topology {
     case .addAddress(let prefix, let device):
       guard let link = link(named: device) else { return "no interface \(device)" }
       let address = LocalAddress(prefix: prefix, link: link.index)
-      if !addresses.contains(address) { addresses.append(address) }
+      if addresses.contains(address) { break }
+      // The kernel lists an interface's IPv6 addresses with the newest one first, and takes the first where all are alike.
+      let newest = addresses.firstIndex { $0.link == link.index && $0.prefix.address.family == .ipv6 }
+      addresses.insert(address, at: prefix.address.family == .ipv6 ? newest ?? addresses.endIndex : addresses.endIndex)
     case .removeAddress(let prefix, let device):
       guard let link = link(named: device) else { return "no interface \(device)" }
       addresses.removeAll { $0.link == link.index && $0.prefix == prefix }

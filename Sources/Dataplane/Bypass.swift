@@ -11,6 +11,7 @@ extension WorkerState {
   mutating func mayBypass(_ index: Int, _ service: UnsafePointer<ServiceRecord>) -> Bool {
     guard snapshot.pointee.settings.bypassesCache, service.pointee.mark != 0 else { return false }
     let packet = batch.packet(index)
+    if packet.pointee.flags.contains(.icmpError) { return false }
     let (high, low) = packet.pointee.destinationAddress
     if packet.pointee.isIPv6 {
       if high >> 56 == 0xff || high | low == 0 { return false }
@@ -28,7 +29,7 @@ extension WorkerState {
     var key = key
     key.note(service: number, serverPort: 0)
     var connection = Connection(server: Connection.bypassServer, noOutput: false)
-    connection.state = states.next(0, row: .input, segment: packet.pointee.segment)
+    connection.state = states.next(0, row: .input, segment: packet.pointee.event)
     connection.touch(clock)
     switch table.insert(key, hash: key.hash(table.secret), value: connection, generation: nextGeneration()) {
     case .inserted:
@@ -58,8 +59,8 @@ extension WorkerState {
     guard WorkerState.hopsLeft(header, form) > 1 else { return answerTimeExceeded(index, packet) }
     let limit = Int(hop.pointee.mtu)
     let isBig = Int(packet.pointee.byteCount) > limit
-    if isBig, packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
     WorkerState.takeHop(header, form)
+    if isBig, packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
     if isBig { return splitIPv4(index, packet, header, limit: limit, over: hop, .bypassed) }
     return Departure(
       over: hop, .bypassed, header: header, byteCount: Int(packet.pointee.byteCount), isIPv6: form.isIPv6)

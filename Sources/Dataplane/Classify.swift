@@ -32,6 +32,10 @@ struct Classify {
     _ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds, fragments: borrowing FragmentTable
   ) -> Outcome {
     var ends = ends
+    if packet.pointee.flags.contains(.icmpError) {
+      packet.pointee.form = PacketForm(isIPv6: packet.pointee.isIPv6, isReply: false).odd
+      return .pending
+    }
     if packet.pointee.flags.contains(.fragment) {
       let outcome = Classify.follow(packet, &ends, fragments: fragments, now: now)
       guard outcome == .pending else { return outcome }

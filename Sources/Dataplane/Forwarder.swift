@@ -190,13 +190,26 @@ extension WorkerState {
       if form.isFinished {
         index &+= 1
       } else if form.isOdd {
-        if schedule(index) { rewrite(index) }
+        actOddly(index)
         index &+= 1
       } else if form.isIPv6 {
         index = form.isReply ? repliesV6(index, piece.upperBound) : requestsV6(index, piece.upperBound)
       } else {
         index = form.isReply ? repliesV4(index, piece.upperBound) : requestsV4(index, piece.upperBound)
       }
+    }
+  }
+
+  /// On a packet that is not a plain one.
+  @inline(never)
+  private mutating func actOddly(_ index: Int) {
+    let flags = batch.packet(index).pointee.flags
+    if flags.contains(.atomicFragment), !flags.contains(.fragment) { dropFragmentHeader(index) }
+    if flags.contains(.icmpError) {
+      batch.outcomes[index] = .pending
+      relayError(index)
+    } else if schedule(index) {
+      rewrite(index)
     }
   }
 

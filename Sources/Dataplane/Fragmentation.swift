@@ -15,7 +15,8 @@ extension WorkerState {
     let headerByteCount = Int(header.load(as: UInt8.self) & 0xf) * 4
     let payload = Int(header.loadBigEndian16(at: 2)) - headerByteCount
     let piece = (limit - headerByteCount) & ~7
-    let field = header.loadBigEndian16(at: 6)
+    // Whoever asks for pieces has seen that "don't fragment" does not count here.
+    let field = header.loadBigEndian16(at: 6) & ~IPv4.dontFragment
     guard piece >= 8 else {
       batch.finish(index, .tooBig)
       return .none(packet)
@@ -71,7 +72,7 @@ extension WorkerState {
     return Departure(over: hop, outcome, header: moved, byteCount: 48 + piece, isIPv6: true)
   }
 
-  private mutating func writeFragmentHeader(
+  mutating func writeFragmentHeader(
     _ header: UnsafeMutableRawPointer, next: UInt8, payload: Int, offset: Int, more: Bool
   ) {
     header.storeBigEndian16(UInt16(truncatingIfNeeded: payload + 8), at: 4)

@@ -94,6 +94,12 @@ public struct IPVSSettings: Sendable, Equatable {
   /// `sync_version`: the format that is sent.
   public var syncVersion: UInt8 = 1
 
+  /// Not a setting of IPVS: its faults that lbd does not share otherwise are repeated, so that a recorded case can be held
+  /// against it. Only replay sets it.
+  public var repeatsFaults = false
+  /// Not IPVS's, but the kernel's: how many ICMP errors are originated.
+  public var errorLimits = ICMPLimits()
+
   /// IPVS's defaults.
   public init() {}
 }

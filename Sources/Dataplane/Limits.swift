@@ -28,9 +28,6 @@ public enum Limits {
   public static let fragmentSeconds = 30
   /// Smallest, default and largest size of the connection table, in connections.
   public static let connections = (least: 1024, usual: 1_048_576, most: 67_108_864)
-  /// ICMP errors a worker originates in one second.
-  public static let icmpErrorsPerSecond = 1000
-
   /// Requests for a neighbour's MAC address a worker makes in one second.
   public static let noticesPerSecond = 1000
 

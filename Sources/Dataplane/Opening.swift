@@ -42,7 +42,7 @@ extension WorkerState {
     // What NAT sends to stands in the connection itself where it is not the same for all of a server's.
     if packet.pointee.flags.contains(.wide) { connection.localPort = serverPort(index, service, server) }
     connection.isControlled = service.pointee.persistenceSeconds != 0
-    connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: packet.pointee.segment)
+    connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: packet.pointee.event)
     connection.touch(clock)
     let isLasting = !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
     if isLasting, !insert(index, key: key, connection: &connection, server: server, in: table) {
@@ -56,7 +56,8 @@ extension WorkerState {
     statistics.pointee.connections &+= 1
     if hasReplies { askForClient(index) }
     packet.pointee.connection = connection
-    count(index, server: number, isRequest: true)
+    // An ICMP error is counted when it is sent on.
+    if !packet.pointee.flags.contains(.icmpError) { count(index, server: number, isRequest: true) }
     if isLasting { return }
     // One-packet scheduling: the connection has ended with this packet.
     shared.unbind(number, record: server, active: isActive)
@@ -64,9 +65,10 @@ extension WorkerState {
   }
 
   /// TCP: SYN without RST (SYN+ACK counts as SYN, as in IPVS). SCTP: INIT. Sloppy: all but RST, all but ABORT. UDP: any
-  /// packet. A later fragment cannot open anything.
+  /// packet. A later fragment cannot open anything; an ICMP error only comes here when it may.
   private mutating func maySchedule(_ packet: Packet) -> Bool {
     if packet.flags.contains(.laterFragment) { return false }
+    if packet.flags.contains(.icmpError) { return true }
     if packet.isTCP {
       if packet.segment & 0x04 != 0 { return false }
       return packet.segment & 0x02 != 0 || snapshot.pointee.settings.isSloppyTCP

@@ -14,6 +14,8 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case tunnel
   case fullNATRequest
   case bypassed
+  case errorToServer
+  case errorToClient
   case fullNATReply
 
   // Left to the host's own stack.
@@ -37,6 +39,10 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case droppedInDefence
   case timeExceeded
   case tooBig
+  case badErrorChecksum
+  case errorHopsUsedUp
+  case errorTooBig
+  case unknownReply
   case noRoute
   case neighbourUnresolved
   case noFrame
@@ -77,12 +83,14 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .tunnel: "sent to the real server inside a tunnel (TUN)"
     case .fullNATRequest: "sent to the real server from a local address (FULLNAT)"
     case .bypassed: "sent on to its own destination, as no cache is left (cache_bypass)"
+    case .errorToServer: "an ICMP error about a connection, sent to its real server"
+    case .errorToClient: "an ICMP error about a connection, sent to its client"
     case .fullNATReply: "a real server's answer, given back the client's and the VIP's addresses (FULLNAT)"
     case .notOurs: "no virtual service has this address, protocol and port"
     case .noConnection: "no connection, and the segment cannot open one (not a SYN)"
     case .noReplyConnection: "from a real server's service port, but of no connection"
     case .privilegedSource: "client port 20 is never scheduled, as in IPVS"
-    case .icmp: "an ICMP message"
+    case .icmp: "an ICMP message that is not an error about a connection"
     case .malformed: "a header that is cut short or contradicts the length of the frame"
     case .badHeaderChecksum: "IPv4 header checksum is wrong"
     case .otherHost: "addressed to another station's MAC address"
@@ -96,6 +104,10 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .droppedInDefence: "would have opened a connection, but drop_packet is in effect"
     case .timeExceeded: "TTL or hop limit used up; answered with ICMP time exceeded"
     case .tooBig: "larger than the path takes and not to be fragmented; answered with ICMP"
+    case .badErrorChecksum: "an ICMP error about a connection whose checksum is wrong"
+    case .errorHopsUsedUp: "an ICMP error about a connection, TTL or hop limit used up; never answered"
+    case .errorTooBig: "an ICMP error about a connection, larger than the path takes; never answered"
+    case .unknownReply: "a real server's packet of no connection; answered with ICMP port unreachable (nat_icmp_send)"
     case .noRoute: "the kernel has no route to the next hop"
     case .neighbourUnresolved: "the next hop does not answer ARP or neighbour discovery"
     case .noFrame: "no free frame for a fragment"

@@ -13,6 +13,10 @@ struct PacketFlags: OptionSet {
   static var wide: PacketFlags { PacketFlags(rawValue: 8) }
   /// The ports are there, but not all of the transport header: no event for the state machine, nothing to be rewritten.
   static var cutShort: PacketFlags { PacketFlags(rawValue: 16) }
+  /// An ICMP error that may be about a connection; `Packet.transportOffset` is where the ICMP message begins.
+  static var icmpError: PacketFlags { PacketFlags(rawValue: 32) }
+  /// IPv6 with a fragment header although it is whole (RFC 6946).
+  static var atomicFragment: PacketFlags { PacketFlags(rawValue: 64) }
 }
 
 /// Both ends of a packet, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.
@@ -95,11 +99,17 @@ struct Packet {
   @inline(__always)
   static var firstSCTPSegment: UInt8 { 0x30 }
 
+  /// `segment` of an SCTP packet that begins with ABORT.
+  @inline(__always)
+  static var abortSegment: UInt8 { firstSCTPSegment + 9 }
+
   @inline(__always)
   var isIPv6: Bool { flags.contains(.ipv6) }
-  /// No router may cut it: IPv6, and IPv4 whose sender says so.
+  /// No router may cut it: IPv6, and IPv4 whose sender says so. About an ICMP error nobody could be told.
   var mustNotBeCut: Bool {
-    isIPv6 || UnsafeRawPointer(network).loadBigEndian16(at: IPv4.fragmentOffset) & 0x4000 != 0
+    isIPv6
+      || !flags.contains(.icmpError)
+        && UnsafeRawPointer(network).loadBigEndian16(at: IPv4.fragmentOffset) & 0x4000 != 0
   }
   @inline(__always)
   var isTCP: Bool { protocolNumber == TransportProtocol.tcp.rawValue }

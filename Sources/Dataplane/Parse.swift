@@ -194,7 +194,7 @@ enum Parse {
       if next == 44 {
         let field = header.loadBigEndian16(at: 2)
         // RFC 8200 section 4.5: offset 0 without "more fragments" is a whole datagram all the same (RFC 6946).
-        if field & 0xfff9 != 0 { flags.insert(.fragment) }
+        flags.insert(field & 0xfff9 != 0 ? .fragment : .atomicFragment)
         next = header.load(as: UInt8.self)
         position += 8
         if field & 0xfff8 != 0 {
@@ -231,7 +231,7 @@ enum Parse {
       return .pending
     }
     guard let kind = TransportProtocol(rawValue: protocolNumber) else {
-      return protocolNumber == 1 || protocolNumber == 58 ? .icmp : .notOurs
+      return icmp(packet, UnsafeRawPointer(header), byteCount: byteCount, protocolNumber: protocolNumber)
     }
     guard byteCount >= 4 else { return .malformed }
     if byteCount < leastByteCount(kind) {
@@ -254,6 +254,23 @@ enum Parse {
     case .udp: 8
     case .sctp: SCTP.headerByteCount + SCTP.chunkHeaderByteCount
     }
+  }
+
+  /// An ICMP error that may be about a connection goes on; anything else is not ours. What it quotes is looked at when it is
+  /// its turn (`QuotedPacket`).
+  private static func icmp(
+    _ packet: UnsafeMutablePointer<Packet>, _ header: UnsafeRawPointer, byteCount: Int, protocolNumber: UInt8
+  ) -> Outcome {
+    let isIPv6 = packet.pointee.isIPv6
+    guard protocolNumber == IPProtocol.icmpv4 || protocolNumber == IPProtocol.icmpv6 else { return .notOurs }
+    guard protocolNumber == (isIPv6 ? IPProtocol.icmpv6 : IPProtocol.icmpv4),
+      !packet.pointee.flags.contains(.fragment), byteCount >= ICMPv4.headerByteCount,
+      WorkerState.isRelayed(type: header.loadByte(at: ICMPv4.typeOffset), isIPv6: isIPv6)
+    else { return .icmp }
+    packet.pointee.flags.formUnion([.icmpError, .wide])
+    packet.pointee.segment = Packet.noSegment
+    packet.pointee.head = 0
+    return .pending
   }
 
   /// Which line of SCTP's state table a packet is: its first chunk's. A cookie with an ABORT behind it is an ABORT.

@@ -13,6 +13,28 @@ extension WorkerState {
     case timeExceeded
     /// With the largest packet that would pass.
     case tooBig(Int)
+
+    /// Type and code, and what stands in the header's second half.
+    func header(isIPv6: Bool) -> (type: UInt8, code: UInt8, rest: UInt32) {
+      switch self {
+      case .portUnreachable:
+        return isIPv6
+          ? (ICMPv6.destinationUnreachable, ICMPv6.portUnreachable, 0)
+          : (ICMPv4.destinationUnreachable, ICMPv4.portUnreachable, 0)
+      case .timeExceeded:
+        return (isIPv6 ? ICMPv6.timeExceeded : ICMPv4.timeExceeded, 0, 0)
+      case .tooBig(let limit):
+        let size = UInt32(truncatingIfNeeded: limit)
+        return isIPv6
+          ? (ICMPv6.packetTooBig, 0, size)
+          : (ICMPv4.destinationUnreachable, ICMPv4.fragmentationNeeded, size & 0xffff)
+      }
+    }
+
+    fileprivate func write(_ icmp: UnsafeMutableRawPointer, isIPv6: Bool) {
+      let (type, code, rest) = header(isIPv6: isIPv6)
+      icmp.storeBigEndian64(UInt64(type) << 56 | UInt64(code) << 48 | UInt64(rest), at: 0)
+    }
   }
 
   @inline(never)
@@ -27,6 +49,22 @@ extension WorkerState {
     countAnswer(packet.pointee, byteCount: answer(index, .tooBig(limit)))
     batch.outcomes[index] = .tooBig
     return .none(packet)
+  }
+
+  /// A packet from a real server's address and port that belongs to no connection: the host forwards it as it is, or
+  /// (`nat_icmp_send`) the server learns that nobody listens. IPVS asks so of NAT only.
+  @inline(never)
+  mutating func endReply(_ index: Int, endpoint: UInt16) {
+    let packet = batch.packet(index)
+    let server = server(snapshot.pointee.endpoint(endpoint).index)
+    let abort =
+      packet.pointee.isTCP ? packet.pointee.segment & 0x04 != 0 : packet.pointee.segment == Packet.abortSegment
+    guard snapshot.pointee.settings.sendsICMPToUnknown, server.pointee.method == .masquerading,
+      server.pointee.isAvailable, !abort, WorkerState.hopsLeft(packet.pointee.network, packet.pointee.form) > 1
+    else { return batch.finish(index, .noReplyConnection) }
+    WorkerState.takeHop(packet.pointee.network, packet.pointee.form)
+    answer(index, .portUnreachable)
+    batch.outcomes[index] = .unknownReply
   }
 
   /// An error about a connection's packet goes out for it: IPVS counts it as one from the server, unless the
@@ -57,13 +95,22 @@ extension WorkerState {
   mutating func answer(_ index: Int, _ message: ErrorMessage) -> Int {
     let packet = batch.packet(index)
     batch.egress[index] = Batch.noEgress
-    // RFC 1122 section 3.2.2: never about later fragments, never to a group or to nobody.
-    guard !packet.pointee.flags.contains(.laterFragment), isSingleHost(packet.pointee),
-      isOwnAddress(packet.pointee), errorBudget.take(now: clock.nanoseconds)
+    // RFC 1122 section 3.2.2: never about errors or later fragments, never to a group or to nobody.
+    guard packet.pointee.flags.isDisjoint(with: [.laterFragment, .icmpError]), isSingleHost(packet.pointee),
+      packet.pointee.isIPv6 || isOwnAddress(packet.pointee)
     else { return 0 }
     let sender = packet.pointee.sourceAddress
+    let (type, code, _) = message.header(isIPv6: packet.pointee.isIPv6)
+    guard
+      errorBudget.take(
+        type: type, code: code, isIPv6: packet.pointee.isIPv6, to: sender,
+        limits: snapshot.pointee.settings.errorLimits, now: clock.nanoseconds)
+    else { return 0 }
     let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.pointee.isIPv6)
-    guard hop.pointee.state == .resolved else { return 0 }
+    guard hop.pointee.state == .resolved else {
+      if hop.pointee.state == .unresolved { ask(high: sender.high, low: sender.low, index) }
+      return 0
+    }
     let interface = snapshot.pointee.interfaces + Int(hop.pointee.interface)
     if packet.pointee.isIPv6 {
       let byteCount = writeICMPv6(packet.pointee, message, interface: interface)
@@ -76,7 +123,7 @@ extension WorkerState {
   }
 
   /// False for what was sent to an address that is not this host's (firewall marks): the error would have to come from
-  /// there, and IPVS sends none. Of IPv6 it does, see `docs/differences-from-ipvs.md`.
+  /// there. Of IPv4 IPVS sends none; of IPv6 it sends one from an address of its own.
   private mutating func isOwnAddress(_ packet: Packet) -> Bool {
     guard packet.flags.contains(.wide), packet.isRequest else { return true }
     let (high, low) = packet.destinationAddress
@@ -97,11 +144,7 @@ extension WorkerState {
     let quoted = min(Int(packet.byteCount), 576 - 28)
     let header = packet.network - 28
     let icmp = header + 20
-    switch message {
-    case .portUnreachable: icmp.storeBigEndian64(0x0303_0000_0000_0000, at: 0)
-    case .timeExceeded: icmp.storeBigEndian64(0x0b00_0000_0000_0000, at: 0)
-    case .tooBig(let limit): icmp.storeBigEndian64(0x0304_0000_0000_0000 | UInt64(limit & 0xffff), at: 0)
-    }
+    message.write(icmp, isIPv6: false)
     var sum = Checksum()
     sum.add(UnsafeRawBufferPointer(start: icmp, count: 8 + quoted))
     icmp.storeBytes(of: sum.value, toByteOffset: 2, as: UInt16.self)
@@ -123,14 +166,9 @@ extension WorkerState {
     let quoted = min(Int(packet.byteCount), 1280 - 48)
     let header = packet.network - 48
     let icmp = header + 40
-    switch message {
-    case .portUnreachable: icmp.storeBigEndian64(0x0104_0000_0000_0000, at: 0)
-    case .timeExceeded: icmp.storeBigEndian64(0x0300_0000_0000_0000, at: 0)
-    case .tooBig(let limit):
-      icmp.storeBigEndian64(0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)), at: 0)
-    }
+    message.write(icmp, isIPv6: true)
     let own = (high: interface.pointee.ipv6High, low: interface.pointee.ipv6Low)
-    let source = packet.isRequest ? packet.destinationAddress : own
+    let source = packet.isRequest && isOwnAddress(packet) ? packet.destinationAddress : own
     let destination = packet.sourceAddress
     header.storeBigEndian32(0x6000_0000, at: 0)
     header.storeBigEndian32(UInt32(8 + quoted) << 16 | 58 << 8 | 64, at: 4)

@@ -21,10 +21,11 @@ extension WorkerState {
       return batch.finish(index, .malformed)
     }
     let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
-    let departure =
+    var departure =
       isWideNAT
       ? rewriteWide(index, packet, server: server)
       : rewrite(index, packet, packet.pointee.form, server: server, isReady: false)
+    if packet.pointee.flags.contains(.atomicFragment) { departure = keepFragmentHeader(packet, departure) }
     if let hop = departure.hop { batch.depart(index, departure, over: hop) }
   }
 

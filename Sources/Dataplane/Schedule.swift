@@ -32,7 +32,7 @@ extension WorkerState {
       return
     }
     if snapshot.pointee.hasWide, advanceWide(index) { return }
-    guard packet.pointee.isRequest else { return batch.finish(index, .noReplyConnection) }
+    guard packet.pointee.isRequest else { return endReply(index, endpoint: key.endpoint) }
     if snapshot.pointee.hasWide, let number = markService(index) { return openWide(index, service: number) }
     open(index, key: key, service: snapshot.pointee.endpoint(key.endpoint).index, in: table)
   }
@@ -74,7 +74,7 @@ extension WorkerState {
       var new = old
       new.touch(clock)
       let row: ConnectionState.Row = isRequest ? (old.noOutput ? .inputOnly : .input) : .output
-      let state = states.next(old.state, row: row, segment: packet.pointee.segment)
+      let state = states.next(old.state, row: row, segment: packet.pointee.event)
       if state != old.state {
         if !isRequest {
           turn(index, reply: key, slot: slot, in: table, server: server)
@@ -162,7 +162,7 @@ extension WorkerState {
     while !old.isDead {
       var new = old
       new.touch(clock)
-      new.state = states.next(old.state, row: .output, segment: batch.packet(index).pointee.segment)
+      new.state = states.next(old.state, row: .output, segment: batch.packet(index).pointee.event)
       if table.replace(primary, old: old, with: new) {
         recount(from: old, to: new, batch.packet(index).pointee.protocolNumber, key: request)
         mirror(new.state, at: key, server: new.server, in: table)

@@ -46,7 +46,8 @@ extension WorkerState {
     let packet = batch.packet(index)
     let isIPv6 = packet.pointee.isIPv6
     let client = packet.pointee.sourceAddress
-    let destination = packet.pointee.destinationAddress
+    // Of an ICMP error IPVS takes the quoted packet's, which is the client.
+    let destination = packet.pointee.flags.contains(.icmpError) ? client : packet.pointee.destinationAddress
     let flow = ScheduledFlow(
       clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
       destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),

@@ -210,8 +210,12 @@ public final class Snapshot {
       let service = serviceByNumber[server.service]
       servers[Int(server.number)] = ServerRecord(
         server, of: service, locals: localsByService[server.service] ?? noLocals)
-      guard server.endpoint != 0, endpoints[Int(server.endpoint)].kind == .none, let service, service.goesByEndpoint
-      else { continue }
+      guard server.endpoint != 0, let service, service.goesByEndpoint else { continue }
+      let present = endpoints[Int(server.endpoint)]
+      if present.kind == .server, server.isAvailable, servers[Int(present.index)]?.isAvailable != true {
+        endpoints[Int(server.endpoint)] = EndpointRecord(kind: .server, index: server.number)
+      }
+      guard present.kind == .none else { continue }
       endpoints[Int(server.endpoint)] = EndpointRecord(kind: .server, index: server.number)
       insert(server.address, server.port, service.transport, .source, server.endpoint)
     }

@@ -118,7 +118,7 @@ extension WorkerState {
   }
 
   /// The service on port 21 of the packet's address where it may be FTP's data connection, or that for every port.
-  private mutating func anyPortService(_ packet: Packet) -> UInt16? {
+  mutating func anyPortService(_ packet: Packet) -> UInt16? {
     if snapshot.pointee.hasFTP, packet.isTCP, packet.nearPort == 20 || packet.nearPort >= 1024,
       let number = service(of: packet, port: 21, side: .destination)
     {
@@ -156,7 +156,7 @@ extension WorkerState {
     return snapshot.pointee.markRules.mark(
       of: MarkRules.Subject(
         isIPv6: packet.pointee.isIPv6, protocolNumber: ends.protocolNumber,
-        hasPorts: !packet.pointee.flags.contains(.laterFragment), sourcePort: ends.sourcePort,
+        hasPorts: packet.pointee.flags.isDisjoint(with: [.laterFragment, .icmpError]), sourcePort: ends.sourcePort,
         destinationPort: ends.destinationPort,
         interface: MarkRules.interface(port: interface, vlan: vlan), sourceHigh: ends.source.high,
         sourceLow: ends.source.low, destinationHigh: ends.destination.high, destinationLow: ends.destination.low))

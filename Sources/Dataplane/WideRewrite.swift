@@ -21,7 +21,10 @@ extension WorkerState {
     let limit = Int(hop.pointee.mtu)
     let outcome: Outcome = form.isReply ? .masqueradeReply : .masqueradeRequest
     guard Int(packet.pointee.byteCount) <= limit else {
-      if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
+      if packet.pointee.mustNotBeCut {
+        if !form.isReply { WorkerState.takeHop(packet.pointee.network, form) }
+        return answerTooBig(index, packet, limit: limit)
+      }
       replaceNearEnd(packet, server: server)
       return splitIPv4(index, packet, packet.pointee.network, limit: limit, over: hop, outcome)
     }

@@ -28,7 +28,8 @@ struct WorkerState: ~Copyable {
   var generation: UInt64
   /// Identification of packets that lbd originates; unpredictable start, then counted.
   var identification: UInt32
-  var errorBudget = SecondBudget(Limits.icmpErrorsPerSecond)
+  /// ICMP errors that may be originated.
+  var errorBudget: ErrorBudget
   /// Neighbours to ask for.
   let notices: Notices.Writer
   var noticeBudget = SecondBudget(Limits.noticesPerSecond)
@@ -50,6 +51,7 @@ struct WorkerState: ~Copyable {
     self.workerCount = workerCount
     let secret = HashSecret(seed: seed &+ UInt64(worker))
     fragments = FragmentTable(secret: secret)
+    errorBudget = ErrorBudget(secret: secret, workerCount: workerCount)
     states.isSecure = snapshot.pointee.settings.secureTCP.isInEffect
     defence.lot = DefenceState.Lot(seed: secret.mix(~seed))
     generation = 1 << 31 | UInt64(worker) << 24
@@ -58,6 +60,7 @@ struct WorkerState: ~Copyable {
 
   deinit {
     batch.deallocate()
+    errorBudget.deallocate()
   }
 
   /// The next generation of a slot.
@@ -83,8 +86,7 @@ struct WorkerState: ~Copyable {
   }
 }
 
-/// How often something may still be done in this second: ICMP errors (RFC 1812 section 4.3.2.8, RFC 4443 section 2.4),
-/// notices to control.
+/// How often something may still be done in this second: notices to control.
 struct SecondBudget {
   private let limit: Int
   private var second: UInt64 = 0

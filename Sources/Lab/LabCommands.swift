@@ -149,6 +149,18 @@ public enum LabCommands {
     }
   }
 
+  /// `lbd lab udp-path`: one line, a hop after the other.
+  public static func udpPath(address: IPAddress, port: UInt16) -> Int32 {
+    do {
+      let hops = try PathProbe.walk(to: Endpoint(address: address, port: port), limit: 5)
+      Console().line(hops.map(\.description).joined(separator: ", "))
+      return 0
+    } catch {
+      Console.complain("lbd lab: \(error)")
+      return 1
+    }
+  }
+
   /// `lbd lab udp-probe`: fails unless every datagram comes back.
   public static func udpProbe(address: IPAddress, port: UInt16, byteCount: Int, count: Int) -> Int32 {
     do {

@@ -4,7 +4,7 @@ import Wire
 struct LabConfiguration {
   let plan: LabPlan
 
-  /// keepalived.conf for the director: HTTP and a UDP echo, round robin, both families.
+  /// keepalived.conf for the director: HTTP, a UDP echo and a closed UDP port, round robin, both families.
   var director: String {
     var text = "! \(plan.mode.rawValue): \(plan.mode.summary)\n"
     if plan.mode.usesLocalAddresses {
@@ -22,6 +22,7 @@ struct LabConfiguration {
     for family in LabPlan.families {
       text += service(family, port: LabPlan.httpPort, serverPort: plan.serverHTTPPort, protocolName: "TCP")
       text += service(family, port: LabPlan.echoPort, serverPort: LabPlan.echoPort, protocolName: "UDP")
+      text += service(family, port: LabPlan.closedPort, serverPort: LabPlan.closedPort, protocolName: "UDP")
     }
     return text
   }

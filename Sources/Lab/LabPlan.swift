@@ -125,6 +125,8 @@ public struct LabPlan: Sendable {
   static let families: [IPAddress.Family] = [.ipv4, .ipv6]
   static let httpPort = 80
   static let echoPort = 5353
+  /// A UDP service that nobody on the servers listens for: what arrives is answered by ICMP.
+  static let closedPort = 5354
   var serverHTTPPort: Int { mode.mapsPorts ? 8080 : 80 }
 
   /// `http://10.200.0.1/` or `http://[fd00:200::1]/`.

@@ -158,6 +158,25 @@ struct Traffic {
     return said ?? "came back"
   }
 
+  /// The way to a port where nobody listens, as ICMP tells it: the director, a router, the server. To the client they all are
+  /// the VIP.
+  func path() throws -> String {
+    let command = inClient([
+      network.executable, "lab", "udp-path", "--address", LabPlan.vip(family), "--port", "\(LabPlan.closedPort)",
+    ])
+    let result = try Command.run(command, timeoutSeconds: 15)
+    let said = result.output.split(separator: "\n").last.map(String.init) ?? ""
+    guard result.status == 0 else { throw LabFailure(Command.complaint(["udp-path"], result)) }
+    var hops = said.split(separator: ",").map { String($0.drop { $0 == " " }) }
+    let vip = LabPlan.vip(family)
+    // A tunnel's own routers are heard only by the director.
+    if plan.mode == .tun, plan.hasRouter, hops.count == 3 { hops.remove(at: 1) }
+    let expected =
+      plan.hasRouter && plan.mode != .tun ? [vip, vip, "\(vip) unreachable"] : [vip, "\(vip) unreachable"]
+    guard hops == expected else { throw LabFailure("the path is \(said)") }
+    return said
+  }
+
   // MARK: Who answers for the VIP
 
   /// The VIP must resolve to the director: were it a server, the test would pass without a balancer.

@@ -122,7 +122,7 @@ enum PacketInfo {
 }
 
 /// An endpoint as the socket calls want it.
-private struct SocketAddress {
+struct SocketAddress {
   private var storage = sockaddr_storage()
   private let length: socklen_t
 

@@ -10,7 +10,7 @@ struct LabCommand: ParsableCommand {
     abstract: "A client, a director and two real servers in network namespaces.",
     subcommands: [
       LabDemoCommand.self, LabUpCommand.self, LabDownCommand.self, LabTestCommand.self, LabEchoCommand.self,
-      LabProbeCommand.self, LabPortCommand.self,
+      LabProbeCommand.self, LabPathCommand.self, LabPortCommand.self,
     ])
 }
 
@@ -141,6 +141,15 @@ struct LabProbeCommand: ParsableCommand {
   func run() throws {
     try finish(LabCommands.udpProbe(address: address, port: port, byteCount: size, count: count))
   }
+}
+
+/// Inside the lab's namespaces only.
+struct LabPathCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "udp-path", shouldDisplay: false)
+  @Option(transform: LabAddress.parse) var address: IPAddress
+  @Option var port: UInt16
+
+  func run() throws { try finish(LabCommands.udpPath(address: address, port: port)) }
 }
 
 /// Inside the lab's namespaces only.

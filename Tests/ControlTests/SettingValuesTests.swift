@@ -48,6 +48,21 @@ struct SettingValuesTests {
     #expect(isDefault == SettingValuesTests.meaningless.contains(setting))
   }
 
+  @Test(arguments: ICMPSetting.allCases) func everyLimitArrives(setting: ICMPSetting) {
+    var settings = LbdSettings()
+    #expect(IPVSSettings(settings) == IPVSSettings())
+    settings.icmp[setting] = setting == .rateMaskV6 ? .types(low: 1, high: 2) : .number(7)
+    let limits = IPVSSettings(settings).errorLimits
+    let all = [
+      limits.ratelimit, limits.ratemask, limits.messagesPerSecond, limits.messagesBurst, limits.ratelimitV6,
+      UInt32(truncatingIfNeeded: limits.ratemaskV6Low), UInt32(truncatingIfNeeded: limits.ratemaskV6High),
+    ]
+    let usual: [UInt32] = [1000, 6168, 1000, 50, 1000, 0xffff_fffb, 0xffff_ffff]
+    let changed = zip(all, usual).enumerated().filter { $0.element.0 != $0.element.1 }.map(\.offset)
+    let place = ICMPSetting.allCases.firstIndex(of: setting)!
+    #expect(changed == (setting == .rateMaskV6 ? [5, 6] : [place]))
+  }
+
   @Test func numbersKeepTheirMeaning() throws {
     let settings = try SettingValuesTests.settings(
       "drop_entry=1", "drop_packet=3", "conn_reuse_mode=0", "sync_threshold=4 60", "lblcr_expiration=60")

@@ -191,6 +191,11 @@ final class Director {
       let router = NextHop(destination: Network.router, source: Network.outside, interface: 0, mtu: clientMTU)
       description.routes.append(.init(prefix: IPPrefix(all)!, nextHop: router, isOnLink: false))
       description.routes.append(.init(prefix: IPPrefix(servers)!, nextHop: onLink, isOnLink: true))
+      for own in [Network.virtual(family), Network.outer(family), Network.inner(family), Network.local(family)] {
+        let length = family == .ipv4 ? 32 : 128
+        description.routes.append(
+          .init(prefix: IPPrefix(address: own, length: length)!, nextHop: NextHop(.local), isOnLink: false))
+      }
       for number in 0..<4 {
         let hop = NextHop(
           destination: Network.station(number), source: Network.inside, interface: 1, mtu: serverMTU, vlan: serverVLAN)

@@ -12,7 +12,7 @@ import Wire
     #expect(
       outcomes.filter(\.isForwarded).map { "\($0)" } == [
         "directRouting", "masqueradeRequest", "masqueradeReply", "tunnel", "fullNATRequest", "bypassed",
-        "fullNATReply",
+        "errorToServer", "errorToClient", "fullNATReply",
       ])
     #expect(outcomes.filter(\.isPassed) == [.notOurs, .noConnection, .noReplyConnection, .privilegedSource, .icmp])
     #expect(outcomes.allSatisfy { $0.name.hasPrefix($0.fate.rawValue) })

@@ -127,15 +127,41 @@ import Wire
     director.verify()
   }
 
+  /// The kernel's defaults: six at once to one host, then one a second; fifty at once to all.
   @Test func errorsAreLimited() throws {
     let service = TestService(weights: [])
     let director = try Director(service)
-    let frames = [[UInt8]](repeating: TestPacket.request(service).arriving, count: 60)
-    var answered = 0
-    for _ in 0..<20 { answered += director.send(frames).reduce(0) { $0 + $1.sent.count } }
-    #expect(answered == Limits.icmpErrorsPerSecond)
+    let packet = TestPacket.request(service)
+    func answers(_ packet: TestPacket, _ count: Int) -> Int {
+      director.send([[UInt8]](repeating: packet.arriving, count: count)).reduce(0) { $0 + $1.sent.count }
+    }
+    #expect(answers(packet, 60) == 6)
+    #expect(answers(packet.with { $0.source = IPAddress("172.16.1.2")! }, 60) == 6)
     director.advance(seconds: 1)
-    #expect(director.send(frames).allSatisfy { $0.sent.count == 1 })
+    #expect(answers(packet, 60) == 1)
+    director.advance(seconds: 3)
+    #expect(answers(packet, 60) == 3)
+    var all = 0
+    for host in 1...60 {
+      all += answers(packet.with { $0.source = IPAddress("172.16.2.\(host)")! }, 1)
+    }
+    #expect(all == 50 - 3)
     director.verify()
+  }
+
+  /// Of "too big", which path MTU discovery lives on, there is no limit.
+  @Test(arguments: [IPAddress.Family.ipv4, .ipv6])
+  func pathDiscoveryIsNotLimited(family: IPAddress.Family) throws {
+    let service = TestService(family: family)
+    let director = try Director(service)
+    director.serverMTU = 1400
+    director.publish()
+    _ = director.fromClient(.request(service))
+    let big = TestPacket.request(service, TCP.ack).with {
+      $0.payload = [UInt8](repeating: 1, count: 1400)
+      $0.fragment = 0x4000
+    }
+    let journeys = director.send([[UInt8]](repeating: big.arriving, count: 60))
+    #expect(journeys.allSatisfy { $0.sent.count == 1 && $0.outcome == .tooBig })
   }
 }

@@ -14,6 +14,9 @@ import Wire
 
     init(_ service: TestService, count: Int, connections: Int = 65_536) throws {
       director = try Director(service, connections: connections)
+      // Each worker has its share of them.
+      director.settings.errorLimits = .unlimited
+      director.publish()
       let dataplane = director.dataplane
       dataplane.serversChanged(
         service: 0, scheduler: service.scheduler, pace: Scheduler.pace(of: service.weights), .bound)

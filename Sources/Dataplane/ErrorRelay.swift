@@ -1,0 +1,172 @@
+import CShims
+import Wire
+
+/// ICMP errors about connections: to whom the packet goes that they quote (RFC 792, RFC 4443, RFC 5508 section 4).
+///
+/// An error quotes a packet that the director has sent. The answer to that packet would be one of the connection's own, from
+/// the client or from the server, so that is what is looked up: whoever would get the answer gets the error. The host keeps
+/// everything else, echo in the first place. As in IPVS an error changes no state and no timer, but counts as a packet.
+///
+/// Types 3, 4 and 11 of IPv4 are relayed, as IPVS does; of IPv6 all errors.
+extension WorkerState {
+  /// What an error is about.
+  struct QuotedConnection {
+    let connection: Connection
+    /// The client's side reports: the quoted packet is one to the client, and the error goes to the server.
+    let isToServer: Bool
+    /// Where the client is, of FULLNAT's errors to it; else nobody.
+    var client: QuotedPacket.End
+    /// What the client speaks to, and where its packets arrive at the server.
+    var virtual: QuotedPacket.End
+    var serverPort: UInt16
+  }
+
+  /// True when `Parse` shall leave it to this file.
+  @inline(__always)
+  static func isRelayed(type: UInt8, isIPv6: Bool) -> Bool {
+    if isIPv6 { return ICMPv6.isError(type) }
+    return type == ICMPv4.destinationUnreachable || type == ICMPv4.sourceQuench || type == ICMPv4.timeExceeded
+  }
+
+  /// Takes an ICMP error through the rest of its journey.
+  mutating func relayError(_ index: Int) {
+    let packet = batch.packet(index)
+    guard let quote = QuotedPacket(of: packet.pointee) else { return batch.finish(index, .icmp) }
+    if let quoted = connection(of: quote) { return relay(index, packet, quote, quoted) }
+    if passesBy(index, packet, quote) { return batch.finish(index, .icmp) }
+    guard snapshot.pointee.settings.schedulesICMP, !(quote.isLaterFragment && quote.protocolNumber == IPProtocol.udp)
+    else { return batch.finish(index, .icmp) }
+    guard let quoted = openByError(index, packet, quote) else { return }
+    relay(index, packet, quote, quoted)
+  }
+
+  private mutating func relay(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection
+  ) {
+    guard isBelieved(packet, quoted) else { return batch.finish(index, .badErrorChecksum) }
+    var departure =
+      quoted.isToServer
+      ? relayToServer(index, packet, quote, quoted) : relayToClient(index, packet, quote, quoted)
+    if packet.pointee.flags.contains(.atomicFragment) { departure = keepFragmentHeader(packet, departure) }
+    guard let hop = departure.hop else {
+      if batch.outcomes[index] == .tooBig { batch.finish(index, .errorTooBig) }
+      return
+    }
+    batch.depart(index, departure, over: hop)
+    batch.outcomes[index] = quoted.isToServer ? .errorToServer : .errorToClient
+  }
+
+  /// IPVS believes what ICMPv6 says towards servers without looking at the checksum, and makes it right. What a NAT server
+  /// says by ICMPv6 it never believes, for its sum lacks the pseudo-header.
+  private mutating func isBelieved(_ packet: UnsafeMutablePointer<Packet>, _ quoted: QuotedConnection) -> Bool {
+    guard packet.pointee.isIPv6 else { return isErrorWhole(packet) }
+    if quoted.isToServer { return true }
+    let isFaulty =
+      snapshot.pointee.settings.repeatsFaults
+      && server(quoted.connection.server).pointee.method == .masquerading
+    return isErrorWhole(packet) && !isFaulty
+  }
+
+  private mutating func relayToServer(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection
+  ) -> Departure {
+    let server = server(quoted.connection.server)
+    let hop = ServerRecord.hop(server)
+    guard hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
+    // One that is on its way to another host has been forwarded by this one before IPVS takes it, which costs a hop.
+    let (high, low) = packet.pointee.destinationAddress
+    let isPassing = routedHop(high: high, low: low, isIPv6: packet.pointee.isIPv6).pointee.state != .local
+    let hops = WorkerState.hopsLeft(packet.pointee.network, packet.pointee.form)
+    if isPassing, hops <= 1 { return endError(index, packet, .errorHopsUsedUp) }
+    if server.pointee.isAvailable { count(index, server: quoted.connection.server, isRequest: true) }
+    guard hops > (isPassing ? 2 : 1) else { return endError(index, packet, .errorHopsUsedUp) }
+    if isPassing { WorkerState.takeHop(packet.pointee.network, packet.pointee.form) }
+    WorkerState.takeHop(packet.pointee.network, packet.pointee.form)
+    switch server.pointee.method {
+    case .tunnelling:
+      return encapsulate(
+        index, packet, packet.pointee.form, packet.pointee.network, packet.pointee.byteCount, server: server, hop: hop)
+    case .directRouting:
+      break
+    case .masquerading, .fullNAT:
+      translateError(toServer: packet, quote, quoted, server: server)
+    }
+    return fit(index, packet, over: hop, .errorToServer)
+  }
+
+  /// As the host would forward it: hop limit and route are looked at before anything is changed.
+  private mutating func relayToClient(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection
+  ) -> Departure {
+    let server = server(quoted.connection.server)
+    let (high, low) =
+      server.pointee.method == .fullNAT ? quoted.client.address : packet.pointee.destinationAddress
+    let hop = routedHop(high: high, low: low, isIPv6: packet.pointee.isIPv6)
+    if hop.pointee.state == .local {
+      // To this host instead of the client: of no use to anybody.
+      if server.pointee.isAvailable { count(index, server: quoted.connection.server, isRequest: false) }
+      return endError(index, packet, .icmp)
+    }
+    guard WorkerState.hopsLeft(packet.pointee.network, packet.pointee.form) > 1 else {
+      return endError(index, packet, .errorHopsUsedUp)
+    }
+    guard hop.pointee.state == .resolved else {
+      if hop.pointee.state == .unresolved { ask(high: high, low: low, index) }
+      return refuse(index, packet, hop)
+    }
+    let field = UnsafeRawPointer(packet.pointee.network).loadBigEndian16(at: IPv4.fragmentOffset)
+    let isFixed = packet.pointee.isIPv6 || field & IPv4.dontFragment != 0
+    if isFixed, packet.pointee.byteCount > hop.pointee.mtu { return endError(index, packet, .errorTooBig) }
+    WorkerState.takeHop(packet.pointee.network, packet.pointee.form)
+    translateError(toClient: packet, quote, quoted, server: server)
+    if server.pointee.isAvailable { count(index, server: quoted.connection.server, isRequest: false) }
+    return fit(index, packet, over: hop, .errorToClient)
+  }
+
+  /// Sends it, in pieces if it must be. IPVS cuts an error to a server even where its sender forbids that: nobody could be
+  /// told.
+  private mutating func fit(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, over hop: UnsafePointer<NextHop>, _ outcome: Outcome
+  ) -> Departure {
+    guard packet.pointee.byteCount > hop.pointee.mtu else {
+      return Departure(packet, packet.pointee.form, over: hop, outcome)
+    }
+    if packet.pointee.isIPv6 { return endError(index, packet, .errorTooBig) }
+    return splitIPv4(
+      index, packet, packet.pointee.network, limit: Int(hop.pointee.mtu), over: hop, outcome)
+  }
+
+  private func endError(_ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ outcome: Outcome) -> Departure {
+    batch.finish(index, outcome)
+    return .none(packet)
+  }
+
+  /// The checksum of the ICMP message; ICMPv6's covers the addresses too.
+  private func isErrorWhole(_ packet: UnsafeMutablePointer<Packet>) -> Bool {
+    let offset = Int(packet.pointee.transportOffset)
+    let byteCount = Int(packet.pointee.byteCount) - offset
+    var sum = Checksum()
+    if packet.pointee.isIPv6 {
+      sum.addPseudoHeader6(
+        addresses: packet.pointee.network + IPv6.sourceOffset, protocolNumber: IPProtocol.icmpv6, byteCount: byteCount)
+    }
+    sum.add(UnsafeRawBufferPointer(start: packet.pointee.network + offset, count: byteCount))
+    return sum.folded == 0xffff
+  }
+
+  /// DR and TUN: an error that the server sends to the client is the client's already, and only counted.
+  /// - Returns: true when it is one.
+  private mutating func passesBy(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket
+  ) -> Bool {
+    guard let quoted = request(far: quote.source, near: quote.destination, quote.protocolNumber, isIPv6: quote.isIPv6)
+    else { return false }
+    let server = server(quoted.connection.server)
+    let method = server.pointee.method
+    guard method == .directRouting || method == .tunnelling else { return false }
+    if WorkerState.hopsLeft(packet.pointee.network, packet.pointee.form) > 1, server.pointee.isAvailable {
+      count(index, server: quoted.connection.server, isRequest: false)
+    }
+    return true
+  }
+}

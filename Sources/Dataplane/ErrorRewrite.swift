@@ -1,0 +1,107 @@
+import Wire
+
+/// What stands in a relayed ICMP error: the ends of the error itself and of the packet it quotes, as its receiver knows them.
+///
+/// IPVS's bytes for NAT: new addresses, the quoted port, and the checksums of both IP headers and of the ICMP message computed
+/// anew; a quoted transport checksum stays what it was. FULLNAT has no model in the kernel; there a quoted transport
+/// checksum follows where it is quoted, so that what the receiver sees is a packet that it could have sent.
+extension WorkerState {
+  /// As the server knows it: the quoted packet comes from the server.
+  mutating func translateError(
+    toServer packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection,
+    server: UnsafePointer<ServerRecord>
+  ) {
+    let address = (high: server.pointee.addressHigh, low: server.pointee.addressLow)
+    WorkerState.write(address, at: .destination, of: packet.pointee.network, isIPv6: quote.isIPv6)
+    if server.pointee.method == .fullNAT {
+      let local = server.pointee.locals + quoted.connection.localAddress
+      let own = (high: local.pointee.high, low: local.pointee.low)
+      // Whoever sent it, the server can only answer a local address.
+      WorkerState.write(own, at: .source, of: packet.pointee.network, isIPv6: quote.isIPv6)
+      WorkerState.replaceQuoted(
+        quote, source: (address, quoted.serverPort), destination: (own, quoted.connection.localPort))
+    } else {
+      WorkerState.replaceQuoted(quote, .source, (address, quoted.serverPort))
+    }
+    WorkerState.finishError(packet, quote)
+  }
+
+  /// As the client knows it: the quoted packet goes to what the client speaks to, and so that is where the error comes from.
+  mutating func translateError(
+    toClient packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection,
+    server: UnsafePointer<ServerRecord>
+  ) {
+    WorkerState.write(quoted.virtual.address, at: .source, of: packet.pointee.network, isIPv6: quote.isIPv6)
+    if server.pointee.method == .fullNAT {
+      WorkerState.write(quoted.client.address, at: .destination, of: packet.pointee.network, isIPv6: quote.isIPv6)
+      WorkerState.replaceQuoted(quote, source: quoted.client, destination: quoted.virtual)
+    } else {
+      WorkerState.replaceQuoted(quote, .destination, quoted.virtual)
+    }
+    WorkerState.finishError(packet, quote)
+  }
+
+  /// Both ends, and the quoted transport checksum if it is there.
+  private static func replaceQuoted(_ quote: QuotedPacket, source: QuotedPacket.End, destination: QuotedPacket.End) {
+    let ends = quote.header + (quote.isIPv6 ? IPv6.sourceOffset : IPv4.sourceOffset)
+    let transport = quote.header + quote.transportOffset
+    let count = quote.isIPv6 ? 32 : 8
+    var before = Checksum()
+    before.add(UnsafeRawBufferPointer(start: ends, count: count))
+    before.add(UnsafeRawBufferPointer(start: transport, count: 4))
+    replaceQuoted(quote, .source, source)
+    replaceQuoted(quote, .destination, destination)
+    var after = Checksum()
+    after.add(UnsafeRawBufferPointer(start: ends, count: count))
+    after.add(UnsafeRawBufferPointer(start: transport, count: 4))
+    var change = ChecksumDelta()
+    change.replace16(before.folded, with: after.folded)
+    let isUDP = quote.protocolNumber == IPProtocol.udp
+    let offset = isUDP ? UDP.checksumOffset : TCP.checksumOffset
+    // SCTP's covers the whole packet, which is not quoted.
+    guard isUDP || quote.protocolNumber == IPProtocol.tcp, quote.transportOffset + offset + 2 <= quote.byteCount
+    else { return }
+    let old = UnsafeRawPointer(transport).loadUnaligned(fromByteOffset: offset, as: UInt16.self)
+    if isUDP, old == 0 { return }
+    let new = isUDP ? change.applyUDP(to: old) : change.apply(to: old)
+    transport.storeBytes(of: new, toByteOffset: offset, as: UInt16.self)
+  }
+
+  private static func replaceQuoted(_ quote: QuotedPacket, _ side: Side, _ end: QuotedPacket.End) {
+    write(end.address, at: side, of: quote.header, isIPv6: quote.isIPv6)
+    quote.header.storeBigEndian16(end.port, at: quote.transportOffset + (side == .source ? 0 : 2))
+  }
+
+  static func write(
+    _ address: (high: UInt64, low: UInt64), at side: Side, of header: UnsafeMutableRawPointer, isIPv6: Bool
+  ) {
+    if isIPv6 {
+      let offset = side == .source ? IPv6.sourceOffset : IPv6.destinationOffset
+      header.storeBigEndian64(address.high, at: offset)
+      header.storeBigEndian64(address.low, at: offset + 8)
+    } else {
+      let offset = side == .source ? IPv4.sourceOffset : IPv4.destinationOffset
+      header.storeBigEndian32(UInt32(truncatingIfNeeded: address.low), at: offset)
+    }
+  }
+
+  /// The checksums, from the inside out.
+  private static func finishError(_ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket) {
+    let header = packet.pointee.network
+    if !quote.isIPv6 {
+      finishIPv4Header(quote.header, byteCount: IPv4.headerByteCount(quote.header))
+      finishIPv4Header(header, byteCount: IPv4.headerByteCount(header))
+    }
+    let offset = Int(packet.pointee.transportOffset)
+    let message = header + offset
+    let byteCount = Int(packet.pointee.byteCount) - offset
+    message.storeBigEndian16(0, at: ICMPv4.checksumOffset)
+    var sum = Checksum()
+    if quote.isIPv6 {
+      sum.addPseudoHeader6(
+        addresses: header + IPv6.sourceOffset, protocolNumber: IPProtocol.icmpv6, byteCount: byteCount)
+    }
+    sum.add(UnsafeRawBufferPointer(start: message, count: byteCount))
+    message.storeBytes(of: sum.value, toByteOffset: ICMPv4.checksumOffset, as: UInt16.self)
+  }
+}
