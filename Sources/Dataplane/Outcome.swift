@@ -40,6 +40,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case timeExceeded
   case tooBig
   case tunnelTooNarrow
+  case tunnelErrorEnded
   case badErrorChecksum
   case errorHopsUsedUp
   case errorTooBig
@@ -110,6 +111,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .errorHopsUsedUp: "an ICMP error about a connection, TTL or hop limit used up; never answered"
     case .errorTooBig: "an ICMP error about a connection, larger than the path takes; never answered"
     case .unknownReply: "a real server's packet of no connection; answered with ICMP port unreachable (nat_icmp_send)"
+    case .tunnelErrorEnded: "an ICMP error about a tunnel packet, of which the client is not to know"
     case .noRoute: "the kernel has no route to the next hop"
     case .neighbourUnresolved: "the next hop does not answer ARP or neighbour discovery"
     case .noFrame: "no free frame for a fragment"

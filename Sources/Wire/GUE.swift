@@ -26,7 +26,7 @@ public enum GUE {
   /// - Parameter flow: the same for all packets of a connection.
   @inlinable @inline(__always)
   public static func sourcePort(flow: UInt64) -> UInt16 {
-    let hash = flow &* 0x9e37_79b9_7f4a_7c15 >> 32
-    return UInt16(truncatingIfNeeded: 32_768 + hash &* (60_999 - 32_768) >> 32)
+    let hash = (flow &* 0x9e37_79b9_7f4a_7c15) >> 32
+    return UInt16(truncatingIfNeeded: 32_768 + (hash &* (60_999 - 32_768)) >> 32)
   }
 }
