@@ -190,6 +190,10 @@ extension SnapshotAssembler {
         )
       }
     }
+    // Whatever the service: what is asked of an error is whom the tunnel packet was sent to.
+    for address in Set(description.servers.filter { $0.method == .tunnelling }.map(\.address)).sorted() {
+      entries.append(Ours(address: address, transport: .tcp, side: .source, isTunnel: true))
+    }
     for server in description.servers where server.endpoint != 0 {
       // Servers of a mark answer in any protocol.
       for transport in transports[server.service].map({ [$0] }) ?? TransportProtocol.allCases {
@@ -216,6 +220,8 @@ extension SnapshotAssembler {
     var isAnyPort = false
     /// A local address of FULLNAT with its ports.
     var localPorts: ClosedRange<UInt16>?
+    /// A tunnel's server: errors about tunnel packets sent to it are ours, and nothing else.
+    var isTunnel = false
   }
 }
 

@@ -31,13 +31,19 @@ extension WorkerState {
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>,
     hop: UnsafePointer<NextHop>
   ) -> Departure {
-    let limit = pathMTU(server, hop: hop)
     let encapsulation = server.pointee.encapsulation
     let isIPv6 = server.pointee.isIPv6
-    let room = encapsulation.room(mtu: limit, isIPv6: isIPv6)
+    let linkMTU = Int(hop.pointee.mtu)
+    var room = encapsulation.room(mtu: linkMTU, isIPv6: isIPv6)
     guard room > 0 else {
       batch.finish(index, .tunnelTooNarrow)
       return .none(packet)
+    }
+    let limit = pathMTU(server, hop: hop)
+    if limit < linkMTU {
+      // Further on the path may be narrower still: what every link carries goes in fragments then (RFC 2473 section 7,
+      // RFC 4213 section 3.2), so that nobody can shut a server off by a word.
+      room = max(encapsulation.room(mtu: limit, isIPv6: isIPv6), isIPv6 || packet.pointee.isIPv6 ? 1280 : 68)
     }
     let byteCount = packet.pointee.byteCount
     if Int(byteCount) > room, packet.pointee.mustNotBeCut,
