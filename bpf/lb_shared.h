@@ -35,6 +35,7 @@ struct lb_ours_value {
 #define LB_OURS_ANY_PORT 2u    /* VIP:0 for this protocol: to the socket */
 #define LB_OURS_FRAGMENTS 4u   /* fragments (without ports) with this address: to the socket */
 #define LB_OURS_LOCAL_PORTS 8u /* destination port within [port_first, port_last]: to the socket */
+#define LB_OURS_TUNNEL 16u     /* of a real server: ICMP errors about tunnel packets to this address: to the socket */
 
 #define LB_OURS_MAX_ENTRIES 262144
 
@@ -61,6 +62,7 @@ struct lb_prefix {
 };
 
 #define LB_TUNNEL_MAX_ENDPOINTS 1024
+#define LB_TUNNEL_MAX_PORTS 64
 
 _Static_assert(sizeof(struct lb_address) == 16, "lb_address layout");
 _Static_assert(sizeof(struct lb_prefix) == 20, "lb_prefix layout");

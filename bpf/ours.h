@@ -255,10 +255,19 @@ static __always_inline bool lb_packet_is_ours(void *context, const enum lb_kind 
 
 /* ---- ICMP errors: the packet they quote (RFC 792, RFC 4443 section 3) ------------------------------- */
 
+/* IP in IP, GRE, and GUE, which is UDP. */
+static __always_inline bool lb_may_be_tunnel(__u8 protocol) {
+  return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6 || protocol == IPPROTO_GRE || protocol == IPPROTO_UDP;
+}
+
 static __always_inline bool lb_quoted_is_ours(void *context, const enum lb_kind kind, __u64 offset, bool ipv6) {
   struct lb_packet quoted;
   __be16 type = ipv6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
-  return lb_parse(context, kind, offset, type, true, &quoted) && lb_packet_is_ours(context, kind, true, &quoted);
+  if (!lb_parse(context, kind, offset, type, true, &quoted))
+    return false;
+  if (lb_may_be_tunnel(quoted.protocol) && lb_has(&quoted.remote, LB_OURS_TUNNEL))
+    return true;
+  return lb_packet_is_ours(context, kind, true, &quoted);
 }
 
 static __noinline int lb_quoted_xdp(struct xdp_md *context, __u32 offset, __u32 ipv6) {

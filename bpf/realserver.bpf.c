@@ -4,16 +4,20 @@
  * sent to one of its tunnel endpoints is taken off, and the kernel sees the client's packet as it was.
  *
  * Each encapsulation is a function that says how long the outer headers are and what is inside; taking them off is
- * the same for all. Today: IP in IP, in all four nestings (RFC 2003, RFC 2473, RFC 4213).
+ * the same for all: IP in IP (RFC 2003, RFC 2473, RFC 4213), GRE (RFC 2784), GUE (draft-ietf-intarea-gue-09), in all
+ * four nestings of IPv4 and IPv6.
  *
- * It does not reassemble outer fragments, nor carry congestion marks from the outer to the inner header (RFC 6040);
- * anything it does not understand goes to the kernel as it came.
+ * It does not reassemble outer fragments, nor carry congestion marks from the outer to the inner header (RFC 6040), nor
+ * look at checksums of GRE and GUE: the packet inside has its own. Anything it does not understand goes to the kernel as
+ * it came; so do GRE with a key, and GUE with options (a checksum that the receiver is to finish, which only a director
+ * sends that has not received it from a wire).
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/udp.h>
 #include <stdbool.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_endian.h>
@@ -26,6 +30,14 @@ struct {
   __type(key, struct lb_address);
   __type(value, __u8);
 } lb_tunnel_endpoints SEC(".maps");
+
+/* The UDP ports that GUE comes to. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, LB_TUNNEL_MAX_PORTS);
+  __type(key, __be16);
+  __type(value, __u8);
+} lb_tunnel_ports SEC(".maps");
 
 struct tunnel {
   __u32 outer_bytes; /* all that stands between the Ethernet header and the inner packet */
@@ -64,11 +76,59 @@ static __always_inline bool inner_packet(struct xdp_md *context, __u64 offset, _
   return false;
 }
 
+/* ---- GRE, GUE ---------------------------------------------------------------------------------------- */
+
+#define GRE_CHECKSUM 0x8000
+
+static __always_inline bool in_gre(struct xdp_md *context, __u64 offset, struct tunnel *tunnel) {
+  __be16 gre[2] __attribute__((aligned(4))); /* flags and version, type */
+  if (!load(context, offset, gre, sizeof(gre)) || (gre[0] & ~bpf_htons(GRE_CHECKSUM)))
+    return false;
+  __u32 count = gre[0] ? 8 : 4;
+  __u8 protocol = 0;
+  if (gre[1] == bpf_htons(ETH_P_IP))
+    protocol = IPPROTO_IPIP;
+  else if (gre[1] == bpf_htons(ETH_P_IPV6))
+    protocol = IPPROTO_IPV6;
+  tunnel->outer_bytes += count;
+  return inner_packet(context, offset + count, protocol, tunnel);
+}
+
+static __always_inline bool in_gue(struct xdp_md *context, __u64 offset, struct tunnel *tunnel) {
+  struct {
+    struct udphdr udp;
+    __u8 kind; /* version, control bit, words of options: all 0 */
+    __u8 protocol;
+    __be16 flags;
+  } header;
+  if (!load(context, offset, &header, sizeof(header)) || header.kind || header.flags)
+    return false;
+  __be16 port = header.udp.dest;
+  if (!bpf_map_lookup_elem(&lb_tunnel_ports, &port))
+    return false;
+  tunnel->outer_bytes += sizeof(header);
+  return inner_packet(context, offset + sizeof(header), header.protocol, tunnel);
+}
+
+static __always_inline bool is_tunnel(__u8 protocol) {
+  return protocol == IPPROTO_IPIP || protocol == IPPROTO_IPV6 || protocol == IPPROTO_GRE || protocol == IPPROTO_UDP;
+}
+
+static __always_inline bool contents(struct xdp_md *context, __u64 offset, __u8 protocol, struct tunnel *tunnel) {
+  if (protocol == IPPROTO_GRE)
+    return in_gre(context, offset, tunnel);
+  if (protocol == IPPROTO_UDP)
+    return in_gue(context, offset, tunnel);
+  return inner_packet(context, offset, protocol, tunnel);
+}
+
+/* ---- The outer header -------------------------------------------------------------------------------- */
+
 static __always_inline bool find_in_ipv4(struct xdp_md *context, __u64 offset, struct tunnel *tunnel) {
   struct iphdr outer;
   if (!load(context, offset, &outer, sizeof(outer)) || outer.version != 4 || outer.ihl < 5)
     return false;
-  if (outer.protocol != IPPROTO_IPIP && outer.protocol != IPPROTO_IPV6)
+  if (!is_tunnel(outer.protocol))
     return false;
   if (outer.frag_off & bpf_htons(0x3fff))
     return false;
@@ -76,7 +136,7 @@ static __always_inline bool find_in_ipv4(struct xdp_md *context, __u64 offset, s
   if (!is_endpoint(&address))
     return false;
   tunnel->outer_bytes = outer.ihl * 4;
-  return inner_packet(context, offset + tunnel->outer_bytes, outer.protocol, tunnel);
+  return contents(context, offset + tunnel->outer_bytes, outer.protocol, tunnel);
 }
 
 /* Linux puts a destination options header with the encapsulation limit in front (RFC 2473 section 4.1.1). */
@@ -93,11 +153,11 @@ static __always_inline bool find_in_ipv6(struct xdp_md *context, __u64 offset, s
     protocol = options[0];
     tunnel->outer_bytes += (options[1] + 1) * 8;
   }
-  if (protocol != IPPROTO_IPIP && protocol != IPPROTO_IPV6)
+  if (!is_tunnel(protocol))
     return false;
   struct lb_address address;
   __builtin_memcpy(&address, &outer.daddr, sizeof(address));
-  return is_endpoint(&address) && inner_packet(context, offset + tunnel->outer_bytes, protocol, tunnel);
+  return is_endpoint(&address) && contents(context, offset + tunnel->outer_bytes, protocol, tunnel);
 }
 
 /* ---- Taking it off ----------------------------------------------------------------------------------- */

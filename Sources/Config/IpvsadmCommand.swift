@@ -157,14 +157,4 @@ public enum IpvsadmCommand: Hashable, Sendable {
       return parse(Array(words.dropFirst()))
     }
   }
-
-  /// Why the engine of this version cannot do what the command asks, or nil.
-  public var missingInThisVersion: String? {
-    switch self {
-    case .addServer(_, let server), .editServer(_, let server):
-      guard case .tunnelling(let tunnel) = server.method, tunnel != .ipip else { return nil }
-      return "tunnels other than ipip are not in this version"
-    default: return nil
-    }
-  }
 }

@@ -10,12 +10,7 @@ extension Directive {
     case "DR": return .directRouting
     case "FNAT", "FULLNAT": return .fullNAT
     case "TUN":
-      guard let tunnel = tunnel(&diagnostics) else { return nil }
-      if tunnel == .ipip { return .tunnelling(tunnel) }
-      diagnostics.error(
-        at: word.position, "only tunnels of type ipip are in this version",
-        remedy: "GRE and GUE come with a later version")
-      return nil
+      return tunnel(&diagnostics).map { .tunnelling($0) }
     default:
       diagnostics.error(
         at: word.position, "\(quoted(word.text)) is not a forwarding method",

@@ -189,6 +189,10 @@ final class PortSelection {
     var entries: [OursEntry] = []
     for item in ours {
       let side: OursEntry.Side = item.side == .destination ? .destination : .source
+      if item.isTunnel {
+        entries.append(OursEntry(address: item.address, side: side, flags: UInt32(LB_OURS_TUNNEL)))
+        continue
+      }
       if let ports = item.localPorts {
         entries.append(
           OursEntry(

@@ -78,7 +78,6 @@ public final class Replay {
   /// - Returns: what it prints.
   @discardableResult
   public func apply(_ command: IpvsadmCommand) throws -> String {
-    if let missing = command.missingInThisVersion { throw IpvsadmError(missing, exitCode: 1, isMissing: true) }
     switch command {
     case .list(let request):
       let times = setTimeouts

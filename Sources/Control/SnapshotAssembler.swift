@@ -111,11 +111,13 @@ struct SnapshotAssembler {
     if case .tunnelling = server.method, let route = resolved.route {
       source = topology.source(for: address, over: route)
     }
-    return SnapshotDescription.Server(
+    var description = SnapshotDescription.Server(
       number: server.number, service: server.service, endpoint: server.endpoint, address: address,
       port: server.spec.endpoint.port, method: SnapshotAssembler.method(server.method), weight: server.spec.weight,
       lastWeight: server.lastWeight, nextHop: resolved.hop, tunnelSource: source, isAvailable: server.isAvailable,
       upperThreshold: server.spec.upperThreshold, lowerThreshold: server.spec.lowerThreshold)
+    if case .tunnelling(let tunnel) = server.method { description.encapsulation = Encapsulation(tunnel) }
+    return description
   }
 
   private static func method(_ method: ForwardingMethod) -> Forwarding {
@@ -188,6 +190,10 @@ extension SnapshotAssembler {
         )
       }
     }
+    // Whatever the service: what is asked of an error is whom the tunnel packet was sent to.
+    for address in Set(description.servers.filter { $0.method == .tunnelling }.map(\.address)).sorted() {
+      entries.append(Ours(address: address, transport: .tcp, side: .source, isTunnel: true))
+    }
     for server in description.servers where server.endpoint != 0 {
       // Servers of a mark answer in any protocol.
       for transport in transports[server.service].map({ [$0] }) ?? TransportProtocol.allCases {
@@ -214,6 +220,8 @@ extension SnapshotAssembler {
     var isAnyPort = false
     /// A local address of FULLNAT with its ports.
     var localPorts: ClosedRange<UInt16>?
+    /// A tunnel's server: errors about tunnel packets sent to it are ours, and nothing else.
+    var isTunnel = false
   }
 }
 
@@ -253,6 +261,19 @@ extension SnapshotAssembler {
       .init(
         seconds: seconds, maskHigh: length >= 64 ? .max : UInt64.max << UInt64(64 - length),
         maskLow: length <= 64 ? 0 : UInt64.max << UInt64(128 - length))
+    }
+  }
+}
+
+extension Encapsulation {
+  /// Remote checksum offload is for packets whose checksum is not computed yet. Those off the wire have theirs: for them
+  /// it is the plain checksum.
+  fileprivate init(_ tunnel: Tunnel) {
+    let hasChecksum = tunnel.checksum != .none
+    switch tunnel.kind {
+    case .ipip: self = .ipip
+    case .gre: self = .gre(hasChecksum: hasChecksum)
+    case .gue(let port): self = .gue(port: port, hasChecksum: hasChecksum)
     }
   }
 }

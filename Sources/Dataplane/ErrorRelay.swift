@@ -31,6 +31,7 @@ extension WorkerState {
   /// Takes an ICMP error through the rest of its journey.
   mutating func relayError(_ index: Int) {
     let packet = batch.packet(index)
+    if relayTunnelError(index, packet) { return }
     guard let quote = QuotedPacket(of: packet.pointee) else { return batch.finish(index, .icmp) }
     if let quoted = connection(of: quote) { return relay(index, packet, quote, quoted) }
     if passesBy(index, packet, quote) { return batch.finish(index, .icmp) }
@@ -142,7 +143,7 @@ extension WorkerState {
   }
 
   /// The checksum of the ICMP message; ICMPv6's covers the addresses too.
-  private func isErrorWhole(_ packet: UnsafeMutablePointer<Packet>) -> Bool {
+  func isErrorWhole(_ packet: UnsafeMutablePointer<Packet>) -> Bool {
     let offset = Int(packet.pointee.transportOffset)
     let byteCount = Int(packet.pointee.byteCount) - offset
     var sum = Checksum()

@@ -21,10 +21,13 @@ extension WorkerState {
       batch.finish(index, .tooBig)
       return .none(packet)
     }
-    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return .none(packet) }
+    // The last piece need not be a multiple of eight.
+    let room = limit - headerByteCount
+    let others = (max(payload - piece - room, 0) + piece - 1) / piece + 1
+    guard reserve(index, pieces: others) else { return .none(packet) }
     var offset = piece
     while offset < payload {
-      let count = min(piece, payload - offset)
+      let count = payload - offset <= room ? payload - offset : piece
       let copy = addExtra(index, headerByteCount: headerByteCount, payload: count, over: hop, isIPv6: false)
       copy.copyMemory(from: header, byteCount: headerByteCount)
       (copy + headerByteCount).copyMemory(from: header + headerByteCount + offset, byteCount: count)
@@ -53,12 +56,14 @@ extension WorkerState {
       batch.finish(index, .tooBig)
       return .none(packet)
     }
-    guard reserve(index, pieces: (payload + piece - 1) / piece - 1) else { return .none(packet) }
+    let room = limit - 48
+    let others = (max(payload - piece - room, 0) + piece - 1) / piece + 1
+    guard reserve(index, pieces: others) else { return .none(packet) }
     let next = header.load(fromByteOffset: 6, as: UInt8.self)
     identification &+= 1
     var offset = piece
     while offset < payload {
-      let count = min(piece, payload - offset)
+      let count = payload - offset <= room ? payload - offset : piece
       let copy = addExtra(index, headerByteCount: 48, payload: count, over: hop, isIPv6: true)
       copy.copyMemory(from: header, byteCount: 40)
       (copy + 48).copyMemory(from: header + 40 + offset, byteCount: count)

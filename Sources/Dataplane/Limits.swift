@@ -28,6 +28,12 @@ public enum Limits {
   public static let fragmentSeconds = 30
   /// Smallest, default and largest size of the connection table, in connections.
   public static let connections = (least: 1024, usual: 1_048_576, most: 67_108_864)
+
+  /// The least that a path to a tunnel's server is taken to carry, whatever routers say.
+  public static let leastPathMTU = (ipv4: 552, ipv6: 1280)
+  /// How long what a router says of a path is believed, in seconds (RFC 1191 section 6.3).
+  public static let pathMTUSeconds: UInt64 = 600
+
   /// Requests for a neighbour's MAC address a worker makes in one second.
   public static let noticesPerSecond = 1000
 

@@ -39,6 +39,8 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case droppedInDefence
   case timeExceeded
   case tooBig
+  case tunnelTooNarrow
+  case tunnelErrorEnded
   case badErrorChecksum
   case errorHopsUsedUp
   case errorTooBig
@@ -104,10 +106,12 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .droppedInDefence: "would have opened a connection, but drop_packet is in effect"
     case .timeExceeded: "TTL or hop limit used up; answered with ICMP time exceeded"
     case .tooBig: "larger than the path takes and not to be fragmented; answered with ICMP"
+    case .tunnelTooNarrow: "the path to the real server takes less than a tunnel needs (outer MTU)"
     case .badErrorChecksum: "an ICMP error about a connection whose checksum is wrong"
     case .errorHopsUsedUp: "an ICMP error about a connection, TTL or hop limit used up; never answered"
     case .errorTooBig: "an ICMP error about a connection, larger than the path takes; never answered"
     case .unknownReply: "a real server's packet of no connection; answered with ICMP port unreachable (nat_icmp_send)"
+    case .tunnelErrorEnded: "an ICMP error about a tunnel packet, of which the client is not to know"
     case .noRoute: "the kernel has no route to the next hop"
     case .neighbourUnresolved: "the next hop does not answer ARP or neighbour discovery"
     case .noFrame: "no free frame for a fragment"

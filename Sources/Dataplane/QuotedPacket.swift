@@ -29,7 +29,7 @@ struct QuotedPacket {
     self.init(packet.network + offset, byteCount: Int(packet.byteCount) - offset, isIPv6: packet.isIPv6)
   }
 
-  private init?(_ start: UnsafeMutableRawPointer, byteCount: Int, isIPv6: Bool) {
+  init?(_ start: UnsafeMutableRawPointer, byteCount: Int, isIPv6: Bool) {
     guard
       let (number, offset) = isIPv6
         ? QuotedPacket.transportV6(UnsafeRawPointer(start), byteCount: byteCount)

@@ -13,6 +13,8 @@ extension WorkerState {
     case timeExceeded
     /// With the largest packet that would pass.
     case tooBig(Int)
+    /// What somebody else said, of IPv4.
+    case relayed(type: UInt8, code: UInt8, rest: UInt32)
 
     /// Type and code, and what stands in the header's second half.
     func header(isIPv6: Bool) -> (type: UInt8, code: UInt8, rest: UInt32) {
@@ -28,6 +30,8 @@ extension WorkerState {
         return isIPv6
           ? (ICMPv6.packetTooBig, 0, size)
           : (ICMPv4.destinationUnreachable, ICMPv4.fragmentationNeeded, size & 0xffff)
+      case .relayed(let type, let code, let rest):
+        return (type, code, rest)
       }
     }
 
@@ -65,6 +69,16 @@ extension WorkerState {
     WorkerState.takeHop(packet.pointee.network, packet.pointee.form)
     answer(index, .portUnreachable)
     batch.outcomes[index] = .unknownReply
+  }
+
+  /// Answers for the server that the packet was on its way to.
+  /// - Returns: false when there is no answer.
+  mutating func answerForServer(
+    _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ message: ErrorMessage
+  ) -> Bool {
+    let byteCount = answer(index, message)
+    countAnswer(packet.pointee, byteCount: byteCount)
+    return byteCount != 0
   }
 
   /// An error about a connection's packet goes out for it: IPVS counts it as one from the server, unless the
@@ -150,7 +164,9 @@ extension WorkerState {
     icmp.storeBytes(of: sum.value, toByteOffset: 2, as: UInt16.self)
     identification &+= 1
     let source = packet.isRequest ? UInt32(truncatingIfNeeded: packet.destinationAddress.low) : interface.pointee.ipv4
-    header.storeBigEndian32(0x45c0_0000 | UInt32(28 + quoted), at: 0)
+    // Internet control, with the type of service of what is quoted (RFC 1812 section 4.3.2.5).
+    let service = UInt32(UnsafeRawPointer(packet.network).loadByte(at: IPv4.serviceOffset)) & 0x1e | 0xc0
+    header.storeBigEndian32(0x4500_0000 | service << 16 | UInt32(28 + quoted), at: 0)
     header.storeBigEndian32(identification << 16, at: 4)
     header.storeBigEndian32(64 << 24 | 1 << 16, at: 8)
     header.storeBigEndian32(source, at: 12)

@@ -113,8 +113,15 @@ struct ServerRecord {
   var replyHeaderStep: UInt64
   var requestStep: UInt16
   var replyStep: UInt16
-  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
-  private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0, 0)
+  /// TUN, IP in IP: the largest packet that goes into the tunnel without a closer look; 0 for other tunnels.
+  var tunnelRoom: UInt16
+  /// "Don't fragment" of the packets inside, as it stands in memory, if that is to be heeded; else 0.
+  var tunnelFragmentMask: UInt16
+  /// TUN: see `PathMTUs.room`.
+  var pathRoom: UnsafePointer<UInt16>
+  var encapsulation: Encapsulation
+  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
+  private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
 
   /// Where its packets leave, as a pointer into the record.
   @inline(__always)
@@ -127,11 +134,18 @@ extension ServerRecord {
   /// - Parameters:
   ///   - service: the one it belongs to; nil for the record that is nobody's.
   ///   - locals: the service's local addresses, `Limits.localAddressCapacity` of them.
+  ///   - paths: what workers know of the paths to servers.
+  ///   - settings: those in force.
   init(
     _ server: SnapshotDescription.Server, of service: SnapshotDescription.Service?,
-    locals: UnsafePointer<LocalAddress>
+    locals: UnsafePointer<LocalAddress>, paths: PathMTUs, settings: IPVSSettings
   ) {
     self.locals = locals
+    encapsulation = server.encapsulation
+    let room = server.encapsulation.room(mtu: Int(server.nextHop.mtu), isIPv6: server.address.family == .ipv6)
+    tunnelRoom = server.encapsulation == .ipip ? UInt16(clamping: room) : 0
+    tunnelFragmentMask = settings.honoursDontFragment ? IPv4.dontFragment.bigEndian : 0
+    pathRoom = paths.room(ofServer: server.number)
     isIPv6 = server.address.family == .ipv6
     hop = server.nextHop
     (addressHigh, addressLow) = server.address.words

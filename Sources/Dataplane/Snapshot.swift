@@ -209,7 +209,8 @@ public final class Snapshot {
     for server in description.servers {
       let service = serviceByNumber[server.service]
       servers[Int(server.number)] = ServerRecord(
-        server, of: service, locals: localsByService[server.service] ?? noLocals)
+        server, of: service, locals: localsByService[server.service] ?? noLocals, paths: shared.paths,
+        settings: description.settings)
       guard server.endpoint != 0, let service, service.goesByEndpoint else { continue }
       let present = endpoints[Int(server.endpoint)]
       if present.kind == .server, server.isAvailable, servers[Int(present.index)]?.isAvailable != true {
@@ -272,7 +273,7 @@ public final class Snapshot {
       SnapshotDescription.Server(
         number: 0, service: .max, endpoint: 0, address: IPAddress(v4: 0), port: 0, method: .directRouting, weight: 0,
         nextHop: nextHops[0], isAvailable: false),
-      of: nil, locals: noLocals)
+      of: nil, locals: noLocals, paths: shared.paths, settings: description.settings)
     let hops = array(nextHops)
     view.initialize(
       to: SnapshotView(

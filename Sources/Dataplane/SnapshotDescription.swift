@@ -129,6 +129,8 @@ public struct SnapshotDescription: Sendable {
     public var nextHop: NextHop
     /// Source address of tunnel packets to it.
     public var tunnelSource: IPAddress?
+    /// What stands between the outer header and a tunnelled packet.
+    public var encapsulation = Encapsulation.ipip
 
     /// A real server.
     public init(

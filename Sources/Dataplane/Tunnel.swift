@@ -1,70 +1,120 @@
 import Wire
 
-/// TUN: the packet travels unchanged inside another IP packet (RFC 2003, RFC 2473), written into the frame's headroom.
+/// TUN: the packet travels unchanged inside another IP packet (RFC 2003, RFC 2473), with GRE or GUE between them if the
+/// server wants that, written into the frame's headroom.
 ///
 /// IPVS's outer header: traffic class from the inner one with its ECN bits, "congestion experienced" becoming ECT(0);
-/// TTL is the inner one after decrement; don't-fragment as inside; source is the address the host would use towards the
-/// server. A packet that does not fit with the header in front is answered (DF, IPv6) or the outer packet is fragmented.
+/// TTL is the inner one after decrement; don't-fragment as inside, and then no identification; source is the address the
+/// host would use towards the server. A packet that does not fit with the headers in front is answered (DF, IPv6) or the
+/// outer packet is fragmented.
 extension WorkerState {
   @inline(__always)
   mutating func encapsulate(
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ header: UnsafeMutableRawPointer,
     _ byteCount: UInt16, server: UnsafePointer<ServerRecord>, hop: UnsafePointer<NextHop>
   ) -> Departure {
+    guard _fastPath(byteCount <= server.pointee.tunnelRoom), _fastPath(byteCount <= PathMTUs.room(server)) else {
+      return encapsulateClosely(index, packet, server: server, hop: hop)
+    }
     if server.pointee.isIPv6 {
-      guard _fastPath(Int(byteCount) + 40 <= Int(hop.pointee.mtu)) else {
-        return encapsulateBig(index, packet, server: server, hop: hop)
-      }
-      WorkerState.writeOuterIPv6(header, byteCount, form, server: server)
+      WorkerState.writeOuterIPv6(
+        header - 40, payload: byteCount, WorkerState.inner(header, form), server: server)
       return Departure(over: hop, .tunnel, header: header - 40, byteCount: Int(byteCount) &+ 40, isIPv6: true)
     }
-    guard _fastPath(Int(byteCount) + 20 <= Int(hop.pointee.mtu)) else {
-      return encapsulateBig(index, packet, server: server, hop: hop)
-    }
-    writeOuterIPv4(header, byteCount, form, server: server)
+    writeOuterIPv4(header - 20, payload: byteCount, WorkerState.inner(header, form), server: server)
     return Departure(over: hop, .tunnel, header: header - 20, byteCount: Int(byteCount) &+ 20, isIPv6: false)
   }
 
-  /// Answers, or sends the outer packet in pieces.
+  /// Any packet in any tunnel: with GRE or GUE, larger than the path takes, or over a path that takes less than its link.
   @inline(never)
-  private mutating func encapsulateBig(
+  private mutating func encapsulateClosely(
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>,
     hop: UnsafePointer<NextHop>
   ) -> Departure {
-    let limit = Int(hop.pointee.mtu)
-    let extra = server.pointee.isIPv6 ? 40 : 20
-    if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit - extra) }
-    let outer = packet.pointee.network - extra
-    if server.pointee.isIPv6 {
-      WorkerState.writeOuterIPv6(packet.pointee.network, packet.pointee.byteCount, packet.pointee.form, server: server)
-      return splitIPv6(index, packet, outer, limit: limit, over: hop, .tunnel)
+    let encapsulation = server.pointee.encapsulation
+    let isIPv6 = server.pointee.isIPv6
+    let linkMTU = Int(hop.pointee.mtu)
+    var room = encapsulation.room(mtu: linkMTU, isIPv6: isIPv6)
+    guard room > 0 else {
+      batch.finish(index, .tunnelTooNarrow)
+      return .none(packet)
     }
-    writeOuterIPv4(packet.pointee.network, packet.pointee.byteCount, packet.pointee.form, server: server)
-    return splitIPv4(index, packet, outer, limit: limit, over: hop, .tunnel)
+    let limit = pathMTU(server, hop: hop)
+    if limit < linkMTU {
+      // Further on the path may be narrower still: what every link carries goes in fragments then (RFC 2473 section 7,
+      // RFC 4213 section 3.2), so that nobody can shut a server off by a word.
+      room = max(encapsulation.room(mtu: limit, isIPv6: isIPv6), isIPv6 || packet.pointee.isIPv6 ? 1280 : 68)
+    }
+    let byteCount = packet.pointee.byteCount
+    if Int(byteCount) > room, packet.pointee.mustNotBeCut,
+      packet.pointee.isIPv6 || snapshot.pointee.settings.honoursDontFragment
+    {
+      return answerTooBig(index, packet, limit: room)
+    }
+    let outer = writeTunnelHeaders(packet, server: server)
+    let total = Int(byteCount) + (packet.pointee.network - outer)
+    guard total > limit else {
+      return Departure(over: hop, .tunnel, header: outer, byteCount: total, isIPv6: isIPv6)
+    }
+    return isIPv6
+      ? splitIPv6(index, packet, outer, limit: limit, over: hop, .tunnel)
+      : splitIPv4(index, packet, outer, limit: limit, over: hop, .tunnel)
   }
 
-  /// TTL or hop limit, outer traffic class, number of the packet inside, whether it must not be cut.
+  /// - Returns: where the outer header begins.
+  private mutating func writeTunnelHeaders(
+    _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>
+  ) -> UnsafeMutableRawPointer {
+    let encapsulation = server.pointee.encapsulation
+    let header = packet.pointee.network
+    let form = packet.pointee.form
+    let byteCount = Int(packet.pointee.byteCount)
+    let start = header - encapsulation.byteCount
+    let payload = byteCount + encapsulation.byteCount
+    // The client's side of the connection's key, and of IPv6 its address besides.
+    let flow = form.isIPv6 ? packet.pointee.head ^ packet.pointee.high ^ packet.pointee.low : packet.pointee.head
+    encapsulation.writeHeader(inFrontOf: header, byteCount: byteCount, isIPv6: form.isIPv6, flow: flow)
+    var inner = WorkerState.inner(header, form)
+    inner.number = UInt32(encapsulation.protocolNumber(inner: UInt8(truncatingIfNeeded: inner.number)))
+    let outer: UnsafeMutableRawPointer
+    let addresses: Int
+    if server.pointee.isIPv6 {
+      (outer, addresses) = (start - IPv6.headerByteCount, IPv6.sourceOffset)
+      WorkerState.writeOuterIPv6(outer, payload: UInt16(truncatingIfNeeded: payload), inner, server: server)
+    } else {
+      (outer, addresses) = (start - IPv4.minimumHeaderByteCount, IPv4.sourceOffset)
+      writeOuterIPv4(outer, payload: UInt16(truncatingIfNeeded: payload), inner, server: server)
+    }
+    encapsulation.finish(start, byteCount: payload, addresses: outer + addresses, isIPv6: server.pointee.isIPv6)
+    return outer
+  }
+
+  /// What the outer header takes from the packet inside. The fragment word is as it stands in memory, and has nothing
+  /// but "don't fragment".
+  private typealias Inner = (hops: UInt32, trafficClass: UInt32, number: UInt32, fragment: UInt32)
+
   @inline(__always)
-  private static func inner(
-    _ header: UnsafeRawPointer, _ form: PacketForm
-  ) -> (hops: UInt32, trafficClass: UInt32, number: UInt32) {
+  private static func inner(_ header: UnsafeRawPointer, _ form: PacketForm) -> Inner {
     let trafficClass =
       form.isIPv6
       ? UInt32(header.loadBigEndian16(at: 0) >> 4 & 0xff) : UInt32(header.loadByte(at: IPv4.serviceOffset))
     let hops = header.loadByte(at: form.isIPv6 ? IPv6.hopLimitOffset : IPv4.timeToLiveOffset)
+    // IPv6 inside cannot be fragmented by routers, but IPVS does not set the outer bit for it.
+    let fragment =
+      form.isIPv6 ? 0 : UInt32(header.loadUnaligned(fromByteOffset: IPv4.fragmentOffset, as: UInt16.self))
     // "Congestion experienced" (3) becomes ECT(0), which is 2.
-    return (UInt32(hops), trafficClass & 3 == 3 ? trafficClass ^ 1 : trafficClass, form.isIPv6 ? 41 : 4)
+    return (
+      UInt32(hops), trafficClass & 3 == 3 ? trafficClass ^ 1 : trafficClass, form.isIPv6 ? 41 : 4, fragment
+    )
   }
 
   @inline(__always)
   private static func writeOuterIPv6(
-    _ header: UnsafeMutableRawPointer, _ byteCount: UInt16, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+    _ outer: UnsafeMutableRawPointer, payload: UInt16, _ inner: Inner, server: UnsafePointer<ServerRecord>
   ) {
-    let outer = header - 40
-    let (hops, trafficClass, number) = inner(header, form)
-    let length = UInt64(byteCount) << 16
-    let start: UInt64 = 6 << 60 | UInt64(trafficClass) << 52 | length
-    outer.storeBigEndian64(start | UInt64(number << 8 | hops), at: 0)
+    let length = UInt64(payload) << 16
+    let start: UInt64 = 6 << 60 | UInt64(inner.trafficClass) << 52 | length
+    outer.storeBigEndian64(start | UInt64(inner.number << 8 | inner.hops), at: 0)
     outer.storeBigEndian64(server.pointee.tunnelSourceHigh, at: 8)
     outer.storeBigEndian64(server.pointee.tunnelSourceLow, at: 16)
     outer.storeBigEndian64(server.pointee.addressHigh, at: 24)
@@ -74,19 +124,16 @@ extension WorkerState {
   /// Three words as they stand in memory; the sum over the addresses is in the record.
   @inline(__always)
   private mutating func writeOuterIPv4(
-    _ header: UnsafeMutableRawPointer, _ byteCount: UInt16, _ form: PacketForm, server: UnsafePointer<ServerRecord>
+    _ outer: UnsafeMutableRawPointer, payload: UInt16, _ inner: Inner, server: UnsafePointer<ServerRecord>
   ) {
-    let outer = header - 20
-    let (hops, trafficClass, number) = WorkerState.inner(header, form)
-    // IPv6 inside cannot be fragmented by routers, but IPVS does not set the outer bit for it.
-    let fragment =
-      form.isIPv6 ? 0 : UInt32(header.loadUnaligned(fromByteOffset: IPv4.fragmentOffset, as: UInt16.self) & 0x40)
+    let fragment = inner.fragment & UInt32(server.pointee.tunnelFragmentMask)
     identification &+= 1
-    let length = UInt32((byteCount &+ 20).bigEndian)
-    let first: UInt32 = 0x45 | trafficClass << 8 | length << 16
-    let identity = UInt32(UInt16(truncatingIfNeeded: identification).bigEndian)
+    let length = UInt32((payload &+ 20).bigEndian)
+    let first: UInt32 = 0x45 | inner.trafficClass << 8 | length << 16
+    // What is not fragmented needs no identification (RFC 6864 section 4.1).
+    let identity = fragment != 0 ? 0 : UInt32(UInt16(truncatingIfNeeded: identification).bigEndian)
     let second: UInt32 = identity | fragment << 16
-    let third: UInt32 = hops | number << 8
+    let third: UInt32 = inner.hops | inner.number << 8
     var sum = UInt64(server.pointee.tunnelSum)
     sum = sum &+ UInt64(first) &+ UInt64(second) &+ UInt64(third)
     let last: UInt64 = UInt64(third) | UInt64(~Checksum.fold(sum)) << 16

@@ -6,6 +6,10 @@ public enum LabMode: String, CaseIterable, Sendable {
   case nat
   /// IP in IP to servers in another subnet; they answer the client themselves.
   case tun
+  /// The same with GRE, over links that take no more than the client's.
+  case tunGRE = "tun-gre"
+  /// The same with GUE.
+  case tunGUE = "tun-gue"
   /// Both addresses are rewritten; the servers know no route to the client.
   case fullnat
   /// Full NAT with the servers in VLAN 100 behind the director's trunk.
@@ -22,6 +26,8 @@ public enum LabMode: String, CaseIterable, Sendable {
     case .dr: "DR"
     case .nat: "NAT"
     case .tun: "TUN"
+    case .tunGRE: "TUN type gre csum"
+    case .tunGUE: "TUN type gue port 6080 csum"
     case .fullnat, .fullnatVLAN, .fullnatRouted: "FNAT"
     }
   }
@@ -30,10 +36,16 @@ public enum LabMode: String, CaseIterable, Sendable {
   public var usesLocalAddresses: Bool { kind == "FNAT" }
 
   /// True when the method can rewrite the port: the lab then maps 80 to 8080.
-  public var mapsPorts: Bool { self != .dr && self != .tun }
+  public var mapsPorts: Bool { !serversHoldVIP }
+
+  /// True for the three tunnels.
+  var isTunnel: Bool { self == .tun || self == .tunGRE || self == .tunGUE }
+
+  /// What `lbd realserver setup` calls it.
+  var realServerMode: String { isTunnel ? "tun" : rawValue }
 
   /// True when the servers hold the VIP themselves.
-  var serversHoldVIP: Bool { self == .dr || self == .tun }
+  var serversHoldVIP: Bool { self == .dr || isTunnel }
 
   /// One line of what happens to a packet.
   public var summary: String {
@@ -41,6 +53,8 @@ public enum LabMode: String, CaseIterable, Sendable {
     case .dr: "direct routing: new MAC, same packet; the server answers the client directly"
     case .nat: "masquerading: server address in, VIP out; answers come back through the director"
     case .tun: "tunnel: IP in IP to servers behind a router; they answer the client directly"
+    case .tunGRE: "tunnel: GRE to servers behind a router, over links of the client's MTU"
+    case .tunGUE: "tunnel: GUE to servers behind a router, over links of the client's MTU"
     case .fullnat: "full NAT: both addresses change; the servers know no route to the client"
     case .fullnatVLAN: "full NAT, servers in VLAN 100 behind the director's trunk"
     case .fullnatRouted: "full NAT, servers behind a router"

@@ -87,7 +87,7 @@ public final class LabNetwork {
       inside(
         server,
         [executable, "realserver", "setup"] + vips
-          + ["--mode", plan.mode.rawValue, "--interface", "eth0", "--state", "\(home)/realserver.json"]))
+          + ["--mode", plan.mode.realServerMode, "--interface", "eth0", "--state", "\(home)/realserver.json"]))
   }
 
   // MARK: Use

@@ -65,7 +65,7 @@ public struct LabPlan: Sendable {
   // MARK: Shape
 
   /// A router stands between client side and servers' side.
-  var hasRouter: Bool { !isTwoArmed && (mode == .tun || mode == .fullnatRouted) }
+  var hasRouter: Bool { !isTwoArmed && (mode.isTunnel || mode == .fullnatRouted) }
   /// There is a second bridge.
   var hasBackBridge: Bool { isTwoArmed || hasRouter }
   /// The servers share the client's subnet: only where they must answer on the same wire.
@@ -74,7 +74,8 @@ public struct LabPlan: Sendable {
   var directorFacesServers: Bool { !isFlat && !hasRouter }
   /// Answers of servers holding the VIP pass through the director's kernel.
   var directorForwards: Bool { isTwoArmed && mode.serversHoldVIP }
-  /// Encapsulation needs room: 20 or 40 bytes more than the client's 1500.
+  /// Encapsulation needs room: 20 or 40 bytes more than the client's 1500. Without it (GRE, GUE) the director tells the
+  /// client, and what comes in fragments does not arrive: the servers' program does not put tunnel packets together.
   var mtu: Int { mode == .tun ? 1600 : 1500 }
   /// Interfaces the director listens on.
   var directorPorts: [String] { isTwoArmed ? ["eth0", "eth1"] : ["eth0"] }

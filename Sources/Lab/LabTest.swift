@@ -94,6 +94,10 @@ final class LabTest {
       ("UDP path by ICMP", traffic.path),
     ]
     for (what, body) in rest {
+      if what.hasPrefix("UDP 8192"), traffic.network.plan.mode.isTunnel, traffic.network.plan.mtu == 1500 {
+        skip("\(name): \(what)", "fragments of tunnel packets are not put together by the servers' program")
+        continue
+      }
       // A dead path fails once; waiting for a dozen timeouts tells no more.
       if !answers.isEmpty || what.hasPrefix("UDP") {
         try check("\(name): \(what)", body)

@@ -8,6 +8,8 @@ extension RealServerHost.Decapsulation {
     let object = try BPFObject.realServer()
     let set = AddressMap(try object.map("lb_tunnel_endpoints"))
     for endpoint in endpoints { try set.insert(endpoint) }
+    let ports = TunnelPorts(try object.map("lb_tunnel_ports"))
+    for port in guePorts { try ports.insert(port) }
     let program = try object.programDescriptor("lb_realserver")
     do {
       try attach(program, .native)

@@ -48,16 +48,23 @@ public struct RealServerHost: Sendable {
     public var endpoints: [IPAddress]
     /// The segment size to announce to clients of a tunnel; nil: only advise.
     public var advertisedMSS: Int?
+    /// The UDP ports that GUE comes to.
+    public var guePorts: [UInt16]
+
+    /// The port that is registered for GUE.
+    public static let usualGUEPort: UInt16 = 6080
 
     /// A request.
     public init(
-      vips: [IPAddress], mode: Mode, interface: String? = nil, endpoints: [IPAddress] = [], advertisedMSS: Int? = nil
+      vips: [IPAddress], mode: Mode, interface: String? = nil, endpoints: [IPAddress] = [], advertisedMSS: Int? = nil,
+      guePorts: [UInt16] = [Request.usualGUEPort]
     ) {
       self.vips = vips
       self.mode = mode
       self.interface = interface
       self.endpoints = endpoints
       self.advertisedMSS = advertisedMSS
+      self.guePorts = guePorts
     }
   }
 
@@ -69,6 +76,8 @@ public struct RealServerHost: Sendable {
     public let interfaceName: String
     /// Outer destination addresses.
     public let endpoints: [IPAddress]
+    /// The UDP ports that GUE comes to.
+    public let guePorts: [UInt16]
   }
 
   /// Where the changes are recorded.

@@ -14,7 +14,7 @@ extension RealServerHost {
     _ network: inout NetlinkSocket, _ attachDecapsulation: (Decapsulation) throws -> Void
   ) throws {
     let endpoints = try endpoints(on: link, request, &network)
-    let names = endpoints.map(\.description)
+    let names = endpoints.map(\.description) + request.guePorts.map { "gue:\($0)" }
     let recorded = state.programs.firstIndex { $0.interface == link.name }
     if let current = link.xdpProgramIdentifier {
       // Recorded without a number: an earlier setup ended between attaching and noting it, so it may well be ours.
@@ -31,7 +31,8 @@ extension RealServerHost {
     state.programs.append(.init(interface: link.name, identifier: nil, endpoints: names))
     try file.save(state)
     try attachDecapsulation(
-      Decapsulation(interfaceIndex: link.index, interfaceName: link.name, endpoints: endpoints))
+      Decapsulation(
+        interfaceIndex: link.index, interfaceName: link.name, endpoints: endpoints, guePorts: request.guePorts))
     guard let identifier = try network.link(named: link.name)?.xdpProgramIdentifier else {
       throw SystemError(
         "attach the tunnel program to \(link.name)", errno: ENOENT, remedy: "no program stayed on the interface")
@@ -75,8 +76,8 @@ extension RealServerHost {
       let limit = RealServerHost.segmentLimit(mtu: link.mtu, vip: family, endpoints: endpoints)
       guard let size = request.advertisedMSS else {
         report(
-          "clients' full packets do not fit the tunnel: use --advmss \(limit), or give the IPv\(family.rawValue) routes"
-            + " back to clients advmss \(limit)")
+          "clients' full packets do not fit the tunnel and cost a round trip: use --advmss \(limit) (12 less for GUE, 8"
+            + " for GRE), or give the IPv\(family.rawValue) routes back to clients that advmss")
         continue
       }
       if size > limit { report("advmss \(size) is more than the \(limit) that fit the tunnel on \(link.name)") }

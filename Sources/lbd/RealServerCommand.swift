@@ -37,11 +37,16 @@ struct RealServerSetupCommand: ParsableCommand {
   var endpoint: [IPAddress] = []
   @Option(help: "Largest TCP segment to announce, so that encapsulated segments fit the path (tun).")
   var advmss: Int?
+  @Option(
+    name: .customLong("gue-port"), help: "UDP port that GUE comes to (tun); may be given several times (default: 6080)."
+  )
+  var guePort: [UInt16] = []
 
   func run() throws {
     try reportingErrors {
       let request = RealServerHost.Request(
-        vips: vip, mode: mode, interface: interface, endpoints: endpoint, advertisedMSS: advmss)
+        vips: vip, mode: mode, interface: interface, endpoints: endpoint, advertisedMSS: advmss,
+        guePorts: guePort.isEmpty ? [RealServerHost.Request.usualGUEPort] : guePort)
       try record.host.setup(request) { try $0.attach() }
     }
   }

@@ -203,19 +203,6 @@ import Wire
 
   @Test(
     arguments: [
-      ("-A -t 10.0.0.1:80", nil),
-      ("-A -t 10.0.0.1:0 -p 5 --pe sip", nil),
-      ("-A -f 1 -o", nil),
-      ("-a -f 1 -r 10.1.0.1", nil),
-      ("-a -t 10.0.0.1:80 -r 10.1.0.1 -i", nil),
-      ("-a -t 10.0.0.1:80 -r 10.1.0.1 -i --tun-type gre", "tunnels other than ipip are not in this version"),
-    ] as [(String, String?)])
-  func knowsItsLimits(words: String, expected: String?) throws {
-    #expect(try parse(words).get().missingInThisVersion == expected)
-  }
-
-  @Test(
-    arguments: [
       ("-r 10.1.0.1", nil), ("-r 10.1.0.1 -x 5 -y 5", nil), ("-r 10.1.0.1 -x 5 -y 10", "Numerical result out of range"),
       ("-r 10.1.0.1 -y 10", "Numerical result out of range"),
       ("-r 224.0.0.1", "Invalid operation.  Possibly wrong module version, address not unicast, ..."),

@@ -134,4 +134,36 @@ struct SnapshotAssemblerTests {
         .init(
           address: Samples.address("10.2.0.21"), transport: .tcp, side: .destination, localPorts: Defaults.localPorts)))
   }
+
+  @Test func oursNamesTheServersOfTunnels() {
+    let assembler = assembler(
+      """
+      -A -t 10.1.0.100:80
+      -a -t 10.1.0.100:80 -r 10.2.0.11 -i
+      -a -t 10.1.0.100:80 -r [fd00:2::11]:80 -i --tun-type gre
+      -a -t 10.1.0.100:80 -r 10.2.0.12 -g
+      """)
+    let tunnels = assembler.ours(assembler.assemble().description).filter(\.isTunnel)
+    #expect(tunnels.map(\.address) == ["10.2.0.11", "fd00:2::11"].map(Samples.address))
+    #expect(tunnels.allSatisfy { $0.side == .source })
+  }
+
+  @Test func encapsulations() {
+    let servers = assembler(
+      """
+      -A -t 10.1.0.100:80
+      -a -t 10.1.0.100:80 -r 10.2.0.11 -i
+      -a -t 10.1.0.100:80 -r 10.2.0.12 -i --tun-type gre
+      -a -t 10.1.0.100:80 -r 10.2.0.13 -i --tun-type gre --tun-csum
+      -a -t 10.1.0.100:80 -r 10.2.0.14 -i --tun-type gue --tun-port 6080
+      -a -t 10.1.0.100:80 -r 10.2.0.15 -i --tun-type gue --tun-port 6081 --tun-csum
+      -a -t 10.1.0.100:80 -r 10.2.0.16 -i --tun-type gue --tun-port 6082 --tun-remcsum
+      """
+    ).assemble().description.servers
+    #expect(
+      servers.map(\.encapsulation) == [
+        .ipip, .gre(hasChecksum: false), .gre(hasChecksum: true), .gue(port: 6080, hasChecksum: false),
+        .gue(port: 6081, hasChecksum: true), .gue(port: 6082, hasChecksum: true),
+      ])
+  }
 }

@@ -47,6 +47,7 @@ struct TestService: Sendable, CustomTestStringConvertible {
   var mark: UInt32 = 0
   var persistence: SnapshotDescription.Persistence?
   var isOnePacket = false
+  var encapsulation = Encapsulation.ipip
 
   var testDescription: String {
     "\(method) \(transport.name) \(family)" + (serverFamily.map { " to \($0)" } ?? "") + " \(weights)"
@@ -167,6 +168,7 @@ final class Director {
             nextHop: service.nextHop ?? hop, tunnelSource: Network.inner(family),
             isAvailable: !service.removed.contains(number), upperThreshold: service.upperThreshold,
             lowerThreshold: service.lowerThreshold))
+        description.servers[description.servers.count - 1].encapsulation = service.encapsulation
       }
     }
     addRoutes(to: &description)

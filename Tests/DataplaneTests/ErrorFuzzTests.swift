@@ -9,7 +9,7 @@ import Wire
 ///
 /// `LBD_FUZZ_FRAMES` sets how many frames, `LBD_FUZZ_SEED` which; the seed is printed.
 @Suite struct ErrorFuzzTests {
-  private static func setting(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+  static func setting(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
 
   private static func good(_ service: TestService, local: UInt16) -> [(frame: [UInt8], interface: Int)] {
     let answer = ErrorRelayTests.answer(service)
@@ -39,7 +39,7 @@ import Wire
   }
 
   /// Cuts, stretches, or flips; then, mostly, makes the outer checksums right again so that the quote is looked at.
-  private static func bend(_ frame: inout [UInt8], _ random: inout SplitMix) {
+  static func bend(_ frame: inout [UInt8], _ random: inout SplitMix) {
     let isV4 = frame[12] == 8
     let message = isV4 ? 34 : 54
     for _ in 0...random.next(below: 3) {

@@ -13,6 +13,8 @@ private let client = "192.0.2.7"
 private let client6 = "2001:db8:c::7"
 private let server = "10.0.1.11"
 private let server6 = "2001:db8:1::11"
+private let tunnelServer = "10.0.1.21"
+private let tunnelServer6 = "2001:db8:1::21"
 private let local = "10.0.1.5"
 private let local6 = "2001:db8:1::5"
 private let router = "198.51.100.1"
@@ -38,6 +40,8 @@ private let ours: [OursEntry] = {
       address: IPAddress(anyPortVIP)!, protocolNumber: tcp, side: .destination, flags: LB_OURS_ANY_PORT),
     endpoint(server, 8080, tcp, .source), address(server, .source),
     endpoint(server6, 8080, tcp, .source), address(server6, .source),
+    OursEntry(address: IPAddress(tunnelServer)!, side: .source, flags: LB_OURS_TUNNEL),
+    OursEntry(address: IPAddress(tunnelServer6)!, side: .source, flags: LB_OURS_TUNNEL),
     localPorts(local), address(local), localPorts(local6), address(local6),
   ]
 }()
@@ -210,6 +214,24 @@ private let errorRows: [FrameRow] = [
   FrameRow(
     "quoting another's fragment", false,
     error(3, quoting: BPFFrame.ipv4(client, vip, udp, offset: 8, ports(1, 2)))),
+  FrameRow("quoting IP in IP", true, error(3, quoting: BPFFrame.ipv4(local, tunnelServer, 4, ports(1, 2))), tail: 12),
+  FrameRow("quoting 6 in 4", true, error(3, quoting: BPFFrame.ipv4(local, tunnelServer, 41, ports(1, 2))), tail: 12),
+  FrameRow("quoting GRE", true, error(11, quoting: BPFFrame.ipv4(local, tunnelServer, 47, ports(1, 2))), tail: 12),
+  FrameRow("quoting GUE", true, error(3, quoting: BPFFrame.ipv4(local, tunnelServer, udp, ports(1, 2))), tail: 12),
+  FrameRow("quoting TCP to a tunnel", false, error(3, quoting: BPFFrame.ipv4(vip, tunnelServer, tcp, ports(1, 2)))),
+  FrameRow("quoting IP in IP elsewhere", false, error(3, quoting: BPFFrame.ipv4(local, server, 4, ports(1, 2)))),
+  FrameRow(
+    "quoting IP in IP from there", false, error(3, quoting: BPFFrame.ipv4(tunnelServer, client, 4, ports(1, 2)))),
+  FrameRow("IP in IP to a tunnel's server", false, v4(BPFFrame.ipv4(client, tunnelServer, 4, ports(1, 2)))),
+  FrameRow("UDP from a tunnel's server", false, v4(BPFFrame.ipv4(tunnelServer, client, udp, ports(1, 2)))),
+  FrameRow(
+    "ICMPv6 quoting 4 in 6", true, error6(2, quoting: BPFFrame.ipv6(local6, tunnelServer6, 4, ports(1, 2))), tail: 12),
+  FrameRow(
+    "ICMPv6 quoting a first piece of 4 in 6", true,
+    error6(
+      2,
+      quoting: BPFFrame.ipv6(
+        local6, tunnelServer6, 44, BPFFrame.fragment(4, offset: 0, more: true, ports(1, 2)))), tail: 12),
   FrameRow("error in a VLAN", true, v4(tags: [0x8100], Array(error(3, quoting: sent).dropFirst(14)))),
   FrameRow("ICMPv6 unreachable", true, error6(1, quoting: sent6)),
   FrameRow("packet too big", true, error6(2, quoting: sent6)),

@@ -12,6 +12,16 @@ private let payload = [UInt8]((0..<64).map { UInt8($0) })
 private let inner = BPFFrame.ipv4("192.0.2.7", "10.200.0.1", BPFFrame.tcp, payload)
 private let inner6 = BPFFrame.ipv6("2001:db8:c::7", "2001:db8::1", BPFFrame.tcp, payload)
 
+private let guePort = 6080
+private func gre(_ flags: Int, _ type: Int, options: [UInt8] = [], _ packet: [UInt8]) -> [UInt8] {
+  BPFFrame.big(flags) + BPFFrame.big(type) + options + packet
+}
+private func gue(
+  kind: UInt8 = 0, _ number: UInt8, flags: Int = 0, port: Int = guePort, _ packet: [UInt8]
+) -> [UInt8] {
+  BPFFrame.datagram(50_000, port, [kind, number] + BPFFrame.big(flags) + packet)
+}
+
 /// A frame as it arrives and as the kernel is to see it; nil: unchanged.
 private struct TunnelRow: Sendable {
   let name: String
@@ -33,6 +43,21 @@ private let strippedRows: [TunnelRow] = [
   TunnelRow("6 in 4", v4(BPFFrame.ipv4(director, endpoint, 41, inner6)), v6(inner6)),
   TunnelRow("4 in 6", v6(BPFFrame.ipv6(director6, endpoint6, 4, inner)), v4(inner)),
   TunnelRow("6 in 6", v6(BPFFrame.ipv6(director6, endpoint6, 41, inner6)), v6(inner6)),
+  TunnelRow("GRE, 4 in 4", v4(BPFFrame.ipv4(director, endpoint, 47, gre(0, 0x0800, inner))), v4(inner)),
+  TunnelRow("GRE, 6 in 4", v4(BPFFrame.ipv4(director, endpoint, 47, gre(0, 0x86dd, inner6))), v6(inner6)),
+  TunnelRow(
+    "GRE with checksum, 4 in 6",
+    v6(BPFFrame.ipv6(director6, endpoint6, 47, gre(0x8000, 0x0800, options: [1, 2, 0, 0], inner))), v4(inner)),
+  TunnelRow(
+    "GRE with checksum, 6 in 6",
+    v6(BPFFrame.ipv6(director6, endpoint6, 47, gre(0x8000, 0x86dd, options: [1, 2, 0, 0], inner6))), v6(inner6)),
+  TunnelRow("GUE, 4 in 4", v4(BPFFrame.ipv4(director, endpoint, 17, gue(4, inner))), v4(inner)),
+  TunnelRow("GUE, 6 in 4", v4(BPFFrame.ipv4(director, endpoint, 17, gue(41, inner6))), v6(inner6)),
+  TunnelRow("GUE, 4 in 6", v6(BPFFrame.ipv6(director6, endpoint6, 17, gue(4, inner))), v4(inner)),
+  TunnelRow("GUE, 6 in 6", v6(BPFFrame.ipv6(director6, endpoint6, 17, gue(41, inner6))), v6(inner6)),
+  TunnelRow(
+    "GUE in a VLAN", v4(tags: [0x8100], BPFFrame.ipv4(director, endpoint, 17, gue(4, inner))), v4(tags: [0x8100], inner)
+  ),
   TunnelRow("outer options", v4(BPFFrame.ipv4(director, endpoint, 4, optionWords: 10, inner)), v4(inner)),
   TunnelRow(
     "4 in 6, encapsulation limit", v6(BPFFrame.ipv6(director6, endpoint6, 60, BPFFrame.options(4, inner))), v4(inner)),
@@ -58,6 +83,21 @@ private let keptRows: [TunnelRow] = [
   ),
   TunnelRow("hop-by-hop options", v6(BPFFrame.ipv6(director6, endpoint6, 0, BPFFrame.options(4, inner)))),
   TunnelRow("three tags", v4(tags: [0x88a8, 0x8100, 0x8100], BPFFrame.ipv4(director, endpoint, 4, inner))),
+  TunnelRow("GRE to another address", v4(BPFFrame.ipv4(director, "10.0.1.12", 47, gre(0, 0x0800, inner)))),
+  TunnelRow(
+    "GRE with a key", v4(BPFFrame.ipv4(director, endpoint, 47, gre(0x2000, 0x0800, options: [0, 0, 0, 1], inner)))),
+  TunnelRow("GRE, version 1", v4(BPFFrame.ipv4(director, endpoint, 47, gre(1, 0x0800, inner)))),
+  TunnelRow("GRE around Ethernet", v4(BPFFrame.ipv4(director, endpoint, 47, gre(0, 0x6558, inner)))),
+  TunnelRow("GRE, the wrong type", v4(BPFFrame.ipv4(director, endpoint, 47, gre(0, 0x86dd, inner)))),
+  TunnelRow("GUE to another port", v4(BPFFrame.ipv4(director, endpoint, 17, gue(4, port: 6081, inner)))),
+  TunnelRow("GUE to another address", v4(BPFFrame.ipv4(director, "10.0.1.12", 17, gue(4, inner)))),
+  TunnelRow("GUE control message", v4(BPFFrame.ipv4(director, endpoint, 17, gue(kind: 0x20, 4, inner)))),
+  TunnelRow("GUE, version 1", v4(BPFFrame.ipv4(director, endpoint, 17, gue(kind: 0x40, 4, inner)))),
+  TunnelRow(
+    "GUE with options",
+    v4(BPFFrame.ipv4(director, endpoint, 17, gue(kind: 2, 4, flags: 1, [UInt8](repeating: 0, count: 8) + inner)))),
+  TunnelRow("GUE around TCP", v4(BPFFrame.ipv4(director, endpoint, 17, gue(6, inner)))),
+  TunnelRow("GUE, the wrong version inside", v4(BPFFrame.ipv4(director, endpoint, 17, gue(41, inner)))),
   TunnelRow("ARP", BPFFrame.ethernet(0x0806, [UInt8](repeating: 0, count: 28))),
 ]
 
@@ -68,6 +108,7 @@ struct BPFDecapsulationTests {
     let endpoints = try AddressMap(object.map("lb_tunnel_endpoints"))
     try endpoints.insert(IPAddress(endpoint)!)
     try endpoints.insert(IPAddress(endpoint6)!)
+    try TunnelPorts(object.map("lb_tunnel_ports")).insert(UInt16(guePort))
     return object
   }
 

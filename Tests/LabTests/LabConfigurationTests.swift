@@ -34,6 +34,8 @@ import Wire
     #expect(director(.nat).contains("real_server fd00:2::12 8080 {"))
     #expect(director(.nat).contains("lb_kind NAT"))
     #expect(director(.tun).contains("real_server 10.0.2.11 80 {"))
+    #expect(director(.tunGRE).contains("  lb_kind TUN type gre csum\n"))
+    #expect(director(.tunGUE).contains("  lb_kind TUN type gue port 6080 csum\n"))
   }
 
   @Test func fullNATHasLocalAddresses() {
