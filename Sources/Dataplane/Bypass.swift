@@ -58,7 +58,7 @@ extension WorkerState {
     guard WorkerState.hopsLeft(header, form) > 1 else { return answerTimeExceeded(index, packet) }
     let limit = Int(hop.pointee.mtu)
     let isBig = Int(packet.pointee.byteCount) > limit
-    if isBig, packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
+    if isBig, mustNotBeCut(packet, limit: limit) { return answerTooBig(index, packet, limit: limit) }
     WorkerState.takeHop(header, form)
     if isBig { return splitIPv4(index, packet, header, limit: limit, over: hop, .bypassed) }
     return Departure(

@@ -64,9 +64,8 @@ extension WorkerState {
   }
 
   /// TCP: SYN without RST (SYN+ACK counts as SYN, as in IPVS). SCTP: INIT. Sloppy: all but RST, all but ABORT. UDP: any
-  /// packet. A later fragment cannot open anything.
+  /// packet.
   private mutating func maySchedule(_ packet: Packet) -> Bool {
-    if packet.flags.contains(.laterFragment) { return false }
     if packet.isTCP {
       if packet.segment & 0x04 != 0 { return false }
       return packet.segment & 0x02 != 0 || snapshot.pointee.settings.isSloppyTCP

@@ -11,6 +11,8 @@ extension WorkerState {
   enum ErrorMessage {
     case portUnreachable
     case timeExceeded
+    /// Of fragments that the others did not follow in time.
+    case reassemblyTimeExceeded
     /// With the largest packet that would pass.
     case tooBig(Int)
   }
@@ -57,22 +59,36 @@ extension WorkerState {
   mutating func answer(_ index: Int, _ message: ErrorMessage) -> Int {
     let packet = batch.packet(index)
     batch.egress[index] = Batch.noEgress
+    if packet.pointee.flags.contains(.reassembled) { bringHome(index, packet) }
+    guard let error = writeError(packet.pointee, message) else { return 0 }
+    let type = NextHop.type(isIPv6: packet.pointee.isIPv6)
+    batch.send(index, error.header, byteCount: error.byteCount, over: error.hop, type: type)
+    return error.byteCount
+  }
+
+  /// Writes an ICMP error in front of the packet that it quotes.
+  /// - Returns: the error's IP header, its bytes, and where to it goes; nil when none may be sent.
+  mutating func writeError(
+    _ packet: Packet, _ message: ErrorMessage
+  ) -> (header: UnsafeMutableRawPointer, byteCount: Int, hop: UnsafePointer<NextHop>)? {
     // RFC 1122 section 3.2.2: never about later fragments, never to a group or to nobody.
-    guard !packet.pointee.flags.contains(.laterFragment), isSingleHost(packet.pointee),
-      isOwnAddress(packet.pointee), errorBudget.take(now: clock.nanoseconds)
-    else { return 0 }
-    let sender = packet.pointee.sourceAddress
-    let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.pointee.isIPv6)
-    guard hop.pointee.state == .resolved else { return 0 }
+    guard !packet.flags.contains(.laterFragment), isSingleHost(packet), isOwnAddress(packet),
+      errorBudget.take(now: clock.nanoseconds)
+    else { return nil }
+    let sender = packet.sourceAddress
+    let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.isIPv6)
+    guard hop.pointee.state == .resolved else { return nil }
     let interface = snapshot.pointee.interfaces + Int(hop.pointee.interface)
-    if packet.pointee.isIPv6 {
-      let byteCount = writeICMPv6(packet.pointee, message, interface: interface)
-      batch.send(index, packet.pointee.network - 48, byteCount: byteCount, over: hop, type: NextHop.type(isIPv6: true))
-      return byteCount
-    }
-    let byteCount = writeICMPv4(packet.pointee, message, interface: interface)
-    batch.send(index, packet.pointee.network - 28, byteCount: byteCount, over: hop, type: NextHop.type(isIPv6: false))
-    return byteCount
+    if packet.isIPv6 { return (packet.network - 48, writeICMPv6(packet, message, interface: interface), hop) }
+    return (packet.network - 28, writeICMPv4(packet, message, interface: interface), hop)
+  }
+
+  /// Copies as much of a datagram that was put together as an error quotes into the frame that completed it.
+  private mutating func bringHome(_ index: Int, _ packet: UnsafeMutablePointer<Packet>) {
+    let chunk = batch.frames[index].address & ~UInt64(pool.chunkByteCount - 1)
+    let target = pool.base + Int(chunk) + FramePool.headroomByteCount
+    target.copyMemory(from: packet.pointee.network, byteCount: min(Int(packet.pointee.byteCount), IPv6.minimumMTU))
+    packet.pointee.network = target
   }
 
   /// False for what was sent to an address that is not this host's (firewall marks): the error would have to come from
@@ -100,6 +116,7 @@ extension WorkerState {
     switch message {
     case .portUnreachable: icmp.storeBigEndian64(0x0303_0000_0000_0000, at: 0)
     case .timeExceeded: icmp.storeBigEndian64(0x0b00_0000_0000_0000, at: 0)
+    case .reassemblyTimeExceeded: icmp.storeBigEndian64(0x0b01_0000_0000_0000, at: 0)
     case .tooBig(let limit): icmp.storeBigEndian64(0x0304_0000_0000_0000 | UInt64(limit & 0xffff), at: 0)
     }
     var sum = Checksum()
@@ -126,6 +143,7 @@ extension WorkerState {
     switch message {
     case .portUnreachable: icmp.storeBigEndian64(0x0104_0000_0000_0000, at: 0)
     case .timeExceeded: icmp.storeBigEndian64(0x0300_0000_0000_0000, at: 0)
+    case .reassemblyTimeExceeded: icmp.storeBigEndian64(0x0301_0000_0000_0000, at: 0)
     case .tooBig(let limit):
       icmp.storeBigEndian64(0x0200_0000_0000_0000 | UInt64(UInt32(truncatingIfNeeded: limit)), at: 0)
     }

@@ -11,21 +11,28 @@ extension WorkerState {
   mutating func rewrite(_ index: Int) {
     let packet = batch.packet(index)
     if packet.pointee.connection.server == Connection.bypassServer {
-      let departure = rewriteBypass(index, packet)
-      if let hop = departure.hop { batch.depart(index, departure, over: hop) }
-      return
+      return leave(index, packet, rewriteBypass(index, packet))
     }
     let server = server(packet.pointee.connection.server)
     if packet.pointee.flags.contains(.cutShort), server.pointee.method.rewritesTransport {
       if !packet.pointee.isRequest { uncount(reply: packet.pointee) }
       return batch.finish(index, .malformed)
     }
+    if packet.pointee.flags.contains(.reassembled), isUncut(reply: packet.pointee, server) {
+      return answerUncut(reply: index, packet, server)
+    }
     let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
     let departure =
       isWideNAT
       ? rewriteWide(index, packet, server: server)
       : rewrite(index, packet, packet.pointee.form, server: server, isReady: false)
-    if let hop = departure.hop { batch.depart(index, departure, over: hop) }
+    leave(index, packet, departure)
+  }
+
+  private mutating func leave(_ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ departure: Departure) {
+    guard let hop = departure.hop else { return }
+    if packet.pointee.flags.contains(.reassembled) { return sendWhole(index, departure, over: hop) }
+    batch.depart(index, departure, over: hop)
   }
 
   /// - Parameter isReady: the server's next hop is known to be resolved; otherwise that is looked at.
@@ -101,7 +108,7 @@ extension WorkerState {
     let hop = ServerRecord.hop(server)
     let form = packet.pointee.form
     let limit = Int(hop.pointee.mtu)
-    if packet.pointee.mustNotBeCut {
+    if mustNotBeCut(packet, limit: limit) {
       WorkerState.takeHop(packet.pointee.network, form)
       return answerTooBig(index, packet, limit: limit)
     }
@@ -128,7 +135,7 @@ extension WorkerState {
   ) -> Departure {
     let form = packet.pointee.form
     let limit = Int(hop.pointee.mtu)
-    if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
+    if mustNotBeCut(packet, limit: limit) { return answerTooBig(index, packet, limit: limit) }
     let outcome: Outcome
     if server.pointee.method == .fullNAT {
       let client = Client(ofReply: packet, form, isFullNAT: true)

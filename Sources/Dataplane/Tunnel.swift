@@ -33,7 +33,7 @@ extension WorkerState {
   ) -> Departure {
     let limit = Int(hop.pointee.mtu)
     let extra = server.pointee.isIPv6 ? 40 : 20
-    if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit - extra) }
+    if mustNotBeCut(packet, limit: limit - extra) { return answerTooBig(index, packet, limit: limit - extra) }
     let outer = packet.pointee.network - extra
     if server.pointee.isIPv6 {
       WorkerState.writeOuterIPv6(packet.pointee.network, packet.pointee.byteCount, packet.pointee.form, server: server)

@@ -21,7 +21,7 @@ extension WorkerState {
     let limit = Int(hop.pointee.mtu)
     let outcome: Outcome = form.isReply ? .masqueradeReply : .masqueradeRequest
     guard Int(packet.pointee.byteCount) <= limit else {
-      if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
+      if mustNotBeCut(packet, limit: limit) { return answerTooBig(index, packet, limit: limit) }
       replaceNearEnd(packet, server: server)
       return splitIPv4(index, packet, packet.pointee.network, limit: limit, over: hop, outcome)
     }
@@ -30,7 +30,7 @@ extension WorkerState {
   }
 
   /// Requests get the server's address and port, replies those that the client speaks to; one hop is taken off.
-  private func replaceNearEnd(_ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>) {
+  func replaceNearEnd(_ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>) {
     if !packet.pointee.form.isReply {
       let address = (server.pointee.addressHigh, server.pointee.addressLow)
       return WorkerState.replace(packet, .destination, address, port: packet.pointee.connection.localPort)
@@ -66,7 +66,6 @@ extension WorkerState {
       let checksum = header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)
       header.storeBytes(of: headerChange.apply(to: checksum), toByteOffset: IPv4.checksumOffset, as: UInt16.self)
     }
-    if packet.pointee.flags.contains(.laterFragment) { return }
     replacePort(packet, side, port, change)
   }
 

@@ -12,11 +12,14 @@ struct WorkerState: ~Copyable {
   var packetCount = 0
   /// Frames originated besides.
   var extraCount = 0
+  /// How many of these are not originated, but fragments that were held, or in place of them.
+  var returnedCount = 0
   var pool: FramePool
   let counters: Counters
   let shared: SharedState
   var snapshot: UnsafePointer<SnapshotView>
-  let fragments: FragmentTable
+  /// Where a datagram is put together, see `Reassembly`.
+  var whole = WholeDatagram()
   /// By port: the interface it belongs to; the forwarder's.
   var interfaces: UnsafePointer<UInt8>?
   var states = ConnectionState()
@@ -35,6 +38,8 @@ struct WorkerState: ~Copyable {
   var sweep = SweepState()
   var defence = DefenceState()
   var cacheSweep = CacheSweepState()
+  /// When incomplete datagrams are looked at again.
+  var nextFragmentExpiry: UInt64 = 0
 
   init(
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
@@ -49,7 +54,6 @@ struct WorkerState: ~Copyable {
     self.worker = worker
     self.workerCount = workerCount
     let secret = HashSecret(seed: seed &+ UInt64(worker))
-    fragments = FragmentTable(secret: secret)
     states.isSecure = snapshot.pointee.settings.secureTCP.isInEffect
     defence.lot = DefenceState.Lot(seed: secret.mix(~seed))
     generation = 1 << 31 | UInt64(worker) << 24
@@ -58,6 +62,7 @@ struct WorkerState: ~Copyable {
 
   deinit {
     batch.deallocate()
+    whole.deallocate()
   }
 
   /// The next generation of a slot.
