@@ -91,6 +91,7 @@ final class LabTest {
       ("\(connections), a new one per request", { [self] in try load(traffic, closing: true) }),
       ("UDP 512 bytes", { try traffic.echo(byteCount: 512, count: 4) }),
       ("UDP 8192 bytes", { try traffic.echo(byteCount: 8192, count: 4) }),
+      ("UDP 8192 bytes, fragments out of order", { try traffic.echo(byteCount: 8192, count: 20, isShuffled: true) }),
     ]
     for (what, body) in rest {
       // A dead path fails once; waiting for a dozen timeouts tells no more.
