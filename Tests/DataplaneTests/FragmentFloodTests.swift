@@ -22,7 +22,7 @@ import Wire
     let count = Int(Self.setting("LBD_FLOOD_FRAGMENTS") ?? 60_000)
     let service = TestService(transport: .udp)
     let tcp = TestService()
-    let director = try Director([service, tcp])
+    let director = try Director([service, tcp], connections: 65_536)
     let packet = TestPacket.request(service).with { $0.payload = .init(repeating: 5, count: 2000) }
     #expect(director.fromClient(.request(tcp)).outcome.isForwarded)
     let waiting = (0..<64).map { index in packet.with { $0.source = Self.number(index, in: "172.17") } }
