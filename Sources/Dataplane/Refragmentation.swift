@@ -7,6 +7,10 @@ import Wire
 /// what has been put in front counts for the first piece. Otherwise it cuts evenly. In neither case is a piece larger
 /// than the largest fragment was, so that nothing on the way has to cut what the sender had made small enough; an
 /// IPv6 piece may have 1280 bytes all the same. Inside a tunnel of the other family that is not known.
+///
+/// IPVS cuts a tunnel's outer packet. Where the link was given room for tunnels (more than Ethernet's 1500 bytes), each piece
+/// gets an outer header of its own instead: a real server that unpacks without putting together, as `lbd realserver` does
+/// in XDP, takes it.
 extension WorkerState {
   /// How a datagram is to be cut.
   private struct Cut {
@@ -20,7 +24,13 @@ extension WorkerState {
     var limit = 0
     /// Bytes of data of the first piece when the bounds are kept; 0 when it is cut evenly.
     var first = 0
+    /// Bytes in front of the headers that are a packet of their own around every piece.
+    var outer = 0
+    var isOuterIPv6 = false
+    /// Of IPv6 pieces.
+    var identification: UInt32 = 0
 
+    var leavesAsIPv6: Bool { outer == 0 ? isIPv6 : isOuterIPv6 }
     var fragmentHeader: Int { isIPv6 ? IPv6Extensions.fragmentByteCount : 0 }
   }
 
@@ -28,17 +38,20 @@ extension WorkerState {
   @inline(never)
   mutating func sendWhole(_ index: Int, _ departure: Departure, over hop: UnsafePointer<NextHop>) {
     let packet = batch.packet(index)
-    let header = departure.header
-    var cut = headers(of: header, byteCount: departure.byteCount)
+    let outer = outerByteCount(packet.pointee, departure, over: hop)
+    let header = departure.header + outer
+    var cut = headers(of: header, byteCount: departure.byteCount - outer)
+    cut.outer = outer
+    cut.isOuterIPv6 = outer == IPv6.headerByteCount
     let isSameFamily = cut.isIPv6 == packet.pointee.isIPv6
-    let room = min(Int(hop.pointee.mtu), pool.packetByteCountLimit - 22)
+    let room = min(Int(hop.pointee.mtu), pool.packetByteCountLimit - 22) - outer
     var limit = room
     if isSameFamily { limit = min(room, cut.isIPv6 ? max(whole.largest, IPv6.minimumMTU) : whole.largest) }
     let mayGoWhole = cut.isIPv6 || !isSameFamily
     batch.outcomes[index] = departure.outcome
-    if mayGoWhole, departure.byteCount <= (isSameFamily ? min(room, whole.largest) : room) {
+    if mayGoWhole, departure.byteCount - outer <= (isSameFamily ? min(room, whole.largest) : room) {
       let target = home(index)
-      target.copyMemory(from: header, byteCount: departure.byteCount)
+      target.copyMemory(from: departure.header, byteCount: departure.byteCount)
       return batch.send(index, target, byteCount: departure.byteCount, over: hop, type: departure.type)
     }
     cut.limit = limit - cut.headerByteCount - cut.fragmentHeader
@@ -48,8 +61,17 @@ extension WorkerState {
       identification &+= 1
       header.storeBigEndian16(UInt16(truncatingIfNeeded: identification), at: IPv4.identificationOffset)
     }
-    keepBounds(&cut, packet.pointee, departure)
+    keepBounds(&cut, packet.pointee, header, isTranslated: departure.outcome.isTranslated)
     send(index, header, cut, over: hop, type: departure.type)
+  }
+
+  /// Bytes of the outer header that every piece gets for itself; 0 when there is none, or it is cut with what is in it.
+  private func outerByteCount(_ packet: Packet, _ departure: Departure, over hop: UnsafePointer<NextHop>) -> Int {
+    let outer = packet.network - departure.header
+    let isPlain = outer == 20 || outer == IPv6.headerByteCount
+    let mtu = Int(hop.pointee.mtu)
+    guard departure.outcome == .tunnel, isPlain, mtu > Limits.usualMTU, whole.largest + outer <= mtu else { return 0 }
+    return outer
   }
 
   /// Which headers stay in front of every piece: of IPv6 those up to the routing header, and options before it, as Linux
@@ -77,13 +99,14 @@ extension WorkerState {
   }
 
   /// Notes the first piece's size when the bounds of the fragments can be kept.
-  private mutating func keepBounds(_ cut: inout Cut, _ packet: Packet, _ departure: Departure) {
+  private mutating func keepBounds(
+    _ cut: inout Cut, _ packet: Packet, _ header: UnsafeMutableRawPointer, isTranslated: Bool
+  ) {
     if !packet.isIPv6, packet.isRequest { whole.absorb() }
-    let inner = packet.network - departure.header
+    let inner = packet.network - header
     let first = inner + whole.dataOffset + Int(whole.counts[0]) - cut.headerByteCount
     guard first > 0, first <= cut.limit, first & 7 == 0 || whole.fragmentCount == 1 else { return }
     // A transport header that is spread over fragments is pulled into the first by whoever writes into it.
-    let isTranslated = departure.outcome.isTranslated
     if isTranslated, Int(packet.transportOffset) + packet.transportByteCount > whole.dataOffset + Int(whole.counts[0]) {
       return
     }
@@ -98,11 +121,13 @@ extension WorkerState {
   private mutating func send(
     _ index: Int, _ header: UnsafeMutableRawPointer, _ cut: Cut, over hop: UnsafePointer<NextHop>, type: UInt64
   ) {
+    var cut = cut
     let even = cut.limit & ~7
     let pieces = cut.first != 0 ? whole.fragmentCount : (cut.data <= cut.limit ? 1 : (cut.data + even - 1) / even)
     guard reserve(index, pieces: pieces - 1) else { return }
     if cut.isIPv6 { identification &+= 1 }
-    let front = cut.headerByteCount + cut.fragmentHeader
+    cut.identification = identification
+    let front = cut.outer + cut.headerByteCount + cut.fragmentHeader
     var offset = 0
     for piece in 0..<pieces {
       var count = min(cut.data - offset, pieces == 1 ? cut.data : even)
@@ -110,16 +135,30 @@ extension WorkerState {
       let target =
         piece == 0
         ? home(index)
-        : addExtra(index, headerByteCount: front, payload: count, over: hop, isIPv6: cut.isIPv6)
-      target.copyMemory(from: header, byteCount: cut.headerByteCount)
+        : addExtra(index, headerByteCount: front, payload: count, over: hop, isIPv6: cut.leavesAsIPv6)
+      target.copyMemory(from: header - cut.outer, byteCount: cut.outer + cut.headerByteCount)
       (target + front).copyMemory(from: header + cut.headerByteCount + offset, byteCount: count)
-      finish(target, cut, offset: offset, count: count)
+      finish(target + cut.outer, cut, offset: offset, count: count)
+      if cut.outer != 0 { finishOuter(target, byteCount: front + count - cut.outer, isIPv6: cut.isOuterIPv6) }
       if piece == 0 {
         batch.send(index, target, byteCount: front + count, over: hop, type: type)
         if !cut.isIPv6 { WorkerState.blankOptions(header, byteCount: cut.headerByteCount) }
       }
       offset += count
     }
+  }
+
+  /// An outer header around one piece.
+  private mutating func finishOuter(_ target: UnsafeMutableRawPointer, byteCount: Int, isIPv6: Bool) {
+    if isIPv6 {
+      target.storeBigEndian16(UInt16(truncatingIfNeeded: byteCount), at: IPv6.payloadLengthOffset)
+      return
+    }
+    identification &+= 1
+    let length = 20 + byteCount
+    target.storeBigEndian16(UInt16(truncatingIfNeeded: length), at: IPv4.totalLengthOffset)
+    target.storeBigEndian16(UInt16(truncatingIfNeeded: identification), at: IPv4.identificationOffset)
+    WorkerState.finishIPv4Header(target, byteCount: 20)
   }
 
   /// Where in its own frame a packet goes.
@@ -138,7 +177,7 @@ extension WorkerState {
       let fragment = target + cut.headerByteCount
       fragment.storeBigEndian16(UInt16(next) << 8, at: 0)
       fragment.storeBigEndian16(UInt16(truncatingIfNeeded: offset) | (isLast ? 0 : 1), at: 2)
-      fragment.storeBigEndian32(identification, at: 4)
+      fragment.storeBigEndian32(cut.identification, at: 4)
     } else {
       let uncut = UnsafeRawPointer(target).loadBigEndian16(at: IPv4.fragmentOffset) & 0x4000
       let field = uncut | (isLast ? 0 : 0x2000) | UInt16(truncatingIfNeeded: offset / 8)

@@ -217,4 +217,27 @@ import Wire
     #expect(journey.sent.map(\.bytes) == [expected.leaving()])
     director.verifyEmptyAfterExpiry()
   }
+
+  /// A link with room for tunnels: each piece has an outer header of its own.
+  @Test(arguments: [IPAddress.Family.ipv4, .ipv6], [IPAddress.Family.ipv4, .ipv6])
+  func tunnelOfPieces(family: IPAddress.Family, outer: IPAddress.Family) throws {
+    let service = TestService(method: .tunnelling, family: family, serverFamily: outer, transport: .udp)
+    let director = try Director([service], serverMTU: 1600)
+    let packet = TestPacket.request(service).with { $0.payload = (0..<3000).map { UInt8(truncatingIfNeeded: $0) } }
+    let journeys = director.send(Self.fragments(of: packet, payload: 1400))
+    let last = try #require(journeys.last)
+    #expect(last.outcome == .tunnel && last.sent.count == 3)
+    let count = outer == .ipv4 ? 20 : 40
+    for sent in last.sent {
+      #expect(FuzzTests.fault(sent.bytes) == nil)
+      #expect(sent.bytes[outer == .ipv4 ? 23 : 20] == (family == .ipv4 ? 4 : 41))
+    }
+    if outer == .ipv4 { #expect(Set(last.sent.map { Array($0.bytes[18..<20]) }).count == 3) }
+    let type: [UInt8] = family == .ipv4 ? [8, 0] : [0x86, 0xdd]
+    let inner = last.sent.map { Array($0.bytes.prefix(12)) + type + $0.bytes.dropFirst(14 + count) }
+    #expect(inner.allSatisfy { FuzzTests.fault($0) == nil })
+    let data = packet.packet.dropFirst(family == .ipv4 ? 20 : 40)
+    #expect(try #require(Self.joined(inner)).suffix(data.count) == data)
+    director.verifyEmptyAfterExpiry()
+  }
 }
