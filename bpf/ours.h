@@ -192,10 +192,14 @@ static __always_inline bool lb_has(const struct lb_ours_key *key, __u32 flag) {
   return value && (value->flags & flag);
 }
 
-/* Fragments go by address alone, all of them, so that the pieces of a packet stay together. Those of protocols that
- * we do not balance (a large ping) are left alone. In IPv6 a later piece may name an extension header only. */
+static __always_inline bool lb_is_icmp(__u8 protocol) { return protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6; }
+
+/* Fragments go by address alone, all of them, so that the pieces of a packet stay together; ICMP's too, as only the whole
+ * message says whose it is. Those of other protocols are left alone. In IPv6 a later piece may name an extension header
+ * only. */
 static __always_inline bool lb_fragment_is_ours(struct lb_packet *packet) {
-  if (!lb_has_ports(packet->protocol) && !(packet->later_fragment && lb_is_extension(packet->protocol)))
+  if (!lb_has_ports(packet->protocol) && !lb_is_icmp(packet->protocol) &&
+      !(packet->later_fragment && lb_is_extension(packet->protocol)))
     return false;
   return lb_has(&packet->local, LB_OURS_FRAGMENTS) || lb_has(&packet->remote, LB_OURS_FRAGMENTS);
 }
@@ -312,8 +316,8 @@ static __always_inline bool lb_is_ours(void *context, const enum lb_kind kind) {
   if (!lb_parse(context, kind, offset, type, false, &packet))
     return false;
   bool ipv6 = type == bpf_htons(ETH_P_IPV6);
-  if (packet.protocol == (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))
-    return !packet.later_fragment && lb_error_is_ours(context, kind, packet.transport, ipv6);
+  if (packet.protocol == (ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) && !packet.fragment)
+    return lb_error_is_ours(context, kind, packet.transport, ipv6);
   return lb_packet_is_ours(context, kind, false, &packet);
 }
 

@@ -27,6 +27,8 @@ public final class Replay {
   public private(set) var markRules = MarkRuleList()
   /// Called with each frame that leaves: the input that caused it, which of its outputs it is, the bytes.
   public var onTransmit: (Int, Int, UnsafeRawBufferPointer) -> Void = { _, _, _ in }
+  /// Called with each frame that leaves because time has passed, and no input.
+  public var onTimer: (UnsafeRawBufferPointer) -> Void = { _ in }
   /// Called with each input that is left to the host.
   public var onResult: (Result) -> Void = { _ in }
 
@@ -181,6 +183,7 @@ public final class Replay {
         previous = frame.input
         onTransmit(pending[frame.input], position, frame.bytes)
       }
+      pipeline.forEachTimed { onTimer($0.bytes) }
       for (index, input) in pending.enumerated() {
         onResult(Result(input: input, outcome: pipeline.outcome(of: index)))
       }
@@ -233,6 +236,8 @@ public final class Replay {
     sweptTick = tick
     pipeline.setClock(nanoseconds: nanoseconds)
     pipeline.sweep()
+    pipeline.turn()
+    pipeline.forEachTimed { onTimer($0.bytes) }
   }
 }
 

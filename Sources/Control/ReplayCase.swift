@@ -30,6 +30,10 @@ public final class ReplayCase {
     replay.onTransmit = { [unowned self] input, position, bytes in
       transmitted.write(bytes, nanoseconds: stamp(input, position + 1))
     }
+    replay.onTimer = { [unowned self] bytes in
+      guard inputs > 0 else { return }
+      transmitted.write(bytes, nanoseconds: stamp(inputs - 1, 500))
+    }
     replay.onResult = { [unowned self] result in
       let original = originals.removeValue(forKey: result.input)
       guard result.outcome.fate == .passed, let original else { return }

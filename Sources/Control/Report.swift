@@ -25,10 +25,13 @@ public struct Report {
   /// False when a frame is unaccounted for.
   public var isBalanced: Bool { statistics.isBalanced }
 
+  /// Fragments that wait, if there are any.
+  private var held: String { statistics.sum(.held) == 0 ? "" : " + held \(statistics.sum(.held))" }
+
   /// `received 7 = forwarded 5 + passed 1 + dropped 1`, or with `!=` when a frame is unaccounted for.
   public func balance() -> String {
     let sign = statistics.isBalanced ? "=" : "!="
     return "received \(statistics.received) \(sign) forwarded \(statistics.sum(.forwarded))"
-      + " + passed \(statistics.sum(.passed)) + dropped \(statistics.sum(.dropped))"
+      + " + passed \(statistics.sum(.passed)) + dropped \(statistics.sum(.dropped))" + held
   }
 }

@@ -22,10 +22,12 @@ struct Batch {
   @inline(__always) var ingress: UnsafeMutablePointer<UInt8> { column(81) }
   /// The interface it leaves by.
   @inline(__always) var egress: UnsafeMutablePointer<UInt8> { column(82) }
-  // Extras.
+  // Extras, of which there may be more.
   @inline(__always) var extraFrames: UnsafeMutablePointer<FrameDescriptor> { column(83) }
-  @inline(__always) var extraEgress: UnsafeMutablePointer<UInt8> { column(99) }
-  @inline(__always) var extraParents: UnsafeMutablePointer<UInt8> { column(100) }
+  @inline(__always) var extraEgress: UnsafeMutablePointer<UInt8> {
+    (memory + Batch.extraEgressOffset).assumingMemoryBound(to: UInt8.self)
+  }
+  @inline(__always) var extraParents: UnsafeMutablePointer<UInt8> { extraEgress + Limits.extraCapacity }
 
   /// An array that lies behind others which have `byteCount` bytes a packet together.
   @inline(__always)
@@ -34,19 +36,25 @@ struct Batch {
   }
 
   /// Bytes a packet, over all arrays.
-  private static var byteCountPerPacket: Int { 101 }
+  private static var byteCountPerPacket: Int { 83 }
+  @inline(__always)
+  private static var extraEgressOffset: Int { byteCountPerPacket * Limits.batchCapacity + 16 * Limits.extraCapacity }
+  private static var byteCount: Int { extraEgressOffset + 2 * Limits.extraCapacity }
 
   /// `egress` of a frame that leaves by no interface.
   @inline(__always)
   static var noEgress: UInt8 { 0xff }
 
+  /// `extraEgress` of a frame that is for the host.
+  static var hostEgress: UInt8 { 0xfe }
+  /// `extraParents` of a frame that no packet of the batch has caused, but time.
+  static var noParent: UInt8 { 0xff }
+
   /// - Parameter base: of the frame memory.
   init(base: UnsafeMutableRawPointer) {
     self.base = base
-    let byteCount = Batch.byteCountPerPacket * Limits.batchCapacity
-    memory = .allocate(byteCount: byteCount, alignment: 64)
-    memory.initializeMemory(as: UInt8.self, repeating: 0, count: byteCount)
-    precondition(Limits.extraCapacity <= Limits.batchCapacity)
+    memory = .allocate(byteCount: Batch.byteCount, alignment: 64)
+    memory.initializeMemory(as: UInt8.self, repeating: 0, count: Batch.byteCount)
     verifyLayout()
   }
 
@@ -58,9 +66,8 @@ struct Batch {
     precondition(end(outcomes) == UnsafeMutableRawPointer(ingress))
     precondition(end(ingress) == UnsafeMutableRawPointer(egress))
     precondition(end(egress) == UnsafeMutableRawPointer(extraFrames))
-    precondition(end(extraFrames) == UnsafeMutableRawPointer(extraEgress))
-    precondition(end(extraEgress) == UnsafeMutableRawPointer(extraParents))
-    precondition(end(extraParents) == memory + Batch.byteCountPerPacket * Limits.batchCapacity)
+    precondition(UnsafeMutableRawPointer(extraFrames + Limits.extraCapacity) == UnsafeMutableRawPointer(extraEgress))
+    precondition(UnsafeMutableRawPointer(extraParents + Limits.extraCapacity) == memory + Batch.byteCount)
   }
 
   private func end<Element>(_ column: UnsafeMutablePointer<Element>) -> UnsafeMutableRawPointer {

@@ -60,7 +60,7 @@ extension WorkerState {
     let limit = Int(hop.pointee.mtu)
     let isBig = Int(packet.pointee.byteCount) > limit
     WorkerState.takeHop(header, form)
-    if isBig, packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
+    if isBig, mustNotBeCut(packet, limit: limit) { return answerTooBig(index, packet, limit: limit) }
     if isBig { return splitIPv4(index, packet, header, limit: limit, over: hop, .bypassed) }
     return Departure(
       over: hop, .bypassed, header: header, byteCount: Int(packet.pointee.byteCount), isIPv6: form.isIPv6)

@@ -13,7 +13,6 @@ struct Classify {
   private let tableV6: ConnectionTable<KeyV6>
   private let endpoints4: EndpointTable<NearEndV4>
   private let endpoints6: EndpointTable<NearEndV6>
-  private let now: UInt64
   private let hasWide: Bool
 
   @inline(__always)
@@ -22,30 +21,20 @@ struct Classify {
     tableV6 = state.shared.tableV6
     endpoints4 = state.snapshot.pointee.endpoints4
     endpoints6 = state.snapshot.pointee.endpoints6
-    now = state.clock.nanoseconds
     hasWide = state.snapshot.pointee.hasWide
   }
 
   /// Any packet.
   /// - Returns: `pending`, or what has become of the packet.
-  func packet(
-    _ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds, fragments: borrowing FragmentTable
-  ) -> Outcome {
-    var ends = ends
+  func packet(_ packet: UnsafeMutablePointer<Packet>, _ ends: PacketEnds) -> Outcome {
     if packet.pointee.flags.contains(.icmpError) {
       packet.pointee.form = PacketForm(isIPv6: packet.pointee.isIPv6, isReply: false).odd
       return .pending
     }
-    if packet.pointee.flags.contains(.fragment) {
-      let outcome = Classify.follow(packet, &ends, fragments: fragments, now: now)
-      guard outcome == .pending else { return outcome }
-    }
     guard packet.pointee.isIPv6 ? ipv6(packet, ends) : ipv4(packet, ends) else { return wide(packet, ends) }
     let shortest: UInt16 = packet.pointee.isIPv6 ? 40 : 20
     let isPlainProtocol = packet.pointee.isTCP || packet.pointee.protocolNumber == TransportProtocol.udp.rawValue
-    if !packet.pointee.flags.isDisjoint(with: [.fragment, .cutShort]) || packet.pointee.transportOffset != shortest
-      || !isPlainProtocol
-    {
+    if packet.pointee.flags.contains(.cutShort) || packet.pointee.transportOffset != shortest || !isPlainProtocol {
       packet.pointee.form = packet.pointee.form.odd
     }
     return .pending
@@ -114,43 +103,5 @@ struct Classify {
     let line = tableV6.line(key.hash(tableV6.secret))
     packet.pointee.line = line
     ConnectionTable<KeyV6>.prefetch(line)
-  }
-
-  /// Gives a later fragment the ports of its datagram, or remembers those of a first one.
-  @inline(never)
-  private static func follow(
-    _ packet: UnsafeMutablePointer<Packet>, _ ends: inout PacketEnds, fragments: borrowing FragmentTable, now: UInt64
-  ) -> Outcome {
-    var key = FragmentTable.Entry()
-    (key.sourceHigh, key.sourceLow) = packet.pointee.sourceAddress
-    (key.destinationHigh, key.destinationLow) = packet.pointee.destinationAddress
-    key.protocolNumber = packet.pointee.protocolNumber
-    let header = UnsafeRawPointer(packet.pointee.network)
-    // The fragment header is the one right in front of what parse took for the transport header, or further up
-    // when destination options follow it; in both cases parse has walked over it.
-    key.identification =
-      packet.pointee.isIPv6 ? identificationV6(header) : UInt32(header.loadBigEndian16(at: IPv4.identificationOffset))
-    if packet.pointee.flags.contains(.laterFragment) {
-      guard let ports = fragments.ports(of: key, now: now) else { return .fragmentWithoutFirst }
-      ends.source |= UInt64(ports & 0xffff_0000)
-      ends.destination |= UInt64(ports & 0xffff) << 16
-      return .pending
-    }
-    let remembered = fragments.remember(
-      key, sourcePort: UInt16(truncatingIfNeeded: ends.source >> 16),
-      destinationPort: UInt16(truncatingIfNeeded: ends.destination >> 16), now: now)
-    return remembered ? .pending : .fragmentTableFull
-  }
-
-  /// Walks the extension headers, whose lengths parse has checked, to the fragment header.
-  private static func identificationV6(_ header: UnsafeRawPointer) -> UInt32 {
-    var next = header.loadByte(at: IPv6.nextHeaderOffset)
-    var position = 40
-    for _ in 0..<Limits.extensionHeaders {
-      if next == 44 { return header.loadBigEndian32(at: position + 4) }
-      next = header.loadByte(at: position)
-      position += (Int(header.loadByte(at: position + 1)) + 1) * 8
-    }
-    return 0
   }
 }

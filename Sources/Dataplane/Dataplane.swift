@@ -120,7 +120,8 @@ public final class Dataplane {
     for worker in workers {
       let totals = worker.counters
       for outcome in Outcome.allCases where outcome != .pending {
-        statistics.outcomes[outcome, default: 0] += worker.outcomes[Int(outcome.rawValue)]
+        // What one worker holds another may have let go.
+        statistics.outcomes[outcome, default: 0] &+= worker.outcomes[Int(outcome.rawValue)]
       }
       statistics.received += totals.totals[Counters.Total.received.rawValue]
       statistics.originated += totals.totals[Counters.Total.originated.rawValue]
@@ -220,9 +221,9 @@ public struct Statistics: Sendable, Equatable {
 
   /// Frames with the given fate.
   public func sum(_ fate: Outcome.Fate) -> UInt64 {
-    outcomes.reduce(0) { $1.key.fate == fate ? $0 + $1.value : $0 }
+    outcomes.reduce(0) { $1.key.fate == fate ? $0 &+ $1.value : $0 }
   }
 
-  /// received = forwarded + passed + dropped, to the frame.
-  public var isBalanced: Bool { received == sum(.forwarded) + sum(.passed) + sum(.dropped) }
+  /// received = forwarded + passed + dropped + held, to the frame.
+  public var isBalanced: Bool { received == sum(.forwarded) &+ sum(.passed) &+ sum(.dropped) &+ sum(.held) }
 }

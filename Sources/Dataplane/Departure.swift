@@ -36,6 +36,14 @@ struct Departure {
     type = NextHop.type(isIPv6: isIPv6)
   }
 
+  /// A datagram that is cut later; its header says which family, and how much it is.
+  init(whole header: UnsafeMutableRawPointer, over hop: UnsafePointer<NextHop>, _ outcome: Outcome) {
+    let bytes = UnsafeRawPointer(header)
+    let isIPv6 = bytes.loadByte(at: 0) >> 4 == 6
+    let length = bytes.loadBigEndian16(at: isIPv6 ? IPv6.payloadLengthOffset : IPv4.totalLengthOffset)
+    self.init(over: hop, outcome, header: header, byteCount: Int(length) + (isIPv6 ? 40 : 0), isIPv6: isIPv6)
+  }
+
   private init(_ packet: UnsafeMutablePointer<Packet>) {
     hop = nil
     outcome = .pending

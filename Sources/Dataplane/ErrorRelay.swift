@@ -45,15 +45,15 @@ extension WorkerState {
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection
   ) {
     guard isBelieved(packet, quoted) else { return batch.finish(index, .badErrorChecksum) }
-    var departure =
+    let departure =
       quoted.isToServer
       ? relayToServer(index, packet, quote, quoted) : relayToClient(index, packet, quote, quoted)
-    if packet.pointee.flags.contains(.atomicFragment) { departure = keepFragmentHeader(packet, departure) }
-    guard let hop = departure.hop else {
+    guard departure.hop != nil else {
       if batch.outcomes[index] == .tooBig { batch.finish(index, .errorTooBig) }
       return
     }
-    batch.depart(index, departure, over: hop)
+    leave(index, packet, departure)
+    guard batch.egress[index] != Batch.noEgress else { return }
     batch.outcomes[index] = quoted.isToServer ? .errorToServer : .errorToClient
   }
 

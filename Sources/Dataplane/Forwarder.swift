@@ -44,8 +44,10 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     if mailbox.hasMail { readMail() }
     receive()
     state.journey(addresses: addresses)
+    state.expireFragmentsDue()
     transmit()
-    state.counters.add(state.batch, packetCount: state.packetCount, extraCount: state.extraCount)
+    state.counters.add(
+      state.batch, packetCount: state.packetCount, extraCount: max(state.extraCount &- state.returnedCount, 0))
     state.sweepDue(isBusy: state.packetCount != 0)
     state.sweepCachesDue()
     if _slowPath(state.snapshot.pointee.settings.dropEntry.isInEffect) {
@@ -177,7 +179,12 @@ extension WorkerState {
     var ends = PacketEnds(source: 0, destination: 0)
     var outcome = Parse.packet(
       packet, batch.bytes(index), byteCount: byteCount, ownAddress: ownAddress, ends: &ends)
-    if outcome == .pending { outcome = Classify(self).packet(packet, ends, fragments: fragments) }
+    if packet.pointee.flags.contains(.fragment), outcome == .pending {
+      // Its datagram is put together in its turn.
+      packet.pointee.form = PacketForm(isIPv6: packet.pointee.isIPv6, isReply: false).odd
+      return
+    }
+    if outcome == .pending { outcome = Classify(self).packet(packet, ends) }
     if outcome != .pending { batch.finish(index, outcome) }
   }
 
@@ -203,9 +210,12 @@ extension WorkerState {
   /// On a packet that is not a plain one.
   @inline(never)
   private mutating func actOddly(_ index: Int) {
-    let flags = batch.packet(index).pointee.flags
-    if flags.contains(.atomicFragment), !flags.contains(.fragment) { dropFragmentHeader(index) }
-    if flags.contains(.icmpError) {
+    batch.packet(index).pointee.flags.contains(.fragment) ? gather(index) : forwardOddly(index)
+  }
+
+  /// A packet, or a datagram that was put together.
+  mutating func forwardOddly(_ index: Int) {
+    if batch.packet(index).pointee.flags.contains(.icmpError) {
       batch.outcomes[index] = .pending
       relayError(index)
     } else if schedule(index) {

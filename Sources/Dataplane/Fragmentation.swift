@@ -4,7 +4,8 @@ import Wire
 /// Cutting a packet that does not fit the next hop's MTU: IPv4 as RFC 791 section 3.2 says, an IPv6 tunnel packet (which
 /// lbd is the source of) as RFC 8200 section 4.5.
 ///
-/// The first piece stays in its frame; the others are copied into frames of the pool and leave as extras of the batch.
+/// The first piece stays in its frame; the others are copied into frames of the pool and leave as extras of the batch. A
+/// datagram that was put together from fragments is cut later, in `Refragmentation`.
 extension WorkerState {
   /// Cuts the IPv4 packet at `header`.
   @inline(never)
@@ -12,6 +13,7 @@ extension WorkerState {
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ header: UnsafeMutableRawPointer, limit: Int,
     over hop: UnsafePointer<NextHop>, _ outcome: Outcome
   ) -> Departure {
+    if packet.pointee.flags.contains(.reassembled) { return Departure(whole: header, over: hop, outcome) }
     let headerByteCount = Int(header.load(as: UInt8.self) & 0xf) * 4
     let payload = Int(header.loadBigEndian16(at: 2)) - headerByteCount
     let piece = (limit - headerByteCount) & ~7
@@ -51,6 +53,7 @@ extension WorkerState {
     over hop: UnsafePointer<NextHop>, _ outcome: Outcome
   ) -> Departure {
     let payload = Int(header.loadBigEndian16(at: 4))
+    if packet.pointee.flags.contains(.reassembled) { return Departure(whole: header, over: hop, outcome) }
     let piece = (limit - 48) & ~7
     guard piece >= 8 else {
       batch.finish(index, .tooBig)
@@ -88,7 +91,7 @@ extension WorkerState {
   }
 
   /// Makes sure that the pieces have frames and places in the batch; otherwise the packet's journey ends.
-  private mutating func reserve(_ index: Int, pieces: Int) -> Bool {
+  mutating func reserve(_ index: Int, pieces: Int) -> Bool {
     if extraCount + pieces <= Limits.extraCapacity, pool.freeCount >= pieces { return true }
     batch.finish(index, .noFrame)
     return false
@@ -96,7 +99,7 @@ extension WorkerState {
 
   /// Takes a frame for a piece and writes its Ethernet header.
   /// - Returns: where its IP header goes.
-  private mutating func addExtra(
+  mutating func addExtra(
     _ index: Int, headerByteCount: Int, payload: Int, over hop: UnsafePointer<NextHop>, isIPv6: Bool
   ) -> UnsafeMutableRawPointer {
     guard let chunk = pool.take() else { preconditionFailure("reserve() has made sure of the frames") }

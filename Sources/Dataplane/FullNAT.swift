@@ -161,7 +161,6 @@ extension WorkerState {
     } else {
       replaceV4(header, side, UInt32(truncatingIfNeeded: address.low).bigEndian, fixedBytes, headerDelta, &change)
     }
-    guard hasTransport(packet, form) else { return }
     let transport = packet.pointee.transportHeader(form)
     change.replace16(
       transport.loadUnaligned(fromByteOffset: side == .source ? 0 : 2, as: UInt16.self), with: portBytes)

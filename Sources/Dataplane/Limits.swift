@@ -6,8 +6,8 @@ public enum Limits {
   public static let batchCapacity = 64
   /// Packets of a piece of a batch: as many misses overlap, and as many frames stay in the nearest cache.
   static let pieceCapacity = 32
-  /// Frames that one batch may originate (fragments beyond the first of each packet).
-  public static let extraCapacity = 64
+  /// Frames that one batch may send besides its own (fragments beyond the first of each packet).
+  public static let extraCapacity = 1024
   /// Ports (interface queues) of one worker.
   public static let portCapacity = 16
   /// IPv6 extension headers followed before a packet counts as malformed.
@@ -22,10 +22,22 @@ public enum Limits {
   public static let localPortAttempts = 64
   /// Lines looked at beyond the home line before an insert gives up.
   public static let probeLineLimit = 32
-  /// Fragmented datagrams whose ports a worker remembers.
-  public static let fragmentCapacity = 4096
-  /// How long it does, in seconds (as Linux keeps an incomplete datagram).
-  public static let fragmentSeconds = 30
+  /// Parts of the fragment pool, for each family.
+  static let fragmentShards = 8
+  /// Blocks of 512 bytes that fragments lie in, for each part: 8 MiB for each family.
+  static let fragmentBlocks = 2048
+  /// Datagrams that may wait at the same time, for each part.
+  static let fragmentDatagrams = 1024
+  /// Fragments of one datagram: enough for the largest in pieces of 256 bytes.
+  static let fragmentsPerDatagram = 256
+  /// How long a datagram waits for its last fragment, in seconds (as in Linux).
+  public static let fragmentSeconds = (ipv4: 30, ipv6: 60)
+  /// Datagrams that are given up in one turn, for each part.
+  static let fragmentExpiries = 64
+  /// What an Ethernet link takes unless somebody has made it larger.
+  static let usualMTU = 1500
+  /// Bytes from an IPv4 header to the end of the buffer that Linux receives a packet into.
+  static let fragmentTail = 1708
   /// Smallest, default and largest size of the connection table, in connections.
   public static let connections = (least: 1024, usual: 1_048_576, most: 67_108_864)
 
@@ -43,7 +55,7 @@ public enum Limits {
   /// Asserts what these numbers presume of each other.
   static func verify() {
     precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)
-    precondition(fragmentCapacity.nonzeroBitCount == 1)
+    precondition(fragmentShards.nonzeroBitCount == 1 && fragmentDatagrams.nonzeroBitCount == 1)
     precondition(MemoryLayout<NextHop>.stride == 32)
     precondition(MemoryLayout<ServerRecord>.stride == 256)
     precondition(Outcome.allCases.count <= Counters.outcomeCapacity)

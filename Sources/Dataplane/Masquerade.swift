@@ -3,9 +3,7 @@ import Wire
 /// NAT: requests get the real server's address and port, replies the VIP's, and every checksum follows incrementally.
 ///
 /// IPVS's bytes: RFC 1624 equation 3 for TCP and UDP; a UDP checksum of zero ("none") is not kept but computed over the
-/// whole datagram, and one that comes out as zero is sent as 0xffff. Later fragments have no transport header: only
-/// their addresses change, the delta is in the first fragment's checksum. In a fragmented datagram a zero UDP
-/// checksum stays zero, since no single fragment has all the bytes.
+/// whole datagram, and one that comes out as zero is sent as 0xffff. Fragments are put together before.
 ///
 /// What changes is the same for every packet to a server, so `ServerRecord` has the corrections ready.
 extension WorkerState {
@@ -21,7 +19,6 @@ extension WorkerState {
       header.storeBytes(of: server.pointee.addressBytes, toByteOffset: IPv4.destinationOffset, as: UInt32.self)
     }
     correctHeader(header, form, by: server.pointee.requestHeaderStep)
-    guard hasTransport(packet, form) else { return }
     let transport = packet.pointee.transportHeader(form)
     transport.storeBytes(of: server.pointee.portBytes, toByteOffset: 2, as: UInt16.self)
     correctTransport(packet, form, transport, by: server.pointee.requestStep, server)
@@ -39,16 +36,9 @@ extension WorkerState {
       header.storeBytes(of: server.pointee.virtualBytes, toByteOffset: IPv4.sourceOffset, as: UInt32.self)
     }
     correctHeader(header, form, by: server.pointee.replyHeaderStep)
-    guard hasTransport(packet, form) else { return }
     let transport = packet.pointee.transportHeader(form)
     transport.storeBytes(of: server.pointee.virtualPortBytes, as: UInt16.self)
     correctTransport(packet, form, transport, by: server.pointee.replyStep, server)
-  }
-
-  /// False for a later fragment.
-  @_transparent
-  static func hasTransport(_ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) -> Bool {
-    !(form.isOdd && packet.pointee.flags.contains(.laterFragment))
   }
 
   /// Takes one hop off, and corrects the IPv4 header's checksum.
@@ -85,10 +75,9 @@ extension WorkerState {
     if server.pointee.portBytes != server.pointee.virtualPortBytes { completeSCTP(packet) }
   }
 
-  /// Computes SCTP's check over the whole packet; a fragment does not have it all.
+  /// Computes SCTP's check over the whole packet.
   @inline(never)
   static func completeSCTP(_ packet: UnsafeMutablePointer<Packet>) {
-    if packet.pointee.flags.contains(.fragment) { return }
     let header = packet.pointee.transportHeader(packet.pointee.form)
     let byteCount = packet.pointee.network + Int(packet.pointee.byteCount) - header
     let sum = CRC32C.sctp(UnsafeRawBufferPointer(start: header, count: byteCount))
@@ -107,7 +96,7 @@ extension WorkerState {
     if old != 0 {
       let new = change.correct(old, with: delta)
       checksum.storeBytes(of: new == 0 ? 0xffff : new, as: UInt16.self)
-    } else if !(form.isOdd && packet.pointee.flags.contains(.fragment)) {
+    } else {
       completeUDP(packet)
     }
   }

@@ -115,15 +115,24 @@ public final class MemoryPipeline {
       if interface != Batch.noEgress {
         body(Transmitted(input: index, interface: Int(interface), bytes: bytes(of: index)))
       }
-      for extra in 0..<forwarder.state.extraCount
-      where Int(forwarder.state.batch.extraParents[extra]) == index {
-        let frame = forwarder.state.batch.extraFrames[extra]
-        body(
-          Transmitted(
-            input: index, interface: Int(forwarder.state.batch.extraEgress[extra]),
-            bytes: UnsafeRawBufferPointer(
-              start: forwarder.state.pool.base + Int(frame.address), count: Int(frame.byteCount))))
-      }
+      forEachExtra(of: UInt8(truncatingIfNeeded: index)) { body($0) }
+    }
+  }
+
+  /// What the last turn sent because time had passed, and no frame of its batch.
+  public func forEachTimed(_ body: (Transmitted) -> Void) { forEachExtra(of: Batch.noParent, body) }
+
+  private func forEachExtra(of parent: UInt8, _ body: (Transmitted) -> Void) {
+    for extra in 0..<forwarder.state.extraCount
+    where forwarder.state.batch.extraParents[extra] == parent
+      && forwarder.state.batch.extraEgress[extra] != Batch.hostEgress
+    {
+      let frame = forwarder.state.batch.extraFrames[extra]
+      body(
+        Transmitted(
+          input: Int(parent), interface: Int(forwarder.state.batch.extraEgress[extra]),
+          bytes: UnsafeRawBufferPointer(
+            start: forwarder.state.pool.base + Int(frame.address), count: Int(frame.byteCount))))
     }
   }
 }

@@ -65,9 +65,8 @@ extension WorkerState {
   }
 
   /// TCP: SYN without RST (SYN+ACK counts as SYN, as in IPVS). SCTP: INIT. Sloppy: all but RST, all but ABORT. UDP: any
-  /// packet. A later fragment cannot open anything; an ICMP error only comes here when it may.
+  /// packet. An ICMP error only comes here when it may.
   private mutating func maySchedule(_ packet: Packet) -> Bool {
-    if packet.flags.contains(.laterFragment) { return false }
     if packet.flags.contains(.icmpError) { return true }
     if packet.isTCP {
       if packet.segment & 0x04 != 0 { return false }

@@ -2,7 +2,8 @@
 /// `received = forwarded + passed + each drop by name` holds to the frame.
 ///
 /// A new way for a packet to end gets a name here; there is no "other". Frames that lbd itself originates (ICMP errors,
-/// the further pieces of a fragmented packet) are counted apart, as `originated`.
+/// the further pieces of a fragmented packet) are counted apart, as `originated`. Fragments that wait for others are
+/// `held`, and move on to what becomes of their datagram.
 public enum Outcome: UInt8, CaseIterable, Sendable {
   /// Not decided yet; never counted.
   case pending
@@ -25,12 +26,19 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case privilegedSource
   case icmp
 
+  // Neither yet.
+  case fragmentHeld
+
   // Dropped.
   case malformed
   case badHeaderChecksum
   case otherHost
-  case fragmentWithoutFirst
-  case fragmentTableFull
+  case fragmentTimedOut
+  case fragmentDuplicate
+  case fragmentOverlap
+  case fragmentContradictory
+  case fragmentsTooMany
+  case fragmentPoolFull
   case serverRemoved
   case serverLocal
   case noServerAvailable
@@ -51,10 +59,12 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case transmitRingFull
   case hostRefused
 
-  /// The three ways to account for a frame.
+  /// The ways to account for a frame.
   public enum Fate: String, Sendable {
     case forwarded
     case passed
+    /// Waiting; later it counts as what has become of it.
+    case held
     case dropped
   }
 
@@ -66,9 +76,13 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   @inline(__always)
   var isPassed: Bool { rawValue >= Outcome.notOurs.rawValue && rawValue <= Outcome.icmp.rawValue }
 
-  /// Which of the three this outcome is.
+  /// True where addresses and ports are replaced.
+  var isTranslated: Bool { isForwarded && self != .directRouting && self != .tunnel && self != .bypassed }
+
+  /// Which of them this outcome is.
   public var fate: Fate {
     if isForwarded { return .forwarded }
+    if self == .fragmentHeld { return .held }
     return isPassed ? .passed : .dropped
   }
 
@@ -96,8 +110,13 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .malformed: "a header that is cut short or contradicts the length of the frame"
     case .badHeaderChecksum: "IPv4 header checksum is wrong"
     case .otherHost: "addressed to another station's MAC address"
-    case .fragmentWithoutFirst: "a later fragment whose first one has not been seen"
-    case .fragmentTableFull: "too many fragmented datagrams at once"
+    case .fragmentHeld: "a fragment that waits for the others of its datagram"
+    case .fragmentTimedOut: "the other fragments of its datagram did not come in time"
+    case .fragmentDuplicate: "a fragment that brings nothing new"
+    case .fragmentOverlap: "fragments that overlap; all of their datagram is dropped"
+    case .fragmentContradictory: "fragments that contradict each other, or add up to no datagram"
+    case .fragmentsTooMany: "a datagram in too many fragments"
+    case .fragmentPoolFull: "a fragment that had to make room for younger ones"
     case .serverRemoved: "the connection's real server has been removed"
     case .serverLocal: "the real server is this host itself"
     case .noServerAvailable: "no real server can take it; answered with ICMP port unreachable"

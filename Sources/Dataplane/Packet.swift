@@ -4,10 +4,12 @@ import Wire
 struct PacketFlags: OptionSet {
   let rawValue: UInt8
   static var ipv6: PacketFlags { PacketFlags(rawValue: 1) }
-  /// A piece of a datagram (first or later).
+  /// A piece of a datagram, or an IPv6 packet with a fragment header: `Packet.transportOffset` is where its data begins.
   static var fragment: PacketFlags { PacketFlags(rawValue: 2) }
-  /// A later piece: it has no transport header.
+  /// A piece that is not the first.
   static var laterFragment: PacketFlags { PacketFlags(rawValue: 4) }
+  /// A datagram that was put together from fragments: it lies in `WorkerState.whole`, not in its frame.
+  static var reassembled: PacketFlags { PacketFlags(rawValue: 64) }
   /// Its connection is in the wide table; `Packet.head` has the sender's end, and the receiver's port where keys have the
   /// endpoint.
   static var wide: PacketFlags { PacketFlags(rawValue: 8) }
@@ -15,8 +17,6 @@ struct PacketFlags: OptionSet {
   static var cutShort: PacketFlags { PacketFlags(rawValue: 16) }
   /// An ICMP error that may be about a connection; `Packet.transportOffset` is where the ICMP message begins.
   static var icmpError: PacketFlags { PacketFlags(rawValue: 32) }
-  /// IPv6 with a fragment header although it is whole (RFC 6946).
-  static var atomicFragment: PacketFlags { PacketFlags(rawValue: 64) }
 }
 
 /// Both ends of a packet, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.
@@ -115,7 +115,11 @@ struct Packet {
   var isTCP: Bool { protocolNumber == TransportProtocol.tcp.rawValue }
   @inline(__always)
   var isRequest: Bool { !form.isReply }
-  /// The transport header. A later fragment has none.
+  /// Bytes of the transport header that is written into.
+  var transportByteCount: Int {
+    isTCP ? 20 : protocolNumber == TransportProtocol.sctp.rawValue ? SCTP.headerByteCount : 8
+  }
+  /// The transport header. A fragment has none before it is put together.
   @inline(__always)
   func transportHeader(_ form: PacketForm) -> UnsafeMutableRawPointer {
     network + (form.isOdd ? Int(transportOffset) : form.isIPv6 ? 40 : 20)

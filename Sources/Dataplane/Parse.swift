@@ -3,8 +3,8 @@ import Wire
 /// Bytes -> record. The only place where lengths that a stranger wrote are checked; behind it, pointers are trusted.
 ///
 /// What parse guarantees for a packet it leaves `pending`: the network header lies whole in the frame, the transport
-/// header too (20 bytes for TCP, 8 for UDP) unless the packet is a later fragment or `cutShort` (then its ports do), the
-/// IPv4 header checksum is right,
+/// header too (20 bytes for TCP, 8 for UDP) unless the packet is a fragment or `cutShort` (then its ports do), the IPv4
+/// header checksum is right,
 /// and `byteCount` is the IP length (RFC 894 padding must not travel into a tunnel).
 /// Ethernet with up to two VLAN tags (802.1Q, 802.1ad), IPv4 with options (RFC 791), IPv6 with extension headers
 /// (RFC 8200 section 4).
@@ -134,10 +134,7 @@ enum Parse {
     packet.pointee.byteCount = UInt16(truncatingIfNeeded: total)
     let fragment = header.loadBigEndian16(at: IPv4.fragmentOffset)
     var flags: PacketFlags = []
-    if fragment & 0x3fff != 0 {
-      flags.insert(.fragment)
-      if fragment & 0x1fff != 0 { flags.insert(.laterFragment) }
-    }
+    if fragment & 0x3fff != 0 { flags.insert(fragment & 0x1fff != 0 ? [.fragment, .laterFragment] : .fragment) }
     let addresses = header.loadBigEndian64(at: IPv4.sourceOffset)
     return transport(
       packet, bytes + (offset + headerByteCount), byteCount: total - headerByteCount,
@@ -192,16 +189,12 @@ enum Parse {
       guard position + 8 <= end else { return false }
       let header = bytes + position
       if next == 44 {
-        let field = header.loadBigEndian16(at: 2)
-        // RFC 8200 section 4.5: offset 0 without "more fragments" is a whole datagram all the same (RFC 6946).
-        flags.insert(field & 0xfff9 != 0 ? .fragment : .atomicFragment)
+        // What follows is known when the datagram is whole. One that has a fragment header and is whole all the same
+        // (RFC 6946) loses it.
+        flags.insert(header.loadBigEndian16(at: 2) & 0xfff8 != 0 ? [.fragment, .laterFragment] : .fragment)
         next = header.load(as: UInt8.self)
         position += 8
-        if field & 0xfff8 != 0 {
-          flags.insert(.laterFragment)
-          return true
-        }
-        continue
+        return true
       }
       next = header.load(as: UInt8.self)
       position += (Int(header.load(fromByteOffset: 1, as: UInt8.self)) + 1) * 8
@@ -222,13 +215,9 @@ enum Parse {
     packet.pointee.flags = flags
     packet.pointee.protocolNumber = protocolNumber
     var segment = Packet.noSegment
-    // A later fragment has no transport header: `Classify` finds its ports.
-    if flags.contains(.laterFragment),
-      TransportProtocol(rawValue: protocolNumber) != nil
-    {
-      packet.pointee.segment = segment
-      ends = PacketEnds(source: source, destination: destination)
-      return .pending
+    // A fragment has no transport header to speak of before its datagram is whole.
+    if flags.contains(.fragment) {
+      return isReassembled(protocolNumber, isIPv6: flags.contains(.ipv6)) ? .pending : .notOurs
     }
     guard let kind = TransportProtocol(rawValue: protocolNumber) else {
       return icmp(packet, UnsafeRawPointer(header), byteCount: byteCount, protocolNumber: protocolNumber)
@@ -263,14 +252,20 @@ enum Parse {
   ) -> Outcome {
     let isIPv6 = packet.pointee.isIPv6
     guard protocolNumber == IPProtocol.icmpv4 || protocolNumber == IPProtocol.icmpv6 else { return .notOurs }
-    guard protocolNumber == (isIPv6 ? IPProtocol.icmpv6 : IPProtocol.icmpv4),
-      !packet.pointee.flags.contains(.fragment), byteCount >= ICMPv4.headerByteCount,
+    guard protocolNumber == (isIPv6 ? IPProtocol.icmpv6 : IPProtocol.icmpv4), byteCount >= ICMPv4.headerByteCount,
       WorkerState.isRelayed(type: header.loadByte(at: ICMPv4.typeOffset), isIPv6: isIPv6)
     else { return .icmp }
     packet.pointee.flags.formUnion([.icmpError, .wide])
     packet.pointee.segment = Packet.noSegment
     packet.pointee.head = 0
     return .pending
+  }
+
+  /// Whether fragments of this protocol are put together here: those of the protocols that we balance, and ICMP's. In IPv6
+  /// more headers may follow.
+  private static func isReassembled(_ number: UInt8, isIPv6: Bool) -> Bool {
+    if TransportProtocol(rawValue: number) != nil { return true }
+    return isIPv6 ? number == IPProtocol.icmpv6 || isExtension(number) : number == IPProtocol.icmpv4
   }
 
   /// Which line of SCTP's state table a packet is: its first chunk's. A cookie with an ABORT behind it is an ABORT.

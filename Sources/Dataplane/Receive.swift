@@ -6,6 +6,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
   mutating func receive() {
     state.packetCount = 0
     state.extraCount = 0
+    state.returnedCount = 0
     var port = nextPort
     for _ in 0..<portCount {
       let room = Limits.batchCapacity &- state.packetCount

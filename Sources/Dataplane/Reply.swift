@@ -11,6 +11,8 @@ extension WorkerState {
   enum ErrorMessage {
     case portUnreachable
     case timeExceeded
+    /// Of fragments that the others did not follow in time.
+    case reassemblyTimeExceeded
     /// With the largest packet that would pass.
     case tooBig(Int)
     /// What somebody else said, of IPv4.
@@ -25,6 +27,8 @@ extension WorkerState {
           : (ICMPv4.destinationUnreachable, ICMPv4.portUnreachable, 0)
       case .timeExceeded:
         return (isIPv6 ? ICMPv6.timeExceeded : ICMPv4.timeExceeded, 0, 0)
+      case .reassemblyTimeExceeded:
+        return (isIPv6 ? ICMPv6.timeExceeded : ICMPv4.timeExceeded, 1, 0)
       case .tooBig(let limit):
         let size = UInt32(truncatingIfNeeded: limit)
         return isIPv6
@@ -109,31 +113,45 @@ extension WorkerState {
   mutating func answer(_ index: Int, _ message: ErrorMessage) -> Int {
     let packet = batch.packet(index)
     batch.egress[index] = Batch.noEgress
+    if packet.pointee.flags.contains(.reassembled) { bringHome(index, packet) }
+    guard let error = writeError(packet.pointee, message) else { return 0 }
+    let type = NextHop.type(isIPv6: packet.pointee.isIPv6)
+    batch.send(index, error.header, byteCount: error.byteCount, over: error.hop, type: type)
+    return error.byteCount
+  }
+
+  /// Writes an ICMP error in front of the packet that it quotes.
+  /// - Returns: the error's IP header, its bytes, and where to it goes; nil when none may be sent.
+  mutating func writeError(
+    _ packet: Packet, _ message: ErrorMessage
+  ) -> (header: UnsafeMutableRawPointer, byteCount: Int, hop: UnsafePointer<NextHop>)? {
     // RFC 1122 section 3.2.2: never about errors or later fragments, never to a group or to nobody.
-    guard packet.pointee.flags.isDisjoint(with: [.laterFragment, .icmpError]), isSingleHost(packet.pointee),
-      packet.pointee.isIPv6 || isOwnAddress(packet.pointee)
-    else { return 0 }
-    let sender = packet.pointee.sourceAddress
-    let (type, code, _) = message.header(isIPv6: packet.pointee.isIPv6)
+    guard packet.flags.isDisjoint(with: [.laterFragment, .icmpError]), isSingleHost(packet),
+      packet.isIPv6 || isOwnAddress(packet)
+    else { return nil }
+    let sender = packet.sourceAddress
+    let (type, code, _) = message.header(isIPv6: packet.isIPv6)
     guard
       errorBudget.take(
-        type: type, code: code, isIPv6: packet.pointee.isIPv6, to: sender,
-        limits: snapshot.pointee.settings.errorLimits, now: clock.nanoseconds)
-    else { return 0 }
-    let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.pointee.isIPv6)
+        type: type, code: code, isIPv6: packet.isIPv6, to: sender, limits: snapshot.pointee.settings.errorLimits,
+        now: clock.nanoseconds)
+    else { return nil }
+    let hop = routedHop(high: sender.high, low: sender.low, isIPv6: packet.isIPv6)
     guard hop.pointee.state == .resolved else {
-      if hop.pointee.state == .unresolved { ask(high: sender.high, low: sender.low, index) }
-      return 0
+      if hop.pointee.state == .unresolved { ask(high: sender.high, low: sender.low, isIPv6: packet.isIPv6) }
+      return nil
     }
     let interface = snapshot.pointee.interfaces + Int(hop.pointee.interface)
-    if packet.pointee.isIPv6 {
-      let byteCount = writeICMPv6(packet.pointee, message, interface: interface)
-      batch.send(index, packet.pointee.network - 48, byteCount: byteCount, over: hop, type: NextHop.type(isIPv6: true))
-      return byteCount
-    }
-    let byteCount = writeICMPv4(packet.pointee, message, interface: interface)
-    batch.send(index, packet.pointee.network - 28, byteCount: byteCount, over: hop, type: NextHop.type(isIPv6: false))
-    return byteCount
+    if packet.isIPv6 { return (packet.network - 48, writeICMPv6(packet, message, interface: interface), hop) }
+    return (packet.network - 28, writeICMPv4(packet, message, interface: interface), hop)
+  }
+
+  /// Copies as much of a datagram that was put together as an error quotes into the frame that completed it.
+  private mutating func bringHome(_ index: Int, _ packet: UnsafeMutablePointer<Packet>) {
+    let chunk = batch.frames[index].address & ~UInt64(pool.chunkByteCount - 1)
+    let target = pool.base + Int(chunk) + FramePool.headroomByteCount
+    target.copyMemory(from: packet.pointee.network, byteCount: min(Int(packet.pointee.byteCount), IPv6.minimumMTU))
+    packet.pointee.network = target
   }
 
   /// False for what was sent to an address that is not this host's (firewall marks): the error would have to come from

@@ -11,22 +11,29 @@ extension WorkerState {
   mutating func rewrite(_ index: Int) {
     let packet = batch.packet(index)
     if packet.pointee.connection.server == Connection.bypassServer {
-      let departure = rewriteBypass(index, packet)
-      if let hop = departure.hop { batch.depart(index, departure, over: hop) }
-      return
+      return leave(index, packet, rewriteBypass(index, packet))
     }
     let server = server(packet.pointee.connection.server)
     if packet.pointee.flags.contains(.cutShort), server.pointee.method.rewritesTransport {
       if !packet.pointee.isRequest { uncount(reply: packet.pointee) }
       return batch.finish(index, .malformed)
     }
+    if packet.pointee.flags.contains(.reassembled), isUncut(reply: packet.pointee, server) {
+      return answerUncut(reply: index, packet, server)
+    }
     let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
-    var departure =
+    let departure =
       isWideNAT
       ? rewriteWide(index, packet, server: server)
       : rewrite(index, packet, packet.pointee.form, server: server, isReady: false)
-    if packet.pointee.flags.contains(.atomicFragment) { departure = keepFragmentHeader(packet, departure) }
-    if let hop = departure.hop { batch.depart(index, departure, over: hop) }
+    leave(index, packet, departure)
+  }
+
+  /// Sends a packet, or the datagram that was put together, as it was rewritten.
+  mutating func leave(_ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ departure: Departure) {
+    guard let hop = departure.hop else { return }
+    if packet.pointee.flags.contains(.reassembled) { return sendWhole(index, departure, over: hop) }
+    batch.depart(index, departure, over: hop)
   }
 
   /// - Parameter isReady: the server's next hop is known to be resolved; otherwise that is looked at.
@@ -102,7 +109,7 @@ extension WorkerState {
     let hop = ServerRecord.hop(server)
     let form = packet.pointee.form
     let limit = Int(hop.pointee.mtu)
-    if packet.pointee.mustNotBeCut {
+    if mustNotBeCut(packet, limit: limit) {
       WorkerState.takeHop(packet.pointee.network, form)
       return answerTooBig(index, packet, limit: limit)
     }
@@ -129,7 +136,7 @@ extension WorkerState {
   ) -> Departure {
     let form = packet.pointee.form
     let limit = Int(hop.pointee.mtu)
-    if packet.pointee.mustNotBeCut { return answerTooBig(index, packet, limit: limit) }
+    if mustNotBeCut(packet, limit: limit) { return answerTooBig(index, packet, limit: limit) }
     let outcome: Outcome
     if server.pointee.method == .fullNAT {
       let client = Client(ofReply: packet, form, isFullNAT: true)
@@ -176,8 +183,12 @@ extension WorkerState {
   /// Tells control that a host cannot be reached for want of its MAC address.
   @inline(never)
   mutating func ask(high: UInt64, low: UInt64, _ index: Int) {
+    ask(high: high, low: low, isIPv6: batch.packet(index).pointee.isIPv6)
+  }
+
+  mutating func ask(high: UInt64, low: UInt64, isIPv6: Bool) {
     guard noticeBudget.take(now: clock.nanoseconds) else { return }
-    notices.post(high: high, low: batch.packet(index).pointee.isIPv6 ? low : low | 0xffff << 32)
+    notices.post(high: high, low: isIPv6 ? low : low | 0xffff << 32)
   }
 
   /// Nothing can be sent over `hop`: the packet's journey ends here.

@@ -109,10 +109,13 @@ extension WorkerState {
     if packet.pointee.flags.contains(.cutShort) || WorkerState.hopsLeft(packet.pointee.network, form) <= 1 {
       return true
     }
+    // Of a datagram that was put together that is found out behind IPVS.
+    if packet.pointee.flags.contains(.reassembled), !form.isIPv6 { return false }
     guard packet.pointee.mustNotBeCut else { return false }
     let client = Client(ofReply: packet, form, isFullNAT: server.pointee.method == .fullNAT)
     let hop = directHop(client, form) ?? routedHop(high: client.high, low: client.low, isIPv6: form.isIPv6)
     return hop.pointee.state == .resolved && packet.pointee.byteCount > hop.pointee.mtu
+      && mustNotBeCut(packet, limit: Int(hop.pointee.mtu))
   }
 
   /// True when a connection's server has been removed.
@@ -129,7 +132,7 @@ extension WorkerState {
     let segment = packet.pointee.segment
     let isTCP = packet.pointee.isTCP
     let isFirst = isTCP ? segment & 0x22 == 0x02 : segment == Packet.firstSCTPSegment &+ 1
-    guard isFirst, !packet.pointee.flags.contains(.laterFragment) else { return false }
+    guard isFirst else { return false }
     if snapshot.pointee.settings.expiresConnectionsWithoutServer, server.pointee.isQuiescent { return true }
     let mode = snapshot.pointee.settings.connectionReuse.rawValue
     guard mode != 0, !connection.isControlled else { return false }

@@ -24,6 +24,8 @@ struct SharedState: @unchecked Sendable {
   let entryCounts: UnsafeMutablePointer<UInt64>
   /// What the paths to tunnels' servers take.
   let paths: PathMTUs
+  /// Fragments that wait for others; the one thing here that has locks.
+  let fragments: FragmentPool
   static var activeUnit: UInt64 { 1 << 32 }
 
   /// Where in `entryCounts` a table's count stands.
@@ -88,6 +90,7 @@ final class SharedMemory: @unchecked Sendable {
   private let memory: MappedMemory
   private let counts: MappedMemory
   private let paths: MappedMemory
+  private let fragments: MappedMemory
 
   /// - Parameters:
   ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
@@ -106,6 +109,7 @@ final class SharedMemory: @unchecked Sendable {
     let serverWords = Limits.serverCapacity
     let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1 + 8) + 128, hugePages: .never)
     let paths = try MappedMemory(byteCount: PathMTUs.byteCount, hugePages: .never)
+    let fragments = try MappedMemory(byteCount: FragmentPool.byteCount, hugePages: .never)
     let secret = HashSecret(seed: seed)
     state = SharedState(
       tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
@@ -117,12 +121,13 @@ final class SharedMemory: @unchecked Sendable {
       schedulerStates: (counts.base + serverWords * 8).bindMemory(to: UInt64.self, capacity: serverWords),
       templateCounts: (counts.base + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
       entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16),
-      paths: PathMTUs(memory: paths.base))
+      paths: PathMTUs(memory: paths.base), fragments: FragmentPool(memory: fragments.base, secret: secret))
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity
     hasReplies = bothDirections
     self.memory = memory
     self.counts = counts
     self.paths = paths
+    self.fragments = fragments
   }
 }

@@ -50,9 +50,20 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
     state.pool.give(state.batch.frames[index].address)
   }
 
+  /// A fragment that was held, for the host. One that the host does not take is as good as lost on the way.
+  private mutating func passExtra(_ frame: FrameDescriptor) {
+    let bytes = UnsafeRawBufferPointer(start: state.pool.base + Int(frame.address), count: Int(frame.byteCount))
+    _ = host.accept(bytes, networkOffset: 14)
+    state.pool.give(frame.address)
+  }
+
   @inline(never)
   private mutating func transmitExtras(_ used: inout UInt64) {
     for index in 0..<state.extraCount {
+      if state.batch.extraEgress[index] == Batch.hostEgress {
+        passExtra(state.batch.extraFrames[index])
+        continue
+      }
       let port = transmitPorts[Int(state.batch.extraEgress[index])]
       if ports[Int(port)].transmit(state.batch.extraFrames + index, count: 1, pool: &state.pool) == 1 {
         used |= 1 &<< UInt64(port)

@@ -46,10 +46,15 @@ extension WorkerState {
       room = max(encapsulation.room(mtu: limit, isIPv6: isIPv6), isIPv6 || packet.pointee.isIPv6 ? 1280 : 68)
     }
     let byteCount = packet.pointee.byteCount
-    if Int(byteCount) > room, packet.pointee.mustNotBeCut,
+    if Int(byteCount) > room, mustNotBeCut(packet, limit: room),
       packet.pointee.isIPv6 || snapshot.pointee.settings.honoursDontFragment
     {
       return answerTooBig(index, packet, limit: room)
+    }
+    guard Int(byteCount) + encapsulation.byteCount + (isIPv6 ? 0 : IPv4.minimumHeaderByteCount) <= 65_535 else {
+      // Only a datagram that was put together is as long as that.
+      batch.finish(index, .tooBig)
+      return .none(packet)
     }
     let outer = writeTunnelHeaders(packet, server: server)
     let total = Int(byteCount) + (packet.pointee.network - outer)

@@ -150,13 +150,14 @@ extension WorkerState {
     let packet = batch.packet(index)
     let ends = wideEnds(index)
     let interface = interfaces.map { UInt16($0[Int(batch.ingress[index])]) } ?? 0
-    let frame = UnsafeRawPointer(batch.bytes(index))
+    let isWhole = packet.pointee.flags.contains(.reassembled)
+    let frame = UnsafeRawPointer(isWhole ? whole.frame : batch.bytes(index))
     let isTagged = UnsafeRawPointer(packet.pointee.network) - frame >= 18
     let vlan = isTagged ? frame.loadBigEndian16(at: 14) & 0xfff : 0
     return snapshot.pointee.markRules.mark(
       of: MarkRules.Subject(
         isIPv6: packet.pointee.isIPv6, protocolNumber: ends.protocolNumber,
-        hasPorts: packet.pointee.flags.isDisjoint(with: [.laterFragment, .icmpError]), sourcePort: ends.sourcePort,
+        hasPorts: !packet.pointee.flags.contains(.icmpError), sourcePort: ends.sourcePort,
         destinationPort: ends.destinationPort,
         interface: MarkRules.interface(port: interface, vlan: vlan), sourceHigh: ends.source.high,
         sourceLow: ends.source.low, destinationHigh: ends.destination.high, destinationLow: ends.destination.low))

@@ -21,7 +21,7 @@ extension WorkerState {
     let limit = Int(hop.pointee.mtu)
     let outcome: Outcome = form.isReply ? .masqueradeReply : .masqueradeRequest
     guard Int(packet.pointee.byteCount) <= limit else {
-      if packet.pointee.mustNotBeCut {
+      if mustNotBeCut(packet, limit: limit) {
         if !form.isReply { WorkerState.takeHop(packet.pointee.network, form) }
         return answerTooBig(index, packet, limit: limit)
       }
@@ -33,7 +33,7 @@ extension WorkerState {
   }
 
   /// Requests get the server's address and port, replies those that the client speaks to; one hop is taken off.
-  private func replaceNearEnd(_ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>) {
+  func replaceNearEnd(_ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>) {
     if !packet.pointee.form.isReply {
       let address = (server.pointee.addressHigh, server.pointee.addressLow)
       return WorkerState.replace(packet, .destination, address, port: packet.pointee.connection.localPort)
@@ -69,7 +69,6 @@ extension WorkerState {
       let checksum = header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)
       header.storeBytes(of: headerChange.apply(to: checksum), toByteOffset: IPv4.checksumOffset, as: UInt16.self)
     }
-    if packet.pointee.flags.contains(.laterFragment) { return }
     replacePort(packet, side, port, change)
   }
 

@@ -12,11 +12,14 @@ struct WorkerState: ~Copyable {
   var packetCount = 0
   /// Frames originated besides.
   var extraCount = 0
+  /// How many of these are not originated, but fragments that were held, or in place of them.
+  var returnedCount = 0
   var pool: FramePool
   let counters: Counters
   let shared: SharedState
   var snapshot: UnsafePointer<SnapshotView>
-  let fragments: FragmentTable
+  /// Where a datagram is put together, see `Reassembly`.
+  var whole = WholeDatagram()
   /// By port: the interface it belongs to; the forwarder's.
   var interfaces: UnsafePointer<UInt8>?
   var states = ConnectionState()
@@ -36,6 +39,8 @@ struct WorkerState: ~Copyable {
   var sweep = SweepState()
   var defence = DefenceState()
   var cacheSweep = CacheSweepState()
+  /// When incomplete datagrams are looked at again.
+  var nextFragmentExpiry: UInt64 = 0
 
   init(
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
@@ -50,7 +55,6 @@ struct WorkerState: ~Copyable {
     self.worker = worker
     self.workerCount = workerCount
     let secret = HashSecret(seed: seed &+ UInt64(worker))
-    fragments = FragmentTable(secret: secret)
     errorBudget = ErrorBudget(secret: secret, workerCount: workerCount)
     states.isSecure = snapshot.pointee.settings.secureTCP.isInEffect
     defence.lot = DefenceState.Lot(seed: secret.mix(~seed))
@@ -61,6 +65,7 @@ struct WorkerState: ~Copyable {
   deinit {
     batch.deallocate()
     errorBudget.deallocate()
+    whole.deallocate()
   }
 
   /// The next generation of a slot.

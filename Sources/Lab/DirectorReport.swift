@@ -45,17 +45,19 @@ public struct DirectorReport: Sendable, Equatable {
   /// The count of one outcome, 0 when it does not occur.
   public func count(_ name: String) -> UInt64 { outcomes.first { $0.name == name }?.count ?? 0 }
 
-  /// The sum over `forwarded.…`, `passed.…` or `dropped.…`.
+  /// The sum over `forwarded.…`, `passed.…`, `dropped.…` or `held.…`.
   public func sum(_ group: String) -> UInt64 {
     outcomes.reduce(0) { $1.name.hasPrefix(group + ".") ? $0 &+ $1.count : $0 }
   }
 
-  /// Nil when received = forwarded + passed + dropped holds, in the balance line and over the outcomes; else why not.
+  /// Nil when received = forwarded + passed + dropped + held holds, in the balance line and over the outcomes; else why
+  /// not. A line that does not say how many are held has none.
   public var imbalance: String? {
     let numbers = balance.split(separator: " ").compactMap { UInt64($0) }
-    guard numbers.count == 4, balance.hasPrefix("received ") else { return "no balance line: `\(balance)`" }
-    guard numbers[0] == numbers[1] &+ numbers[2] &+ numbers[3] else { return "does not add up: \(balance)" }
-    let pairs = zip(["forwarded", "passed", "dropped"], numbers.dropFirst())
+    let isWhole = (4...5).contains(numbers.count) && balance.hasPrefix("received ")
+    guard isWhole else { return "no balance line: `\(balance)`" }
+    guard numbers[0] == numbers.dropFirst().reduce(0, &+) else { return "does not add up: \(balance)" }
+    let pairs = zip(["forwarded", "passed", "dropped", "held"], numbers.dropFirst())
     if let wrong = pairs.first(where: { sum($0.0) != $0.1 }) {
       return "\(wrong.0) is \(wrong.1) in the balance but \(sum(wrong.0)) by outcome"
     }

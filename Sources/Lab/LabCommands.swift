@@ -162,9 +162,12 @@ public enum LabCommands {
   }
 
   /// `lbd lab udp-probe`: fails unless every datagram comes back.
-  public static func udpProbe(address: IPAddress, port: UInt16, byteCount: Int, count: Int) -> Int32 {
+  public static func udpProbe(
+    address: IPAddress, port: UInt16, byteCount: Int, count: Int, isShuffled: Bool
+  ) -> Int32 {
     do {
-      let returned = try UDPEcho.probe(address: address, port: port, byteCount: byteCount, count: count)
+      let returned = try UDPEcho.probe(
+        address: address, port: port, byteCount: byteCount, count: count, isShuffled: isShuffled)
       Console().line("\(returned) of \(count) came back")
       return returned == count ? 0 : 1
     } catch {

@@ -92,6 +92,7 @@ final class LabTest {
       ("UDP 512 bytes", { try traffic.echo(byteCount: 512, count: 4) }),
       ("UDP 8192 bytes", { try traffic.echo(byteCount: 8192, count: 4) }),
       ("UDP path by ICMP", traffic.path),
+      ("UDP 8192 bytes, fragments out of order", { try traffic.echo(byteCount: 8192, count: 20, isShuffled: true) }),
     ]
     for (what, body) in rest {
       if what.hasPrefix("UDP 8192"), traffic.network.plan.mode.isTunnel, traffic.network.plan.mtu == 1500 {

@@ -147,12 +147,14 @@ struct Traffic {
   // MARK: Datagrams
 
   /// Datagrams that must come back unchanged.
-  func echo(byteCount: Int, count: Int) throws -> String {
-    let command = inClient([
+  /// - Parameter isShuffled: their fragments leave out of order.
+  func echo(byteCount: Int, count: Int, isShuffled: Bool = false) throws -> String {
+    var words = [
       network.executable, "lab", "udp-probe", "--address", LabPlan.vip(family), "--port", "\(LabPlan.echoPort)",
       "--size", "\(byteCount)", "--count", "\(count)",
-    ])
-    let result = try Command.run(command, timeoutSeconds: 10 + 2 * Double(count))
+    ]
+    if isShuffled { words.append("--shuffled") }
+    let result = try Command.run(inClient(words), timeoutSeconds: 10 + 2 * Double(count))
     let said = result.output.split(separator: "\n").last.map(String.init)
     guard result.status == 0 else { throw LabFailure(said ?? Command.complaint(["udp-probe"], result)) }
     return said ?? "came back"

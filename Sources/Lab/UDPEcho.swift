@@ -23,25 +23,38 @@ public enum UDPEcho {
   }
 
   /// Sends `count` datagrams, one after another, each from a port of its own, and wants each one back unchanged.
+  /// - Parameter isShuffled: they leave in fragments that are out of order.
   /// - Returns: how many came back within `timeoutSeconds` each.
   public static func probe(
-    address: IPAddress, port: UInt16, byteCount: Int, count: Int, timeoutSeconds: Double = 2
+    address: IPAddress, port: UInt16, byteCount: Int, count: Int, isShuffled: Bool = false, timeoutSeconds: Double = 2
   ) throws -> Int {
     guard (1...65507).contains(byteCount) else { throw LabFailure("a datagram has 1 to 65507 bytes") }
     var returned = 0
     for number in 0..<count {
       let question = (0..<byteCount).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ number) }
-      if try ask(Endpoint(address: address, port: port), question, timeoutSeconds) == question { returned += 1 }
+      let answer = try ask(Endpoint(address: address, port: port), question, isShuffled, timeoutSeconds)
+      if answer == question { returned += 1 }
     }
     return returned
   }
 
-  private static func ask(_ server: Endpoint, _ question: [UInt8], _ timeoutSeconds: Double) throws -> [UInt8] {
+  private static func ask(
+    _ server: Endpoint, _ question: [UInt8], _ isShuffled: Bool, _ timeoutSeconds: Double
+  ) throws -> [UInt8] {
     let handle = try datagramSocket(server.address.family)
     defer { close(handle) }
     let connected = SocketAddress(server).withPointer { connect(handle, $0, $1) }
     guard connected == 0 else { throw failure("connect to \(server)") }
-    guard send(handle, question, question.count, 0) == question.count else { throw failure("send to \(server)") }
+    if isShuffled {
+      var random = SystemRandomNumberGenerator()
+      guard let own = try SocketAddress(ofSocket: handle).endpoint else { throw failure("learn the probe's address") }
+      let packets = ShuffledDatagram.packets(
+        from: own, to: server, question, identification: random.next(),
+        using: &random)
+      try ShuffledDatagram.send(packets, to: server.address)
+    } else {
+      guard send(handle, question, question.count, 0) == question.count else { throw failure("send to \(server)") }
+    }
     var waiting = pollfd(fd: handle, events: Int16(POLLIN), revents: 0)
     guard poll(&waiting, 1, Int32(timeoutSeconds * 1000)) > 0 else { return [] }
     var answer = [UInt8](repeating: 0, count: bufferByteCount)
@@ -97,7 +110,7 @@ public enum UDPEcho {
     }
   }
 
-  private static func failure(_ step: String) -> LabFailure {
+  static func failure(_ step: String) -> LabFailure {
     LabFailure("cannot \(step): \(String(cString: strerror(errno)))")
   }
 }
@@ -124,7 +137,7 @@ enum PacketInfo {
 /// An endpoint as the socket calls want it.
 struct SocketAddress {
   private var storage = sockaddr_storage()
-  private let length: socklen_t
+  private var length: socklen_t
 
   init(_ endpoint: Endpoint) {
     let isIPv4 = endpoint.address.family == .ipv4
@@ -133,6 +146,23 @@ struct SocketAddress {
       bytes.storeBytes(of: sa_family_t(isIPv4 ? AF_INET : AF_INET6), as: sa_family_t.self)
       bytes.storeBytes(of: endpoint.port.bigEndian, toByteOffset: 2, as: UInt16.self)
       bytes[(isIPv4 ? 4 : 8)...].copyBytes(from: endpoint.address.bytes)
+    }
+  }
+
+  /// The near end of a connected socket.
+  init(ofSocket handle: Int32) throws {
+    length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    let result = withUnsafeMutablePointer(to: &storage) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(handle, $0, &length) }
+    }
+    guard result == 0 else { throw UDPEcho.failure("learn a socket's address") }
+  }
+
+  var endpoint: Endpoint? {
+    withUnsafeBytes(of: storage) { bytes in
+      let isIPv4 = Int32(bytes.load(as: sa_family_t.self)) == AF_INET
+      let port = UInt16(bigEndian: bytes.load(fromByteOffset: 2, as: UInt16.self))
+      return IPAddress(bytes: isIPv4 ? bytes[4..<8] : bytes[8..<24]).map { Endpoint(address: $0, port: port) }
     }
   }
 

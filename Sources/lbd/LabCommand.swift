@@ -137,9 +137,11 @@ struct LabProbeCommand: ParsableCommand {
   @Option var port: UInt16
   @Option var size: Int
   @Option var count = 1
+  @Flag var shuffled = false
 
   func run() throws {
-    try finish(LabCommands.udpProbe(address: address, port: port, byteCount: size, count: count))
+    try finish(
+      LabCommands.udpProbe(address: address, port: port, byteCount: size, count: count, isShuffled: shuffled))
   }
 }
 

@@ -3,7 +3,7 @@ import Wire
 
 @testable import Dataplane
 
-/// Packets that do not fit, and fragments that arrive.
+/// Packets that do not fit.
 @Suite struct FragmentationTests {
   struct Piece: Equatable {
     let offset: Int
@@ -119,21 +119,6 @@ import Wire
     director.verifyEmptyAfterExpiry()
   }
 
-  /// A fragment that has to be cut again keeps its place and its "more".
-  @Test func fragmentIsCutAgain() throws {
-    let service = TestService(transport: .udp)
-    let director = try Director([service], serverMTU: 700)
-    let packet = TestPacket.request(service).with { $0.payload = .init(repeating: 5, count: 2000) }
-    let fragments = Self.fragments(of: packet, payload: 1400)
-    let journeys = director.send(fragments)
-    #expect(journeys.map(\.outcome) == [.directRouting, .directRouting])
-    let pieces = try journeys.flatMap(\.sent).map { try Self.pieceV4($0.bytes).piece }
-    #expect(pieces.count == 4)
-    #expect(pieces.map(\.more) == [true, true, true, false])
-    #expect(Self.joined(pieces) == Array(packet.packet.dropFirst(20)))
-    director.verifyEmptyAfterExpiry()
-  }
-
   /// No frame for the pieces: the packet is dropped whole.
   @Test func noFrames() throws {
     let service = TestService()
@@ -158,94 +143,5 @@ import Wire
       #expect(journey.outcome.isForwarded == !journey.sent.isEmpty)
       director.verifyEmptyAfterExpiry()
     }
-  }
-
-  // MARK: - Arriving fragments
-
-  /// Frames of an IPv4 or IPv6 datagram cut by its sender.
-  static func fragments(of packet: TestPacket, payload: Int, identification: UInt16 = 77) -> [[UInt8]] {
-    let header = packet.source.family == .ipv4 ? 20 : 40
-    let bytes = Array(packet.packet.dropFirst(header))
-    return stride(from: 0, to: bytes.count, by: payload).map { offset in
-      let piece = Array(bytes[offset..<min(offset + payload, bytes.count)])
-      let more = offset + payload < bytes.count
-      let builder = FrameBuilder(from: Network.router, to: Network.outside)
-      let number = packet.transport.rawValue
-      guard packet.source.family == .ipv4 else {
-        let word = UInt16(offset) | (more ? 1 : 0)
-        let body: [UInt8] = [
-          0, UInt8(word >> 8), UInt8(word & 0xff), 0, 0, UInt8(identification >> 8), UInt8(identification & 0xff),
-        ]
-        return builder.ipv6(
-          from: packet.source, to: packet.destination, hopLimit: packet.timeToLive, extensions: [(44, body)],
-          protocolNumber: number
-        ).payload(piece).frame
-      }
-      return builder.ipv4(
-        from: packet.source, to: packet.destination, timeToLive: packet.timeToLive, identification: identification,
-        fragment: UInt16(offset / 8) | (more ? 0x2000 : 0), protocolNumber: number
-      ).payload(piece).frame
-    }
-  }
-
-  static func restationed(_ frame: [UInt8]) -> [UInt8] {
-    Network.station(0).bytes + Network.inside.bytes + frame.dropFirst(12)
-  }
-
-  static let arriving = [Forwarding.directRouting, .masquerading].flatMap { method in
-    [IPAddress.Family.ipv4, .ipv6].map { TestService(method: method, family: $0, transport: .udp) }
-  }
-
-  /// In order: each goes the way of the first, in one batch or in several.
-  @Test(arguments: arriving)
-  func inOrder(service: TestService) throws {
-    for batches in [true, false] {
-      let director = try Director(service)
-      let packet = TestPacket.request(service).with { $0.payload = (0..<3000).map { UInt8(truncatingIfNeeded: $0) } }
-      let frames = Self.fragments(of: packet, payload: 1200)
-      let journeys = batches ? director.send(frames) : frames.flatMap { director.send([$0]) }
-      let target = service.method == .masquerading ? MasqueradeTests.atServer(packet, service) : packet.hopped
-      let expected = Self.fragments(of: target, payload: 1200).map { Self.restationed($0) }
-      let outcome = service.method == .masquerading ? Outcome.masqueradeRequest : .directRouting
-      #expect(journeys == expected.map { .toServer(outcome, $0) })
-      director.verifyEmptyAfterExpiry()
-    }
-  }
-
-  @Test(arguments: arriving)
-  func firstIsMissing(service: TestService) throws {
-    let director = try Director(service)
-    let packet = TestPacket.request(service).with { $0.payload = .init(repeating: 5, count: 3000) }
-    let frames = Self.fragments(of: packet, payload: 1200)
-    #expect(director.send([frames[1], frames[2]]) == [Journey(.fragmentWithoutFirst), Journey(.fragmentWithoutFirst)])
-    #expect(director.send([frames[0], frames[2]]).allSatisfy { $0.outcome.isForwarded })
-    director.advance(seconds: Double(Limits.fragmentSeconds) + 1)
-    #expect(director.send([frames[1]]) == [Journey(.fragmentWithoutFirst)])
-    director.verifyEmptyAfterExpiry()
-  }
-
-  /// A later fragment has no TCP flags: it must not move the state machine.
-  @Test func stateStays() throws {
-    let service = TestService()
-    let director = try Director(service)
-    let packet = TestPacket.request(service).with { $0.payload = .init(repeating: 5, count: 3000) }
-    let journeys = director.send(Self.fragments(of: packet, payload: 1200))
-    #expect(journeys.allSatisfy { $0.outcome == .directRouting })
-    #expect(director.listed.map(\.stateName) == ["SYN_RECV"])
-    director.verifyEmptyAfterExpiry()
-  }
-
-  /// Without a checksum in the first fragment there is none afterwards: no fragment has all the bytes.
-  @Test func noChecksumStaysNone() throws {
-    let service = TestService(method: .masquerading, transport: .udp)
-    let director = try Director(service)
-    let packet = TestPacket.request(service).with {
-      $0.payload = .init(repeating: 5, count: 3000)
-      $0.hasChecksum = false
-    }
-    let expected = Self.fragments(of: MasqueradeTests.atServer(packet, service), payload: 1200)
-    let journeys = director.send(Self.fragments(of: packet, payload: 1200))
-    #expect(journeys == expected.map { .toServer(.masqueradeRequest, Self.restationed($0)) })
-    director.verifyEmptyAfterExpiry()
   }
 }

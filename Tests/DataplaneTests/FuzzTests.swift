@@ -52,7 +52,7 @@ import Wire
         }
       }
       let large = TestPacket.request(service).with { $0.payload = .init(repeating: 1, count: 1100) }
-      for piece in FragmentationTests.fragments(of: large, payload: 400) { frames.append((piece, 0)) }
+      for piece in ReassemblyTests.fragments(of: large, payload: 400) { frames.append((piece, 0)) }
     }
     return frames
   }

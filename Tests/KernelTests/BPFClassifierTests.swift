@@ -146,9 +146,14 @@ private let fragmentRows: [FrameRow] = [
   FrameRow(
     "later fragment, ports as payload", false,
     v4(BPFFrame.ipv4(client, anyPortVIP, tcp, offset: 8, ports(1, 80)))),
-  FrameRow("fragment of a ping", false, v4(BPFFrame.ipv4(client, vip, BPFFrame.icmp, offset: 1480, ports(1, 2)))),
   FrameRow(
-    "first fragment of a ping", false,
+    "fragment of a ping", true, v4(BPFFrame.ipv4(client, vip, BPFFrame.icmp, offset: 1480, ports(1, 2))), tail: 12),
+  FrameRow(
+    "fragment of a ping, not ours", false,
+    v4(BPFFrame.ipv4(client, "10.200.0.9", BPFFrame.icmp, offset: 1480, ports(1, 2)))),
+  FrameRow("fragment of GRE", false, v4(BPFFrame.ipv4(client, vip, 47, offset: 1480, ports(1, 2)))),
+  FrameRow(
+    "first fragment of a ping", true,
     v4(BPFFrame.ipv4(client, vip, BPFFrame.icmp, more: true, [8, 0, 0, 0, 0, 1, 0, 1]))),
   FrameRow(
     "IPv6 first fragment", true,
@@ -161,8 +166,9 @@ private let fragmentRows: [FrameRow] = [
     "IPv6 later fragment of options", true,
     v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(60, offset: 1448, more: false, ports(1, 2)))), tail: 12),
   FrameRow(
-    "IPv6 later fragment of a ping", false,
-    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(BPFFrame.icmpv6, offset: 1448, more: false, ports(1, 2))))),
+    "IPv6 later fragment of a ping", true,
+    v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(BPFFrame.icmpv6, offset: 1448, more: false, ports(1, 2)))),
+    tail: 12),
   FrameRow(
     "IPv6 atomic fragment", true,
     v6(BPFFrame.ipv6(client6, vip6, 44, BPFFrame.fragment(tcp, offset: 0, more: false, ports(1, 80))))),
