@@ -15,6 +15,8 @@ import profiles
 import shrink
 from case import Case, read_capture
 
+ATTEMPTS = 4
+
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__)
@@ -31,6 +33,16 @@ def arguments():
     return parser.parse_args()
 
 
+def record(oracle, this):
+    """What ip_vs does with a case; again when the machine was too busy to keep to its times."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return guest.record(oracle, this)
+        except guest.TooSlow:
+            print('  the machine is too busy, once more', flush=True)
+    return guest.record(oracle, this)
+
+
 def recorded(folder):
     """What ip_vs did with a case, kept from an earlier run."""
     with open(os.path.join(folder, 'state.txt'), encoding='utf-8') as file:
@@ -44,7 +56,7 @@ def differences(options, events, folder, again=False):
         sent, state = recorded(folder)
         this.write(folder)
     else:
-        sent, state = guest.record(options.oracle, this)
+        sent, state = record(options.oracle, this)
         this.write(folder, sent, state)
     with tempfile.TemporaryDirectory() as output:
         had, passed, own = director.replay(options.lbd, folder, output)
