@@ -123,26 +123,25 @@ public final class Replay {
     publish()
   }
 
-  /// Lets time pass.
+  /// Lets time pass, in steps: what times out starts other times (a template with connections is given 60 s more), and
+  /// entries are dropped by the second.
   public func advance(nanoseconds amount: UInt64) {
     flush()
     var left = amount
-    if settings.dropEntry.isInEffect, let pipeline {
-      // It draws by the second.
-      for _ in 0..<Replay.dropSteps where left > Replay.dropStep {
-        pass(Replay.dropStep)
-        left -= Replay.dropStep
-        pipeline.setClock(nanoseconds: nanoseconds)
-        pipeline.turn()
-      }
+    for _ in 0..<Replay.stepLimit where left > Replay.step {
+      guard let pipeline, pipeline.hasTemplates || settings.dropEntry.isInEffect else { break }
+      pass(Replay.step)
+      left -= Replay.step
+      sweepIfDue()
+      if settings.dropEntry.isInEffect { pipeline.turn() }
     }
     pass(left)
     sweepIfDue()
   }
 
-  private static let dropStep: UInt64 = 500_000_000
-  /// By then all that can be dropped is.
-  private static let dropSteps = 10_000
+  private static let step: UInt64 = 500_000_000
+  /// By then all that can end has ended.
+  private static let stepLimit = 10_000
 
   /// The clock stops at its end, in 146 years, rather than wrap round.
   private func pass(_ amount: UInt64) {

@@ -51,11 +51,20 @@ extension WorkerState {
     }
   }
 
+  /// True when the wide table is not empty.
+  var hasWideEntries: Bool {
+    lbd_load_relaxed(shared.entryCounts + SharedState.entryIndex(KeyWide.self)) != 0
+  }
+
   /// Looks at the whole table once: for replay, whose clock jumps.
   mutating func sweepAll() {
-    for line in 0..<UInt64(shared.tableV4.lineCount) { sweepLine(line, in: shared.tableV4) }
-    for line in 0..<UInt64(shared.tableV6.lineCount) { sweepLine(line, in: shared.tableV6) }
-    guard lbd_load_relaxed(shared.entryCounts + SharedState.entryIndex(KeyWide.self)) != 0 else { return }
+    if lbd_load_relaxed(shared.entryCounts) != 0 {
+      for line in 0..<UInt64(shared.tableV4.lineCount) { sweepLine(line, in: shared.tableV4) }
+    }
+    if lbd_load_relaxed(shared.entryCounts + 8) != 0 {
+      for line in 0..<UInt64(shared.tableV6.lineCount) { sweepLine(line, in: shared.tableV6) }
+    }
+    guard hasWideEntries else { return }
     for line in 0..<UInt64(shared.tableWide.lineCount) { sweepLine(line, in: shared.tableWide) }
   }
 

@@ -57,16 +57,17 @@ extension Dataplane {
       isTemplate
       ? Int(key.extra >> 32) * Int(Clock.ticksPerSecond)
       : timeout(of: connection, key.protocolNumber, clock)
-    // A mark stands where the address would, as one of IPv4.
+    // A mark stands in the first 32 bits of where the address would.
     let isMark = isTemplate && key.protocolNumber == 0
+    let near =
+      isMark && service.isIPv6 ? (high: key.nearLow << 32, low: 0) : (high: key.nearHigh, low: key.nearLow)
     let serverPort = key.kind == .orphan || key.nearPort == 0 ? key.nearPort : isTemplate ? server.port : key.serverPort
     return ListedConnection(
       protocolName: transport?.name ?? "IP",
       client: Endpoint(
         address: Dataplane.address(high: key.high, low: key.low, isIPv6: service.isIPv6), port: key.port),
       service: Endpoint(
-        address: Dataplane.address(high: key.nearHigh, low: key.nearLow, isIPv6: service.isIPv6 && !isMark),
-        port: key.nearPort),
+        address: Dataplane.address(high: near.high, low: near.low, isIPv6: service.isIPv6), port: key.nearPort),
       server: Endpoint(
         address: Dataplane.address(
           high: server.addressHigh, low: server.addressLow, isIPv6: isBypass ? service.isIPv6 : server.isIPv6),

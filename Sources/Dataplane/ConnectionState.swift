@@ -176,4 +176,12 @@ struct ConnectionState: ~Copyable {
     if protocolNumber == TransportProtocol.tcp.rawValue { return (0b100_0000_1110 >> UInt16(state)) & 1 != 0 }
     return protocolNumber == TransportProtocol.sctp.rawValue && state == SCTP.established.rawValue
   }
+
+  /// True for ESTABLISHED of TCP and SCTP.
+  @inline(__always)
+  static func isEstablished(_ state: UInt8, protocolNumber: UInt8) -> Bool {
+    protocolNumber == TransportProtocol.tcp.rawValue
+      ? state == TCP.established.rawValue
+      : protocolNumber == TransportProtocol.sctp.rawValue && state == SCTP.established.rawValue
+  }
 }

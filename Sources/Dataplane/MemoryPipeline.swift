@@ -66,6 +66,9 @@ public final class MemoryPipeline {
     forwarder.state.sweepAllCaches()
   }
 
+  /// True when there may be connection templates.
+  public var hasTemplates: Bool { forwarder.state.hasWideEntries }
+
   /// Queues a frame as arrived by `interface`; false when it is too long or no frame is free.
   public func offer(_ bytes: UnsafeRawBufferPointer, interface: Int) -> Bool {
     guard let frame = stage(bytes) else { return false }

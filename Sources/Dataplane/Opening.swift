@@ -51,6 +51,9 @@ extension WorkerState {
     }
     let isActive = ConnectionState.isActive(connection.state, protocolNumber: protocolNumber)
     shared.bind(number, record: server, active: isActive)
+    if connection.isControlled, ConnectionState.isEstablished(connection.state, protocolNumber: protocolNumber) {
+      assureTemplate(of: key, connection, service: serviceNumber)
+    }
     // By its address: with `servers[number].connections` the compiler cannot build this for ThreadSanitizer.
     let statistics = counters.servers + Int(number)
     statistics.pointee.connections &+= 1

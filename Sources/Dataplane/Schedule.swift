@@ -194,10 +194,7 @@ extension WorkerState {
     if ConnectionState.isActive(old.state, protocolNumber: protocolNumber) != isActive {
       shared.move(new.server, toActive: isActive)
     }
-    let established =
-      protocolNumber == TransportProtocol.tcp.rawValue
-      ? ConnectionState.TCP.established.rawValue : ConnectionState.SCTP.established.rawValue
-    if new.isControlled, new.state == established {
+    if new.isControlled, ConnectionState.isEstablished(new.state, protocolNumber: protocolNumber) {
       assureTemplate(of: key, new, service: server(new.server).pointee.service)
     }
   }
