@@ -54,9 +54,9 @@ struct SnapshotAssembler {
     if service.isActive, let mark = service.spec.key.mark, !hasRule(for: mark) {
       notes.append("\(service.spec.key): no mark rule gives packets this mark (lbd { mark_rules { … } })")
     }
-    if service.isActive, let engine = service.spec.persistenceEngine {
-      notes.append(
-        "\(service.spec.key): engine \(engine) is not applied in this version, clients go by their addresses")
+    let isFullNAT = service.servers.contains { services.servers[$0]?.method == .fullNAT }
+    if service.isActive, isFullNAT, let engine = service.spec.persistenceEngine {
+      notes.append("\(service.spec.key): engine \(engine) is not for FULLNAT, clients go by their addresses")
     }
     var description = SnapshotDescription.Service(
       number: service.number, endpoint: service.endpoint, address: endpoint.address, port: endpoint.port,
@@ -67,6 +67,7 @@ struct SnapshotAssembler {
     description.mark = service.spec.key.mark?.mark ?? 0
     description.isOnePacket = service.spec.onePacket
     description.persistence = service.spec.persistence
+    description.hadCalls = service.hadEngine
     description.formerMasks = service.formerMasks.map { SnapshotAssembler.persistence(seconds: 0, mask: $0) }
     return description
   }
@@ -111,11 +112,13 @@ struct SnapshotAssembler {
     if case .tunnelling = server.method, let route = resolved.route {
       source = topology.source(for: address, over: route)
     }
-    return SnapshotDescription.Server(
+    var description = SnapshotDescription.Server(
       number: server.number, service: server.service, endpoint: server.endpoint, address: address,
       port: server.spec.endpoint.port, method: SnapshotAssembler.method(server.method), weight: server.spec.weight,
       lastWeight: server.lastWeight, nextHop: resolved.hop, tunnelSource: source, isAvailable: server.isAvailable,
       upperThreshold: server.spec.upperThreshold, lowerThreshold: server.spec.lowerThreshold)
+    description.age = server.age
+    return description
   }
 
   private static func method(_ method: ForwardingMethod) -> Forwarding {

@@ -35,6 +35,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case tableFull
   case localPortsExhausted
   case droppedInDefence
+  case noCallIdentifier
   case timeExceeded
   case tooBig
   case noRoute
@@ -94,6 +95,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .tableFull: "the connection table has no room"
     case .localPortsExhausted: "no local address and port is free towards this real server (FULLNAT)"
     case .droppedInDefence: "would have opened a connection, but drop_packet is in effect"
+    case .noCallIdentifier: "no SIP Call-ID in it, which its service's persistence goes by"
     case .timeExceeded: "TTL or hop limit used up; answered with ICMP time exceeded"
     case .tooBig: "larger than the path takes and not to be fragmented; answered with ICMP"
     case .noRoute: "the kernel has no route to the next hop"

@@ -32,9 +32,16 @@ extension WorkerState {
       return
     }
     if snapshot.pointee.hasWide, advanceWide(index) { return }
-    guard packet.pointee.isRequest else { return batch.finish(index, .noReplyConnection) }
+    guard packet.pointee.isRequest else {
+      if snapshot.pointee.hasWide, openFromServer(index, server: snapshot.pointee.endpoint(key.endpoint).index) {
+        return
+      }
+      return batch.finish(index, .noReplyConnection)
+    }
     if snapshot.pointee.hasWide, let number = markService(index) { return openWide(index, service: number) }
-    open(index, key: key, service: snapshot.pointee.endpoint(key.endpoint).index, in: table)
+    let number = snapshot.pointee.endpoint(key.endpoint).index
+    if service(number).pointee.goesByCall { return openWide(index, service: number) }
+    open(index, key: key, service: number, in: table)
   }
 
   // MARK: - Existing connections
@@ -164,7 +171,7 @@ extension WorkerState {
       new.touch(clock)
       new.state = states.next(old.state, row: .output, segment: batch.packet(index).pointee.segment)
       if table.replace(primary, old: old, with: new) {
-        recount(from: old, to: new, batch.packet(index).pointee.protocolNumber, key: request)
+        recount(from: old, to: new, batch.packet(index).pointee.protocolNumber, key: Key(primary))
         mirror(new.state, at: key, server: new.server, in: table)
         return
       }
@@ -191,9 +198,13 @@ extension WorkerState {
     if ConnectionState.isActive(old.state, protocolNumber: protocolNumber) != isActive {
       shared.move(new.server, toActive: isActive)
     }
-    let established =
-      protocolNumber == TransportProtocol.tcp.rawValue
-      ? ConnectionState.TCP.established.rawValue : ConnectionState.SCTP.established.rawValue
+    let established: UInt8 =
+      switch TransportProtocol(rawValue: protocolNumber) {
+      case .tcp: ConnectionState.TCP.established.rawValue
+      case .sctp: ConnectionState.SCTP.established.rawValue
+      // A reply has come.
+      case .udp, nil: 0
+      }
     if new.isControlled, new.state == established {
       assureTemplate(of: key, new, service: server(new.server).pointee.service)
     }

@@ -22,6 +22,8 @@ struct SharedState: @unchecked Sendable {
   let templateCounts: UnsafeMutablePointer<UInt64>
   /// Entries per table, to let the expiry hand rest when there are none: see `entryIndex`.
   let entryCounts: UnsafeMutablePointer<UInt64>
+  /// The Call-IDs of templates.
+  let calls: CallTable
   static var activeUnit: UInt64 { 1 << 32 }
 
   /// Where in `entryCounts` a table's count stands.
@@ -85,6 +87,8 @@ final class SharedMemory: @unchecked Sendable {
 
   private let memory: MappedMemory
   private let counts: MappedMemory
+  private let callMemory: MappedMemory
+
   /// - Parameters:
   ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
   ///   - bothDirections: true when connections also need an entry for replies (NAT, FULLNAT).
@@ -101,6 +105,8 @@ final class SharedMemory: @unchecked Sendable {
     let memory = try MappedMemory(byteCount: (lines4 + lines6 + wideLines) * lineBytes, hugePages: .preferred)
     let serverWords = Limits.serverCapacity
     let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1 + 8) + 128, hugePages: .never)
+    let callCount = Limits.calls(forConnections: connectionCapacity)
+    let callMemory = try MappedMemory(byteCount: CallTable.byteCount(of: callCount), hugePages: .never)
     let secret = HashSecret(seed: seed)
     state = SharedState(
       tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
@@ -111,11 +117,13 @@ final class SharedMemory: @unchecked Sendable {
       overloaded: (counts.base + serverWords * 16 + 128).bindMemory(to: UInt8.self, capacity: serverWords),
       schedulerStates: (counts.base + serverWords * 8).bindMemory(to: UInt64.self, capacity: serverWords),
       templateCounts: (counts.base + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
-      entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16))
+      entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16),
+      calls: CallTable(memory: callMemory.base, count: callCount))
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity
     hasReplies = bothDirections
     self.memory = memory
     self.counts = counts
+    self.callMemory = callMemory
   }
 }

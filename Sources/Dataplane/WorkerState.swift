@@ -35,6 +35,8 @@ struct WorkerState: ~Copyable {
   var sweep = SweepState()
   var defence = DefenceState()
   var cacheSweep = CacheSweepState()
+  /// The call of the packet at hand.
+  let call = CallRecord()
 
   init(
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
@@ -58,6 +60,7 @@ struct WorkerState: ~Copyable {
 
   deinit {
     batch.deallocate()
+    call.deallocate()
   }
 
   /// The next generation of a slot.
