@@ -99,7 +99,12 @@ public struct Listing {
       let seconds = connection.secondsLeft % 60
       let expire = (minutes < 10 ? "0" : "") + "\(minutes):" + (seconds < 10 ? "0" : "") + "\(seconds)"
       text += pad(connection.protocolName, 3) + " " + pad(expire, 6) + " " + pad(connection.stateName, 11) + " "
-      text += pad("\(connection.client)", 18) + " " + pad("\(connection.service)", 18) + " \(connection.server)"
+      text += pad("\(connection.client)", 18) + " " + pad("\(connection.service)", 18) + " "
+      if withEngines, let engine = connection.engine {
+        text += pad("\(connection.server)", 16) + " " + pad(engine, 18) + " " + connection.engineData
+      } else {
+        text += "\(connection.server)"
+      }
       if let local = connection.local { text += " local \(local)" }
       text += "\n"
     }

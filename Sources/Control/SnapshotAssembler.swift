@@ -54,9 +54,9 @@ struct SnapshotAssembler {
     if service.isActive, let mark = service.spec.key.mark, !hasRule(for: mark) {
       notes.append("\(service.spec.key): no mark rule gives packets this mark (lbd { mark_rules { … } })")
     }
-    if service.isActive, let engine = service.spec.persistenceEngine {
-      notes.append(
-        "\(service.spec.key): engine \(engine) is not applied in this version, clients go by their addresses")
+    let isFullNAT = service.servers.contains { services.servers[$0]?.method == .fullNAT }
+    if service.isActive, isFullNAT, let engine = service.spec.persistenceEngine {
+      notes.append("\(service.spec.key): engine \(engine) is not for FULLNAT, clients go by their addresses")
     }
     var description = SnapshotDescription.Service(
       number: service.number, endpoint: service.endpoint, address: endpoint.address, port: endpoint.port,
@@ -67,6 +67,7 @@ struct SnapshotAssembler {
     description.mark = service.spec.key.mark?.mark ?? 0
     description.isOnePacket = service.spec.onePacket
     description.persistence = service.spec.persistence
+    description.hadCalls = service.hadEngine
     description.formerMasks = service.formerMasks.map { SnapshotAssembler.persistence(seconds: 0, mask: $0) }
     return description
   }
@@ -117,6 +118,7 @@ struct SnapshotAssembler {
       lastWeight: server.lastWeight, nextHop: resolved.hop, tunnelSource: source, isAvailable: server.isAvailable,
       upperThreshold: server.spec.upperThreshold, lowerThreshold: server.spec.lowerThreshold)
     if case .tunnelling(let tunnel) = server.method { description.encapsulation = Encapsulation(tunnel) }
+    description.age = server.age
     return description
   }
 

@@ -21,6 +21,8 @@ public struct VirtualServices {
     var lastWeight: Int32
     var method: ForwardingMethod
     var isAvailable: Bool
+    /// How many had been added before it.
+    var age: UInt64 = 0
     /// What it had been sent when its counters were set to zero.
     var zero = ServerCounters()
   }
@@ -39,6 +41,8 @@ public struct VirtualServices {
     /// Local addresses ever used, by index; those still in the group are active.
     var localAddresses: [(address: IPAddress, isActive: Bool)] = []
     var localPorts: ClosedRange<UInt16>
+    /// True once its persistence has gone by calls.
+    var hadEngine = false
     /// Persistence masks it has had, the latest first: connections that were opened by them look for their templates.
     var formerMasks: [PersistenceMask] = []
     /// What servers were sent whose numbers have been freed: the service's own totals do not go back.
@@ -66,6 +70,7 @@ public struct VirtualServices {
   private var changes: [Change] = []
   /// Servers whose number has just been given to a new server: their counters start at zero.
   private var renewed: [UInt16] = []
+  private var serverAge: UInt64 = 0
 
   private struct ServerName: Hashable {
     var service: UInt16
@@ -208,6 +213,8 @@ public struct VirtualServices {
       renewed.append(number)
     }
     try useEndpoint(of: &server, key: key)
+    serverAge += 1
+    server.age = serverAge
     servers[server.number] = server
     service.servers.insert(server.number, at: 0)
     services[service.number] = service
@@ -369,26 +376,4 @@ extension ServerCounters {
     difference.outBytes &-= earlier.outBytes
     return difference
   }
-}
-
-/// Hands out small numbers; a number that has come back is used last.
-struct NumberPool {
-  private var next: Int
-  private let last: Int
-  private var returned: [UInt16] = []
-
-  init(range: ClosedRange<UInt16>) {
-    next = Int(range.lowerBound)
-    last = Int(range.upperBound)
-  }
-
-  mutating func take() -> UInt16? {
-    if next <= last {
-      next += 1
-      return UInt16(next - 1)
-    }
-    return returned.isEmpty ? nil : returned.removeFirst()
-  }
-
-  mutating func give(_ number: UInt16) { returned.append(number) }
 }

@@ -65,7 +65,18 @@ extension WorkerState {
       for line in 0..<UInt64(shared.tableV6.lineCount) { sweepLine(line, in: shared.tableV6) }
     }
     guard hasWideEntries else { return }
-    for line in 0..<UInt64(shared.tableWide.lineCount) { sweepLine(line, in: shared.tableWide) }
+    for line in 0..<UInt64(shared.tableWide.lineCount) {
+      if !isTemplate(line) { sweepLine(line, in: shared.tableWide) }
+    }
+    // Those that the clock has taken far are let go of first.
+    for line in 0..<UInt64(shared.tableWide.lineCount) {
+      if isTemplate(line) { sweepLine(line, in: shared.tableWide) }
+    }
+  }
+
+  private func isTemplate(_ line: UInt64) -> Bool {
+    let kind = UInt16(truncatingIfNeeded: lbd_load_acquire(shared.tableWide.line(line)))
+    return WideKind(rawValue: kind)?.isTemplate ?? false
   }
 
   private mutating func sweepSlice<Key>(
@@ -205,7 +216,7 @@ extension WorkerState {
       if !other.isDead, other.server == connection.server, other.localPort == connection.localPort {
         let protocolNumber = protocolNumber(of: key, connection)
         // Both are idle: a late reply must not bring the connection back, nor must it keep its local port.
-        return isIdleTooLong(other, protocolNumber: protocolNumber) && expire(primary, key: request, in: table)
+        return isIdleTooLong(other, protocolNumber: protocolNumber) && expire(primary, key: Key(primary), in: table)
       }
     }
     let isPair = server.pointee.method == .fullNAT

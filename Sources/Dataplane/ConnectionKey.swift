@@ -40,6 +40,8 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
   func hash(_ secret: HashSecret) -> UInt64
   /// Notes what a new entry shall say beside its key; only wide keys have room for it.
   mutating func note(service: UInt16, serverPort: UInt16)
+  /// Where the template stands that had a say in a new entry, as its line + 1; 0 where the template is found otherwise.
+  var templateLine: UInt32 { get set }
   /// The protocol, where the key says it; else 0.
   var ownProtocolNumber: UInt8 { get }
   /// Whether it is a request's or a reply's.
@@ -61,6 +63,11 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
 extension ConnectionKey {
   @inline(__always)
   mutating func note(service: UInt16, serverPort: UInt16) {}
+  @inline(__always)
+  var templateLine: UInt32 {
+    get { 0 }
+    set {}
+  }
   @inline(__always)
   var ownProtocolNumber: UInt8 { 0 }
   @inline(__always)

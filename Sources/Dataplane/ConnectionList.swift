@@ -15,6 +15,10 @@ public struct ListedConnection: Sendable {
   public let local: Endpoint?
   /// `ESTABLISHED`, `UDP`, …
   public let stateName: String
+  /// A template by call: the engine that made it.
+  public var engine: String?
+  /// What the engine goes by; of SIP the Call-ID, as far as it is not ASCII in the letters of Latin-1.
+  public var engineData = ""
   /// Until it times out.
   public let secondsLeft: Int
 }
@@ -35,6 +39,8 @@ extension Dataplane {
   private func listWide(_ clock: Clock, _ body: (ListedConnection) -> Void) {
     let table = shared.state.tableWide
     if lbd_load_relaxed(shared.state.entryCounts + SharedState.entryIndex(KeyWide.self)) == 0 { return }
+    let call = CallRecord()
+    defer { call.deallocate() }
     for line in 0..<UInt64(table.lineCount) {
       let slot = table.line(line)
       guard let kind = WideKind(rawValue: UInt16(truncatingIfNeeded: lbd_load_acquire(slot))), kind != .reply else {
@@ -43,8 +49,28 @@ extension Dataplane {
       let key = KeyWide(slot)
       let connection = table.load(slot)
       if connection.isDead || !key.matches(slot) { continue }
-      body(describe(key, connection, clock))
+      guard key.kind.isCall else {
+        body(describe(key, connection, clock))
+        continue
+      }
+      shared.state.calls.read(key.nearHigh, into: call)
+      guard key.matches(slot), KeyWide(slot).nearHigh == key.nearHigh else { continue }
+      body(describe(key, of: call, connection, clock))
     }
+  }
+
+  /// A call's template: what its key does not say, the call does.
+  private func describe(
+    _ key: KeyWide, of call: CallRecord, _ connection: Connection, _ clock: Clock
+  ) -> ListedConnection {
+    var plain = KeyWide(
+      key.kind == .call ? .template : .orphan, far: key.farAddress, farPort: 0, near: call.near,
+      nearPort: key.nearPort, protocolNumber: key.protocolNumber, secret: shared.state.tableWide.secret)
+    plain.extra = key.extra
+    var listed = describe(plain, connection, clock)
+    listed.engine = "sip"
+    listed.engineData = String(String.UnicodeScalarView(call.bytes.map { Unicode.Scalar($0) }))
+    return listed
   }
 
   private func describe(_ key: KeyWide, _ connection: Connection, _ clock: Clock) -> ListedConnection {
@@ -65,7 +91,8 @@ extension Dataplane {
     return ListedConnection(
       protocolName: transport?.name ?? "IP",
       client: Endpoint(
-        address: Dataplane.address(high: key.high, low: key.low, isIPv6: service.isIPv6), port: key.port),
+        address: Dataplane.address(high: key.high, low: key.low, isIPv6: service.isIPv6),
+        port: isTemplate ? 0 : key.port),
       service: Endpoint(
         address: Dataplane.address(high: near.high, low: near.low, isIPv6: service.isIPv6), port: key.nearPort),
       server: Endpoint(

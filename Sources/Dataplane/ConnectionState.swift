@@ -85,6 +85,9 @@ struct ConnectionState: ~Copyable {
     }
   }
 
+  /// A persistent UDP connection that is waiting for its first reply, which its template has to hear of.
+  @inline(__always) static var unanswered: UInt8 { 14 }
+
   /// Which table: requests, requests of a connection whose replies are not seen, replies.
   enum Row: Int {
     case input
@@ -116,7 +119,7 @@ struct ConnectionState: ~Copyable {
         let closes = [UInt8](repeating: TCP.close.rawValue, count: TCP.allCases.count)
         let events = tcp.rows(row, states: StateTables.tcpStates) + [closes]
         for segment in 0..<UInt8(32) { fill(set, row, segment, events[ConnectionState.event(of: segment)]) }
-        fill(set, row, Packet.noSegment, (0..<14).map { UInt8($0) })
+        fill(set, row, Packet.noSegment, (0..<14).map { UInt8($0) } + [row == .output ? 0 : ConnectionState.unanswered])
         for (event, states) in StateTables.sctp.rows(row, states: StateTables.sctpStates).enumerated() {
           fill(set, row, Packet.firstSCTPSegment + UInt8(event), states)
         }

@@ -52,6 +52,9 @@ public enum Limits {
   /// How often a packet looks for its template again when others change it at that moment.
   static let templateAttempts = 8
 
+  /// Calls (SIP) that templates may be for at once: one in four connections, 84 MB of memory at most, used as they come.
+  static func calls(forConnections count: Int) -> Int { min(max(count / 4, 256), 262_144) }
+
   /// Asserts what these numbers presume of each other.
   static func verify() {
     precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)

@@ -15,9 +15,10 @@ extension WorkerState {
     if isDefended(index) { return batch.finish(index, .droppedInDefence) }
     if packet.pointee.farPort == 20 { return batch.finish(index, .privilegedSource) }
     let isPersistent = service.pointee.persistenceSeconds != 0
+    var key = key
     let picked =
       isPersistent
-      ? pickPersistent(index, service: number, service) : pick(index, service: service, number: number)
+      ? pickPersistent(index, service: number, service, for: &key) : pick(index, service: service, number: number)
     guard let picked else {
       guard batch.outcomes[index] == .pending else { return }
       if mayBypass(index, service) { return openBypass(index, key: key, service: number, in: table) }
@@ -43,6 +44,9 @@ extension WorkerState {
     if packet.pointee.flags.contains(.wide) { connection.localPort = serverPort(index, service, server) }
     connection.isControlled = service.pointee.persistenceSeconds != 0
     connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: packet.pointee.event)
+    if connection.isControlled, hasReplies, protocolNumber == TransportProtocol.udp.rawValue {
+      connection.state = ConnectionState.unanswered
+    }
     connection.touch(clock)
     let isLasting = !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
     if isLasting, !insert(index, key: key, connection: &connection, server: server, in: table) {

@@ -45,6 +45,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case tableFull
   case localPortsExhausted
   case droppedInDefence
+  case noCallIdentifier
   case timeExceeded
   case tooBig
   case tunnelTooNarrow
@@ -123,6 +124,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .tableFull: "the connection table has no room"
     case .localPortsExhausted: "no local address and port is free towards this real server (FULLNAT)"
     case .droppedInDefence: "would have opened a connection, but drop_packet is in effect"
+    case .noCallIdentifier: "no SIP Call-ID in it, which its service's persistence goes by"
     case .timeExceeded: "TTL or hop limit used up; answered with ICMP time exceeded"
     case .tooBig: "larger than the path takes and not to be fragmented; answered with ICMP"
     case .tunnelTooNarrow: "the path to the real server takes less than a tunnel needs (outer MTU)"

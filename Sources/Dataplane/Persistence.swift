@@ -15,38 +15,47 @@ extension WorkerState {
   private static var extensionSeconds: UInt64 { 60 }
 
   /// The server of a client's template, or one that is scheduled and remembered.
+  /// - Parameter connection: the new connection's key, which notes a template that cannot be found by it later.
   /// - Returns: the server's number, the template counting one connection more; or nil, the packet's journey having
   ///   ended.
-  mutating func pickPersistent(_ index: Int, service number: UInt16, _ service: UnsafePointer<ServiceRecord>) -> UInt16?
-  {
+  mutating func pickPersistent<Key: ConnectionKey>(
+    _ index: Int, service number: UInt16, _ service: UnsafePointer<ServiceRecord>, for connection: inout Key
+  ) -> UInt16? {
     let client = batch.packet(index).pointee.sourceAddress
-    guard var key = templateKey(service, client: client, mask: 0) else {
+    if service.pointee.goesByCall {
+      guard let key = callKey(index, service, client: client) else {
+        batch.finish(index, .noCallIdentifier)
+        return nil
+      }
+      return pickPersistent(index, service: number, service, key: key, for: &connection)
+    }
+    guard let key = templateKey(service, client: client, mask: 0) else {
       return pick(index, service: service, number: number)
     }
+    return pickPersistent(index, service: number, service, key: key, for: &connection)
+  }
+
+  /// - Parameter fixed: the one server that will do; nil for whichever the template or the scheduler says.
+  mutating func pickPersistent<Key: ConnectionKey>(
+    _ index: Int, service number: UInt16, _ service: UnsafePointer<ServiceRecord>, key: KeyWide,
+    for connection: inout Key, fixed: UInt16? = nil
+  ) -> UInt16? {
     let lifetime = UInt64(service.pointee.persistenceSeconds)
     for _ in 0..<Limits.templateAttempts {
       if let slot = findTemplate(key) {
-        let connection = shared.tableWide.load(slot)
-        if isValid(connection, service: number) {
-          if bindTemplate(slot, key) { return connection.server }
-          continue
+        let old = shared.tableWide.load(slot)
+        if isValid(old, service: number), fixed ?? old.server == old.server {
+          guard bindTemplate(slot, key) else { continue }
+          note(slot, key, for: &connection)
+          return old.server
         }
-        keepOrphan(of: key, slot, connection)
-        guard let server = pick(index, service: service, number: number) else { return nil }
-        if replaceTemplate(slot, key, connection, server: server, lifetime: lifetime) { return server }
+        makeOrphan(of: key, slot)
         continue
       }
-      guard let server = pick(index, service: service, number: number) else { return nil }
-      key.extra = lifetime << 32 | 1
-      var value = Connection(server: server, noOutput: false)
-      value.touch(clock)
-      switch shared.tableWide.insert(
-        key, hash: key.hash(shared.tableWide.secret), value: value, generation: nextGeneration())
-      {
-      case .inserted:
-        countEntries(KeyWide.self, 1)
-        _ = lbd_fetch_add(shared.templateCounts + Int(server), 1)
-        shared.checkUpperThreshold(server, record: self.server(server))
+      guard let server = fixed ?? pick(index, service: service, number: number) else { return nil }
+      switch insertTemplate(key, server: server, lifetime: lifetime) {
+      case .inserted(let slot):
+        note(slot, key, for: &connection)
         return server
       case .existing:
         continue
@@ -59,8 +68,31 @@ extension WorkerState {
     return nil
   }
 
+  private mutating func insertTemplate(
+    _ key: KeyWide, server: UInt16, lifetime: UInt64
+  ) -> ConnectionTable<KeyWide>.Insertion {
+    guard var key = withBlock(key) else { return .full }
+    key.extra = lifetime << 32 | 1
+    var value = Connection(server: server, noOutput: false)
+    value.touch(clock)
+    let result = shared.tableWide.insert(
+      key, hash: key.hash(shared.tableWide.secret), value: value, generation: nextGeneration())
+    guard case .inserted = result else {
+      giveBlock(of: key)
+      return result
+    }
+    countEntries(KeyWide.self, 1)
+    _ = lbd_fetch_add(shared.templateCounts + Int(server), 1)
+    shared.checkUpperThreshold(server, record: self.server(server))
+    return result
+  }
+
   /// A connection that was opened through a template has gone, or could not be opened.
   mutating func releaseTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection, service number: UInt16) {
+    if key.templateLine != 0 {
+      if let slot = callTemplate(of: key, connection) { unbindTemplate(slot) }
+      return
+    }
     let service = service(number)
     let client = key.farAddress
     // The mask may have been edited since.
@@ -70,7 +102,7 @@ extension WorkerState {
         template.isExact(slot)
       else { continue }
       if shared.tableWide.load(slot).server == connection.server { return unbindTemplate(slot) }
-      let orphan = template.orphan
+      let orphan = template.orphan(of: connection.server)
       if let slot = shared.tableWide.find(orphan, hash: orphan.hash(shared.tableWide.secret)),
         shared.tableWide.load(slot).server == connection.server
       {
@@ -79,11 +111,13 @@ extension WorkerState {
     }
   }
 
-  /// A controlled connection has been established: its template is worth keeping when memory is short.
+  /// A controlled connection has been established, or answered: its template is worth keeping when memory is short.
   mutating func assureTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection, service number: UInt16) {
-    guard let template = templateKey(service(number), client: key.farAddress, mask: 0),
-      let slot = findTemplate(template)
-    else { return }
+    var place = callTemplate(of: key, connection)
+    if key.templateLine == 0, let template = templateKey(service(number), client: key.farAddress, mask: 0) {
+      place = findTemplate(template)
+    }
+    guard let slot = place else { return }
     let old = shared.tableWide.load(slot)
     var new = old
     new.state = 1
@@ -97,7 +131,7 @@ extension WorkerState {
     let connection = shared.tableWide.load(slot)
     let word = lbd_load_acquire(slot + 6)
     if connection.isDead || word == 0 { return }
-    let isUnused = word & 0xffff_ffff == 0 || KeyWide(slot).kind == .orphan
+    let isUnused = word & 0xffff_ffff == 0 || KeyWide(slot).kind.isOrphan
     if isUnused, snapshot.pointee.settings.expiresConnectionsWithoutServer,
       !server(connection.server).pointee.isAvailable
     {
@@ -136,9 +170,11 @@ extension WorkerState {
   }
 
   private mutating func removeTemplate(_ slot: UnsafeMutablePointer<UInt64>, _ word: UInt64) {
+    let key = KeyWide(slot)
     guard lbd_compare_exchange(slot + 6, word, 0),
       let last = shared.tableWide.remove(slot, hasContinuation: false)
     else { return }
+    giveBlock(of: key)
     countEntries(KeyWide.self, -1)
     _ = lbd_fetch_add(shared.templateCounts + Int(last.server), 0 &- 1)
     shared.checkLowerThreshold(last.server, record: server(last.server))
@@ -163,7 +199,7 @@ extension WorkerState {
 
   /// A template that has not timed out.
   private mutating func findTemplate(_ key: KeyWide) -> UnsafeMutablePointer<UInt64>? {
-    guard let slot = shared.tableWide.find(key, hash: key.hash(shared.tableWide.secret)), key.isExact(slot) else {
+    guard let slot = shared.tableWide.find(key, hash: key.hash(shared.tableWide.secret)), isExact(key, slot) else {
       return nil
     }
     let word = lbd_load_acquire(slot + 6)
@@ -187,7 +223,7 @@ extension WorkerState {
       if old == 0 { return false }
       if lbd_compare_exchange(slot + 6, old, old &+ 1) { break }
     }
-    guard key.matches(slot) else {
+    guard key.matches(slot), isExact(key, slot) else {
       // It was another template's by then; that one cannot have gone while we counted in it.
       unbindTemplate(slot)
       return false
@@ -196,7 +232,7 @@ extension WorkerState {
     return true
   }
 
-  private func unbindTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
+  func unbindTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
     while true {
       let old = lbd_load_acquire(slot + 6)
       if old & 0xffff_ffff == 0 || lbd_compare_exchange(slot + 6, old, old &- 1) { return }
@@ -213,34 +249,23 @@ extension WorkerState {
     }
   }
 
-  /// A template whose server does not count any more starts afresh with another one.
-  private mutating func replaceTemplate(
-    _ slot: UnsafeMutablePointer<UInt64>, _ key: KeyWide, _ old: Connection, server: UInt16, lifetime: UInt64
-  ) -> Bool {
-    guard key.matches(slot), !old.isDead else { return false }
-    var new = Connection(server: server, noOutput: false)
-    new.touch(clock)
-    new.word = new.word & ~Connection.overflowMask | old.word & Connection.overflowMask
-    guard shared.tableWide.replace(slot, old: old, with: new) else { return false }
-    var word = lbd_load_acquire(slot + 6)
-    while word != 0, !lbd_compare_exchange(slot + 6, word, lifetime << 32 | 1) { word = lbd_load_acquire(slot + 6) }
-    _ = lbd_fetch_add(shared.templateCounts + Int(server), 1)
-    return word != 0
-  }
-
-  /// What a template was stays in listings, and in its server's count, for as long as it would have lived.
-  private mutating func keepOrphan(
-    of key: KeyWide, _ slot: UnsafeMutablePointer<UInt64>, _ connection: Connection
-  ) {
-    var orphan = key.orphan
-    orphan.extra = lbd_load_relaxed(slot + 6)
-    let value = Connection(word: connection.word & ~Connection.overflowMask)
+  /// A template whose server does not count any more makes room for another one. It stays in listings, and in its
+  /// server's count, for as long as it would have lived.
+  private mutating func makeOrphan(of key: KeyWide, _ slot: UnsafeMutablePointer<UInt64>) {
+    let word = lbd_load_acquire(slot + 6)
+    let former = KeyWide(slot)
+    guard word != 0, isExact(key, slot), lbd_compare_exchange(slot + 6, word, 0),
+      let last = shared.tableWide.remove(slot, hasContinuation: false)
+    else { return }
+    countEntries(KeyWide.self, -1)
+    var orphan = key.orphan(of: last.server)
+    (orphan.nearHigh, orphan.nearLow) = (former.nearHigh, former.nearLow)
+    orphan.extra = word
+    let value = Connection(word: last.word & ~Connection.overflowMask)
     let result = shared.tableWide.insert(
       orphan, hash: orphan.hash(shared.tableWide.secret), value: value, generation: nextGeneration())
-    if case .inserted = result {
-      countEntries(KeyWide.self, 1)
-    } else {
-      _ = lbd_fetch_add(shared.templateCounts + Int(connection.server), 0 &- 1)
-    }
+    if case .inserted = result { return countEntries(KeyWide.self, 1) }
+    giveBlock(of: former)
+    _ = lbd_fetch_add(shared.templateCounts + Int(last.server), 0 &- 1)
   }
 }

@@ -32,9 +32,16 @@ extension WorkerState {
       return
     }
     if snapshot.pointee.hasWide, advanceWide(index) { return }
-    guard packet.pointee.isRequest else { return endReply(index, endpoint: key.endpoint) }
+    guard packet.pointee.isRequest else {
+      if snapshot.pointee.hasWide, openFromServer(index, server: snapshot.pointee.endpoint(key.endpoint).index) {
+        return
+      }
+      return endReply(index, endpoint: key.endpoint)
+    }
     if snapshot.pointee.hasWide, let number = markService(index) { return openWide(index, service: number) }
-    open(index, key: key, service: snapshot.pointee.endpoint(key.endpoint).index, in: table)
+    let number = snapshot.pointee.endpoint(key.endpoint).index
+    if service(number).pointee.goesByCall { return openWide(index, service: number) }
+    open(index, key: key, service: number, in: table)
   }
 
   // MARK: - Existing connections
@@ -167,7 +174,7 @@ extension WorkerState {
       new.touch(clock)
       new.state = states.next(old.state, row: .output, segment: batch.packet(index).pointee.event)
       if table.replace(primary, old: old, with: new) {
-        recount(from: old, to: new, batch.packet(index).pointee.protocolNumber, key: request)
+        recount(from: old, to: new, batch.packet(index).pointee.protocolNumber, key: Key(primary))
         mirror(new.state, at: key, server: new.server, in: table)
         return
       }
@@ -194,7 +201,11 @@ extension WorkerState {
     if ConnectionState.isActive(old.state, protocolNumber: protocolNumber) != isActive {
       shared.move(new.server, toActive: isActive)
     }
-    if new.isControlled, ConnectionState.isEstablished(new.state, protocolNumber: protocolNumber) {
+    // UDP: a reply has come.
+    let isAssured =
+      protocolNumber == TransportProtocol.udp.rawValue
+      ? new.state == 0 : ConnectionState.isEstablished(new.state, protocolNumber: protocolNumber)
+    if new.isControlled, isAssured {
       assureTemplate(of: key, new, service: server(new.server).pointee.service)
     }
   }

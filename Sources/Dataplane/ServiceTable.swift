@@ -30,6 +30,8 @@ struct ServiceRecord {
   var persistenceMasks: UnsafePointer<AddressMask>
   var persistenceMaskCount: Int = 0
   var isOnePacket = false
+  /// Templates are for calls, known by their Call-ID (SIP).
+  var goesByCall = false
 
   /// It cannot be found by its address and port.
   var isWide: Bool { mark != 0 || port == 0 }

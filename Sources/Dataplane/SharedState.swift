@@ -26,6 +26,8 @@ struct SharedState: @unchecked Sendable {
   let paths: PathMTUs
   /// Fragments that wait for others; the one thing here that has locks.
   let fragments: FragmentPool
+  /// The Call-IDs of templates.
+  let calls: CallTable
   static var activeUnit: UInt64 { 1 << 32 }
 
   /// Where in `entryCounts` a table's count stands.
@@ -91,6 +93,7 @@ final class SharedMemory: @unchecked Sendable {
   private let counts: MappedMemory
   private let paths: MappedMemory
   private let fragments: MappedMemory
+  private let callMemory: MappedMemory
 
   /// - Parameters:
   ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
@@ -110,6 +113,8 @@ final class SharedMemory: @unchecked Sendable {
     let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1 + 8) + 128, hugePages: .never)
     let paths = try MappedMemory(byteCount: PathMTUs.byteCount, hugePages: .never)
     let fragments = try MappedMemory(byteCount: FragmentPool.byteCount, hugePages: .never)
+    let callCount = Limits.calls(forConnections: connectionCapacity)
+    let callMemory = try MappedMemory(byteCount: CallTable.byteCount(of: callCount), hugePages: .never)
     let secret = HashSecret(seed: seed)
     state = SharedState(
       tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
@@ -121,7 +126,8 @@ final class SharedMemory: @unchecked Sendable {
       schedulerStates: (counts.base + serverWords * 8).bindMemory(to: UInt64.self, capacity: serverWords),
       templateCounts: (counts.base + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
       entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16),
-      paths: PathMTUs(memory: paths.base), fragments: FragmentPool(memory: fragments.base, secret: secret))
+      paths: PathMTUs(memory: paths.base), fragments: FragmentPool(memory: fragments.base, secret: secret),
+      calls: CallTable(memory: callMemory.base, count: callCount))
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity
     hasReplies = bothDirections
@@ -129,5 +135,6 @@ final class SharedMemory: @unchecked Sendable {
     self.counts = counts
     self.paths = paths
     self.fragments = fragments
+    self.callMemory = callMemory
   }
 }

@@ -206,22 +206,30 @@ public final class Snapshot {
       let spare = [LocalAddress](repeating: nobody, count: Limits.localAddressCapacity - own.count)
       localsByService[service.number] = UnsafePointer(array(own + spare))
     }
+    var ages: [UInt16: UInt64] = [:]
     for server in description.servers {
       let service = serviceByNumber[server.service]
       servers[Int(server.number)] = ServerRecord(
         server, of: service, locals: localsByService[server.service] ?? noLocals, paths: shared.paths,
         settings: description.settings)
       guard server.endpoint != 0, let service, service.goesByEndpoint else { continue }
-      let present = endpoints[Int(server.endpoint)]
-      if present.kind == .server, server.isAvailable, servers[Int(present.index)]?.isAvailable != true {
-        endpoints[Int(server.endpoint)] = EndpointRecord(kind: .server, index: server.number)
+      let place = Int(server.endpoint)
+      let isFirst = endpoints[place].kind == .none
+      // Which of them it is matters for what a server sends first (SIP): then it is the one that was added last.
+      let isLater = server.isAvailable && server.age >= ages[server.endpoint] ?? 0
+      if isFirst || isLater {
+        endpoints[place] = EndpointRecord(kind: .server, index: server.number)
+        ages[server.endpoint] = server.isAvailable ? server.age : 0
       }
-      guard present.kind == .none else { continue }
-      endpoints[Int(server.endpoint)] = EndpointRecord(kind: .server, index: server.number)
+      guard isFirst else { continue }
       insert(server.address, server.port, service.transport, .source, server.endpoint)
     }
 
-    // Services.
+    // Services. Calls are not told apart where replies would need a third end in their key.
+    let untranslated = Set(description.servers.lazy.filter { $0.method == .fullNAT }.map(\.service))
+    let byCall = Set(
+      description.services.lazy.filter { $0.persistence?.engine == .sip && !untranslated.contains($0.number) }
+        .map(\.number))
     let hashed = Dictionary(
       description.servers.map { ($0.number, $0.hashed) }, uniquingKeysWith: { first, _ in first })
     let unknown = HashedServer(weight: 0, lastWeight: 0, addressFold: 0, port: 0)
@@ -249,7 +257,7 @@ public final class Snapshot {
         localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound,
         mark: service.mark, persistenceSeconds: service.persistence?.seconds ?? 0,
         persistenceMasks: array(service.masks), persistenceMaskCount: service.masks.count,
-        isOnePacket: service.isOnePacket)
+        isOnePacket: service.isOnePacket, goesByCall: byCall.contains(service.number))
     }
 
     let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)
@@ -284,7 +292,8 @@ public final class Snapshot {
         serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: hops,
         routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
-        hasWide: !families.isEmpty && description.services.contains { !$0.goesByEndpoint || Snapshot.isFTP($0) },
+        hasWide: !families.isEmpty
+          && description.services.contains { !$0.goesByEndpoint || Snapshot.isFTP($0) || $0.hasCalls },
         hasFTP: description.services.contains(where: Snapshot.isFTP), timeouts: array(timeouts),
         formerTimeouts: array(formerTimeouts), timeoutsChanged: former?.nanoseconds ?? 0,
         leastTimeouts: array(zip(timeouts, formerTimeouts).map { min($0, $1) }),

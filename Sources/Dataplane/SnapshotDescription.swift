@@ -40,6 +40,12 @@ public struct SnapshotDescription: Sendable {
     /// nil is not persistent.
     public var persistence: Persistence?
 
+    /// True when its connections have been opened by calls (SIP), and may still be there.
+    public var hadCalls = false
+
+    /// True when connections of it may be found by both ends in full only.
+    var hasCalls: Bool { hadCalls || persistence?.engine == .sip }
+
     /// Former masks of its persistence, whose connections may still be there.
     public var formerMasks: [Persistence] = []
 
@@ -131,6 +137,8 @@ public struct SnapshotDescription: Sendable {
     public var tunnelSource: IPAddress?
     /// What stands between the outer header and a tunnelled packet.
     public var encapsulation = Encapsulation.ipip
+    /// Counts up with every server that is added.
+    public var age: UInt64 = 0
 
     /// A real server.
     public init(

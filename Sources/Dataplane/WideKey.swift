@@ -16,7 +16,7 @@ import CShims
 /// compares the address itself (`isExact`).
 struct KeyWide: ConnectionKey {
   var kind: WideKind
-  let port: UInt16
+  private(set) var port: UInt16
   let high: UInt64
   let low: UInt64
   var near: UInt64
@@ -38,6 +38,18 @@ struct KeyWide: ConnectionKey {
     (nearHigh, nearLow) = address
     let digest = secret.line(0, high: address.high, low: address.low) & 0xffff_ffff
     near = UInt64(nearPort) << 48 | UInt64(protocolNumber) << 40 | digest
+  }
+
+  /// A call's template.
+  /// - Parameters:
+  ///   - far: the client, as far as it counts.
+  ///   - hash: of the call and the near address.
+  init(call hash: UInt64, far: (high: UInt64, low: UInt64), nearPort: UInt16, protocolNumber: UInt8) {
+    kind = .call
+    port = UInt16(truncatingIfNeeded: hash >> 40)
+    (high, low) = far
+    (nearHigh, nearLow) = (0, 0)
+    near = UInt64(nearPort) << 48 | UInt64(protocolNumber) << 40 | hash & 0xff_ffff_ffff
   }
 
   init(_ slot: UnsafeMutablePointer<UInt64>) {
@@ -100,14 +112,21 @@ struct KeyWide: ConnectionKey {
 
   var continuation: UInt64 { UInt64(LB_ENDPOINT_CONTINUATION) }
 
-  mutating func note(service: UInt16, serverPort: UInt16) { extra = UInt64(service) << 16 | UInt64(serverPort) }
+  mutating func note(service: UInt16, serverPort: UInt16) {
+    extra = extra & ~0xffff_ffff | UInt64(service) << 16 | UInt64(serverPort)
+  }
+  var templateLine: UInt32 {
+    get { kind == .request ? UInt32(truncatingIfNeeded: extra >> 32) : 0 }
+    set { extra = extra & 0xffff_ffff | UInt64(newValue) << 32 }
+  }
   var ownProtocolNumber: UInt8 { protocolNumber }
   func role(_ snapshot: UnsafePointer<SnapshotView>) -> EndpointRecord.Kind { kind == .reply ? .server : .service }
 
-  /// The same client's orphan.
-  var orphan: KeyWide {
+  /// The same client's orphan, of a server: where the far port stands.
+  func orphan(of server: UInt16) -> KeyWide {
     var key = self
-    key.kind = .orphan
+    key.port = server
+    key.kind = kind == .call ? .callOrphan : .orphan
     key.near |= 0xffff << 48
     return key
   }
@@ -146,7 +165,8 @@ struct KeyWide: ConnectionKey {
 /// What an entry of the wide table is, and what its seventh word says.
 enum WideKind: UInt16 {
   /// A client's connection to an address and port of a service by mark or for every port.
-  /// Word 6: service << 16 | the server's port.
+  /// Word 6: service << 16 | the server's port; above them, for one that a call's template has a say in, the template's
+  /// line + 1.
   case request = 1
   /// Its replies (NAT): the near end searched by is the server's address and port. Words 4 and 5 are the address the
   /// client speaks to; word 6: that address's port << 32 | service << 16 | the server's port.
@@ -154,6 +174,15 @@ enum WideKind: UInt16 {
   /// Where a client's connections go (persistence), whatever its port. Word 6: see `Template`.
   case template = 3
   /// A former template whose server no longer counted when its client came again: it only waits for its end. Its near
-  /// port is 65535, as IPVS shows it. Word 6 as of a template.
+  /// port is 65535, as IPVS shows it; in place of the far port stands the server's number. Word 6 as of a template.
   case orphan = 4
+  /// A template of one call (SIP). In place of the far port and of the near address's digest stand bits of a hash of the
+  /// call; word 4 is the number of the block with the near address and the Call-ID.
+  case call = 5
+  /// What `orphan` is to `template`.
+  case callOrphan = 6
+
+  var isTemplate: Bool { rawValue >= WideKind.template.rawValue }
+  var isCall: Bool { self == .call || self == .callOrphan }
+  var isOrphan: Bool { self == .orphan || self == .callOrphan }
 }

@@ -41,6 +41,8 @@ struct WorkerState: ~Copyable {
   var cacheSweep = CacheSweepState()
   /// When incomplete datagrams are looked at again.
   var nextFragmentExpiry: UInt64 = 0
+  /// The call of the packet at hand.
+  let call = CallRecord()
 
   init(
     pool: consuming FramePool, counters: consuming Counters, shared: SharedState,
@@ -66,6 +68,7 @@ struct WorkerState: ~Copyable {
     batch.deallocate()
     errorBudget.deallocate()
     whole.deallocate()
+    call.deallocate()
   }
 
   /// The next generation of a slot.
