@@ -32,7 +32,7 @@ struct Steady {
 
   /// Finds the connection, stamps and counts it, if the packet changes nothing else.
   /// - Returns: its real server, or nil, with nothing done.
-  @inline(__always)
+  @_transparent
   func server(of packet: UnsafeMutablePointer<Packet>, _ form: PacketForm) -> UnsafePointer<ServerRecord>? {
     let line = packet.pointee.line
     if form.isIPv6 {
@@ -45,7 +45,7 @@ struct Steady {
     return goOn(packet, form, connection, at: ConnectionTable<KeyV4>.value(slot))
   }
 
-  @inline(__always)
+  @_transparent
   private func goOn(
     _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ connection: Connection,
     at value: UnsafeMutablePointer<UInt64>
