@@ -94,6 +94,9 @@ public struct IPVSSettings: Sendable, Equatable {
   /// `sync_version`: the format that is sent.
   public var syncVersion: UInt8 = 1
 
+  /// The FTP helper (the kernel's module `ip_vs_ftp`): data connections of NAT services on port 21 are expected.
+  public var helpsFTP = false
+
   /// IPVS's defaults.
   public init() {}
 }

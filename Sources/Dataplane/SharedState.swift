@@ -24,6 +24,8 @@ struct SharedState: @unchecked Sendable {
   let entryCounts: UnsafeMutablePointer<UInt64>
   /// The Call-IDs of templates.
   let calls: CallTable
+  /// FTP's control connections.
+  let helpers: HelperTable
   static var activeUnit: UInt64 { 1 << 32 }
 
   /// Where in `entryCounts` a table's count stands.
@@ -88,6 +90,7 @@ final class SharedMemory: @unchecked Sendable {
   private let memory: MappedMemory
   private let counts: MappedMemory
   private let callMemory: MappedMemory
+  private let helperMemory: MappedMemory
 
   /// - Parameters:
   ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
@@ -107,6 +110,7 @@ final class SharedMemory: @unchecked Sendable {
     let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1 + 8) + 128, hugePages: .never)
     let callCount = Limits.calls(forConnections: connectionCapacity)
     let callMemory = try MappedMemory(byteCount: CallTable.byteCount(of: callCount), hugePages: .never)
+    let helperMemory = try MappedMemory(byteCount: HelperTable.byteCount, hugePages: .never)
     let secret = HashSecret(seed: seed)
     state = SharedState(
       tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
@@ -118,12 +122,13 @@ final class SharedMemory: @unchecked Sendable {
       schedulerStates: (counts.base + serverWords * 8).bindMemory(to: UInt64.self, capacity: serverWords),
       templateCounts: (counts.base + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
       entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16),
-      calls: CallTable(memory: callMemory.base, count: callCount))
+      calls: CallTable(memory: callMemory.base, count: callCount), helpers: HelperTable(memory: helperMemory.base))
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity
     hasReplies = bothDirections
     self.memory = memory
     self.counts = counts
     self.callMemory = callMemory
+    self.helperMemory = helperMemory
   }
 }

@@ -67,7 +67,11 @@ import Wire
       }
       let isNew = director.connectionCount
       let journey = director.fromClient(packet)
-      guard director.connectionCount > isNew else { continue }
+      guard director.connectionCount > isNew else {
+        // A template to a removed server has ended, also where no other server could take the client.
+        if let last = meetings[group], director.services[0].removed.contains(last.server) { meetings[group] = nil }
+        continue
+      }
       let server = try #require(director.station(of: journey))
       if let last = meetings[group], !director.services[0].removed.contains(last.server),
         director.nanoseconds - last.nanoseconds < 119_000_000_000
