@@ -82,7 +82,8 @@ import Wire
       meetings[group] = Meeting(server: server, nanoseconds: director.nanoseconds)
       change(director, weights, &random)
     }
-    #expect(kept > 400)
+    // Fewer where servers fill up: a client whose template has ended waits until one can take it.
+    #expect(kept > 200)
     director.verifyEmptyAfterExpiry()
   }
 
