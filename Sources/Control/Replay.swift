@@ -76,6 +76,13 @@ public final class Replay {
     try markRules.apply(edit)
   }
 
+  /// Switches the FTP helper on.
+  public func useFTPHelper() {
+    flush()
+    isStale = true
+    settings.helpsFTP = true
+  }
+
   /// Carries out an `ipvsadm` command.
   /// - Returns: what it prints.
   @discardableResult

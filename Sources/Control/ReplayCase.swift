@@ -109,6 +109,13 @@ public final class ReplayCase {
       }
       return
     }
+    if first == "modprobe" {
+      state += "$ \(line)\n"
+      guard line.split(separator: " ").dropFirst() == ["ip_vs_ftp"] else {
+        throw ReplayCaseError("\(place): \(line): of the kernel's modules only ip_vs_ftp is known")
+      }
+      return replay.useFTPHelper()
+    }
     if let parsed = IptablesText.parse(line: line) { return try run(marks: parsed, line, place: place) }
     guard first == "ip" || first == "sysctl" else {
       throw ReplayCaseError(

@@ -1,78 +1,38 @@
 import CShims
-import Kernel
 
-/// Where the Call-IDs of templates stand: blocks of one size, as many as there were at start (`docs/decisions/0017`).
+/// Where the Call-IDs of templates stand (`docs/decisions/0017`).
 ///
-/// A block belongs to one template, from before that is published until after it has gone. Free blocks are a list, whose
-/// head counts its changes, so that a worker that was held up between looking and taking finds that it has to look
-/// again. Blocks that have never been used are not in the list and their memory has never been touched.
-///
-/// A reader may look into a block that is just being given to another call. All it reads are words, and it looks at its
-/// template again afterwards.
+/// A block belongs to one template, from before that is published until after it has gone. A reader may look into a block
+/// that is just being given to another call. All it reads are words, and it looks at its template again afterwards.
 struct CallTable {
   /// Words of a block: near address, count of bytes, 255 bytes and one of zero; the last one links free blocks.
   static var blockWords: Int { 40 }
   static var headWords: Int { 3 }
-  private static var linkOffset: Int { blockWords - 1 }
 
-  /// 0: changes << 32 | first free block + 1. 1: blocks ever used.
-  private let state: UnsafeMutablePointer<UInt64>
-  private let blocks: UnsafeMutablePointer<UInt64>
-  let count: Int
+  private let pool: BlockPool
 
   /// - Parameter memory: zeroed, `byteCount(of: count)` bytes.
   init(memory: UnsafeMutableRawPointer, count: Int) {
-    state = memory.assumingMemoryBound(to: UInt64.self)
-    blocks = state + 8
-    self.count = count
+    pool = BlockPool(memory: memory, count: count, blockWords: CallTable.blockWords)
   }
 
-  static func byteCount(of count: Int) -> Int { (count * blockWords + 8) * 8 }
-
-  private func block(_ number: UInt64) -> UnsafeMutablePointer<UInt64> {
-    blocks + Int(min(number, UInt64(count - 1))) * CallTable.blockWords
-  }
+  static func byteCount(of count: Int) -> Int { BlockPool.byteCount(of: count, blockWords: blockWords) }
 
   /// Takes a block and fills it.
   /// - Returns: its number, or nil when all are in use.
   func take(_ record: CallRecord) -> UInt64? {
-    guard let number = takeFree() ?? takeNew() else { return nil }
-    let words = block(number)
+    guard let number = pool.take() else { return nil }
+    let words = pool.block(number)
     for index in 0..<record.wordCount { lbd_store_relaxed(words + index, record.words[index]) }
     return number
   }
 
-  private func takeFree() -> UInt64? {
-    while true {
-      let old = lbd_load_acquire(state)
-      guard old & 0xffff_ffff != 0 else { return nil }
-      let number = (old & 0xffff_ffff) - 1
-      let next = lbd_load_relaxed(block(number) + CallTable.linkOffset) & 0xffff_ffff
-      if lbd_compare_exchange(state, old, (old >> 32 &+ 1) << 32 | next) { return number }
-    }
-  }
-
-  private func takeNew() -> UInt64? {
-    while true {
-      let used = lbd_load_relaxed(state + 1)
-      guard used < UInt64(count) else { return nil }
-      if lbd_compare_exchange(state + 1, used, used + 1) { return used }
-    }
-  }
-
   /// Gives a block back.
-  func give(_ number: UInt64) {
-    guard number < UInt64(count) else { return }
-    while true {
-      let old = lbd_load_acquire(state)
-      lbd_store_relaxed(block(number) + CallTable.linkOffset, old & 0xffff_ffff)
-      if lbd_compare_exchange(state, old, (old >> 32 &+ 1) << 32 | (number + 1)) { return }
-    }
-  }
+  func give(_ number: UInt64) { pool.give(number) }
 
   /// True when a block has what the record says.
   func holds(_ record: CallRecord, in number: UInt64) -> Bool {
-    let words = block(number)
+    let words = pool.block(number)
     var difference: UInt64 = 0
     for index in 0..<record.wordCount { difference |= lbd_load_relaxed(words + index) ^ record.words[index] }
     return difference == 0
@@ -80,7 +40,7 @@ struct CallTable {
 
   /// Reads a block into a record.
   func read(_ number: UInt64, into record: CallRecord) {
-    let words = block(number)
+    let words = pool.block(number)
     for index in 0..<CallTable.headWords { record.words[index] = lbd_load_relaxed(words + index) }
     record.words[2] = min(record.words[2], UInt64(CallRecord.byteLimit))
     for index in CallTable.headWords..<record.wordCount { record.words[index] = lbd_load_relaxed(words + index) }

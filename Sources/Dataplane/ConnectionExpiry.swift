@@ -137,7 +137,7 @@ extension WorkerState {
       let server = server(connection.server)
       let protocolNumber = protocolNumber(of: key, connection)
       // Another worker may have seen a packet since the caller looked.
-      guard isIdleTooLong(connection, protocolNumber: protocolNumber) else { return false }
+      guard isIdleTooLong(connection, protocolNumber: protocolNumber), !isHeld(key) else { return false }
       switch key.role(snapshot) {
       case .server: return expire(reply: slot, key: key, connection, server: server, in: table)
       case .none: return removeStray(slot, in: table)
@@ -177,7 +177,10 @@ extension WorkerState {
       connection.server, record: server,
       active: ConnectionState.isActive(connection.state, protocolNumber: protocolNumber(of: key, connection)))
     if let reply { removeMirror(reply, of: connection, server: server, in: table) }
-    if connection.isControlled { releaseTemplate(of: key, connection, service: server.pointee.service) }
+    if key.helper != 0 { shared.helpers.release(key.helper) }
+    if connection.isControlled, !key.isExpected {
+      releaseTemplate(of: key, connection, service: server.pointee.service)
+    }
   }
 
   /// What a connection's packets are: its service's protocol, or what its key says.

@@ -42,6 +42,10 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
   mutating func note(service: UInt16, serverPort: UInt16)
   /// Where the template stands that had a say in a new entry, as its line + 1; 0 where the template is found otherwise.
   var templateLine: UInt32 { get set }
+  /// The record in `HelperTable` that a connection has; 0 for none.
+  var helper: UInt16 { get set }
+  /// True for a connection that its control connection has announced.
+  var isExpected: Bool { get set }
   /// The protocol, where the key says it; else 0.
   var ownProtocolNumber: UInt8 { get }
   /// Whether it is a request's or a reply's.
@@ -66,6 +70,16 @@ extension ConnectionKey {
   @inline(__always)
   var templateLine: UInt32 {
     get { 0 }
+    set {}
+  }
+  @inline(__always)
+  var helper: UInt16 {
+    get { 0 }
+    set {}
+  }
+  @inline(__always)
+  var isExpected: Bool {
+    get { false }
     set {}
   }
   @inline(__always)

@@ -99,6 +99,8 @@ public struct IPVSSettings: Sendable, Equatable {
   public var repeatsFaults = false
   /// Not IPVS's, but the kernel's: how many ICMP errors are originated.
   public var errorLimits = ICMPLimits()
+  /// The FTP helper (the kernel's module `ip_vs_ftp`): data connections of NAT services on port 21 are expected.
+  public var helpsFTP = false
 
   /// IPVS's defaults.
   public init() {}

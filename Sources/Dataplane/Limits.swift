@@ -55,6 +55,9 @@ public enum Limits {
   /// Calls (SIP) that templates may be for at once: one in four connections, 84 MB of memory at most, used as they come.
   static func calls(forConnections count: Int) -> Int { min(max(count / 4, 256), 262_144) }
 
+  /// FTP control connections that the helper keeps a record of; further ones go without.
+  static let helperCapacity = 65_535
+
   /// Asserts what these numbers presume of each other.
   static func verify() {
     precondition(batchCapacity.nonzeroBitCount == 1 && batchCapacity <= 64)

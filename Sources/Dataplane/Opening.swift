@@ -49,7 +49,12 @@ extension WorkerState {
     }
     connection.touch(clock)
     let isLasting = !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
+    let isControl = snapshot.pointee.settings.helpsFTP && packet.pointee.nearPort == FTP.controlPort
+    if isControl, packet.pointee.isTCP, packet.pointee.flags.contains(.wide), server.pointee.method == .masquerading {
+      key.helper = shared.helpers.take()
+    }
     if isLasting, !insert(index, key: key, connection: &connection, server: server, in: table) {
+      shared.helpers.release(key.helper)
       if connection.isControlled { releaseTemplate(of: key, connection, service: serviceNumber) }
       return
     }

@@ -32,6 +32,8 @@ struct ServiceRecord {
   var isOnePacket = false
   /// Templates are for calls, known by their Call-ID (SIP).
   var goesByCall = false
+  /// Its connections are found by both ends in full, although it is one address and port.
+  var opensWide = false
 
   /// It cannot be found by its address and port.
   var isWide: Bool { mark != 0 || port == 0 }

@@ -28,6 +28,8 @@ struct SharedState: @unchecked Sendable {
   let fragments: FragmentPool
   /// The Call-IDs of templates.
   let calls: CallTable
+  /// FTP's control connections.
+  let helpers: HelperTable
   static var activeUnit: UInt64 { 1 << 32 }
 
   /// Where in `entryCounts` a table's count stands.
@@ -94,6 +96,7 @@ final class SharedMemory: @unchecked Sendable {
   private let paths: MappedMemory
   private let fragments: MappedMemory
   private let callMemory: MappedMemory
+  private let helperMemory: MappedMemory
 
   /// - Parameters:
   ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
@@ -115,6 +118,7 @@ final class SharedMemory: @unchecked Sendable {
     let fragments = try MappedMemory(byteCount: FragmentPool.byteCount, hugePages: .never)
     let callCount = Limits.calls(forConnections: connectionCapacity)
     let callMemory = try MappedMemory(byteCount: CallTable.byteCount(of: callCount), hugePages: .never)
+    let helperMemory = try MappedMemory(byteCount: HelperTable.byteCount, hugePages: .never)
     let secret = HashSecret(seed: seed)
     state = SharedState(
       tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
@@ -127,7 +131,7 @@ final class SharedMemory: @unchecked Sendable {
       templateCounts: (counts.base + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
       entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16),
       paths: PathMTUs(memory: paths.base), fragments: FragmentPool(memory: fragments.base, secret: secret),
-      calls: CallTable(memory: callMemory.base, count: callCount))
+      calls: CallTable(memory: callMemory.base, count: callCount), helpers: HelperTable(memory: helperMemory.base))
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity
     hasReplies = bothDirections
@@ -136,5 +140,6 @@ final class SharedMemory: @unchecked Sendable {
     self.paths = paths
     self.fragments = fragments
     self.callMemory = callMemory
+    self.helperMemory = helperMemory
   }
 }

@@ -257,7 +257,9 @@ public final class Snapshot {
         localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound,
         mark: service.mark, persistenceSeconds: service.persistence?.seconds ?? 0,
         persistenceMasks: array(service.masks), persistenceMaskCount: service.masks.count,
-        isOnePacket: service.isOnePacket, goesByCall: byCall.contains(service.number))
+        isOnePacket: service.isOnePacket, goesByCall: byCall.contains(service.number),
+        opensWide: byCall.contains(service.number)
+          || description.settings.helpsFTP && Snapshot.isFTP(service) && !untranslated.contains(service.number))
     }
 
     let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)

@@ -21,6 +21,7 @@ extension WorkerState {
   mutating func openWide(_ index: Int, service number: UInt16) {
     let ends = wideEnds(index)
     turnWide(index, ends, isReply: false)
+    batch.packet(index).pointee.slot = nil
     let service = service(number)
     // IPVS lets such a service be made, but it has no server port to send to.
     if service.pointee.port == 0, service.pointee.mark == 0, service.pointee.persistenceSeconds == 0 {
@@ -49,7 +50,9 @@ extension WorkerState {
     let reply = KeyWide(
       .reply, far: ends.destination, farPort: ends.destinationPort, near: ends.source, nearPort: ends.sourcePort,
       protocolNumber: ends.protocolNumber, secret: table.secret)
-    guard let slot = table.find(reply, hash: reply.hash(table.secret)) else { return false }
+    guard let slot = table.find(reply, hash: reply.hash(table.secret)) else {
+      return meetExpected(index, ends) && advanceWide(index)
+    }
     let server = server(table.load(slot).server)
     guard (server.pointee.addressHigh, server.pointee.addressLow) == ends.source else { return false }
     turnWide(index, ends, isReply: true)
@@ -65,7 +68,7 @@ extension WorkerState {
     var protocolNumber: UInt8
   }
 
-  private mutating func wideEnds(_ index: Int) -> WideEnds {
+  mutating func wideEnds(_ index: Int) -> WideEnds {
     let packet = batch.packet(index).pointee
     var ends = WideEnds(
       source: packet.sourceAddress, destination: packet.destinationAddress, sourcePort: packet.farPort,

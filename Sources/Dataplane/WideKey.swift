@@ -1,4 +1,5 @@
 import CShims
+import Wire
 
 /// What the wide table is searched by: both ends in full.
 ///
@@ -116,8 +117,22 @@ struct KeyWide: ConnectionKey {
     extra = extra & ~0xffff_ffff | UInt64(service) << 16 | UInt64(serverPort)
   }
   var templateLine: UInt32 {
-    get { kind == .request ? UInt32(truncatingIfNeeded: extra >> 32) : 0 }
+    get {
+      let mayHave = kind == .request && protocolNumber == TransportProtocol.udp.rawValue
+      return mayHave ? UInt32(truncatingIfNeeded: extra >> 32) : 0
+    }
     set { extra = extra & 0xffff_ffff | UInt64(newValue) << 32 }
+  }
+  var helper: UInt16 {
+    get {
+      let mayHave = !kind.isTemplate && protocolNumber == TransportProtocol.tcp.rawValue
+      return mayHave ? UInt16(truncatingIfNeeded: extra >> 48) : 0
+    }
+    set { extra = extra & ~(0xffff << 48) | UInt64(newValue) << 48 }
+  }
+  var isExpected: Bool {
+    get { kind == .request && helper != 0 && extra >> 32 & 1 != 0 }
+    set { extra = extra & ~(1 << 32) | (newValue ? 1 << 32 : 0) }
   }
   var ownProtocolNumber: UInt8 { protocolNumber }
   func role(_ snapshot: UnsafePointer<SnapshotView>) -> EndpointRecord.Kind { kind == .reply ? .server : .service }
@@ -146,6 +161,7 @@ struct KeyWide: ConnectionKey {
       nearPort: serverPort, protocolNumber: protocolNumber, secret: secret)
     (key.nearHigh, key.nearLow) = (nearHigh, nearLow)
     key.extra = UInt64(nearPort) << 32 | extra & 0xffff_ffff
+    if !isExpected { key.helper = helper }
     return key
   }
 
@@ -166,10 +182,10 @@ struct KeyWide: ConnectionKey {
 enum WideKind: UInt16 {
   /// A client's connection to an address and port of a service by mark or for every port.
   /// Word 6: service << 16 | the server's port; above them, for one that a call's template has a say in, the template's
-  /// line + 1.
+  /// line + 1, or, for one of FTP's, its record << 16 and whether it was announced.
   case request = 1
   /// Its replies (NAT): the near end searched by is the server's address and port. Words 4 and 5 are the address the
-  /// client speaks to; word 6: that address's port << 32 | service << 16 | the server's port.
+  /// client speaks to; word 6: FTP's record << 48 | that address's port << 32 | service << 16 | the server's port.
   case reply = 2
   /// Where a client's connections go (persistence), whatever its port. Word 6: see `Template`.
   case template = 3
