@@ -1,4 +1,5 @@
 import Glibc
+import Kernel
 import Wire
 
 /// A plan made real: namespaces, links, servers; and their removal.
@@ -64,8 +65,12 @@ public final class LabNetwork {
       let home = "\(plan.folder)/rs\(index + 1)"
       if plan.mode.serversHoldVIP { try holdVIP(server, home: home) }
       try TextFile.write(LabConfiguration(plan: plan).server(index + 1), to: "\(home)/nginx.conf")
+      let group = try plan.controlGroups == nil ? nil : tellClients(server, home: home)
+      // Sockets belong to the control group that they are made in.
+      let enter = group.map { "echo $$ > \($0)/cgroup.procs; " } ?? ""
       let nginx = try BackgroundProcess(
-        inside(server, ["nginx", "-p", home, "-e", "\(home)/error.log", "-c", "\(home)/nginx.conf"]),
+        inside(
+          server, ["sh", "-c", "\(enter)exec nginx -p \(home) -e \(home)/error.log -c \(home)/nginx.conf"]),
         logPath: "\(home)/nginx.log")
       _ = try BackgroundProcess(
         inside(
@@ -88,6 +93,25 @@ public final class LabNetwork {
         server,
         [executable, "realserver", "setup"] + vips
           + ["--mode", plan.mode.realServerMode, "--interface", "eth0", "--state", "\(home)/realserver.json"]))
+  }
+
+  /// A control group of the server's own, so that nothing outside the lab is touched; its programs go with it.
+  private func tellClients(_ server: String, home: String) throws -> String {
+    let group = "\(try LabNetwork.controlGroupRoot())/\(server)"
+    try Command.check(["mkdir", "-p", group])
+    let directors = LabPlan.families.flatMap { family in
+      (1...LabPlan.localAddressCount).flatMap { ["--director", LabPlan.local($0, family)] }
+    }
+    try Command.check(
+      inside(
+        server,
+        [executable, "realserver", "setup", "--mode", "fullnat", "--toa", "--control-group", group] + directors
+          + ["--state", "\(home)/realserver.json"]))
+    return group
+  }
+
+  private static func controlGroupRoot() throws -> String {
+    do { return try ControlGroupAttachment.root().path } catch { throw LabFailure("\(error)") }
   }
 
   // MARK: Use
@@ -113,6 +137,9 @@ public final class LabNetwork {
       while monotonicSeconds() < deadline, names.contains(where: { !processes(in: $0).isEmpty }) { usleep(20_000) }
       endProcesses(in: names, with: SIGKILL)
       for name in names { _ = try? Command.run(["ip", "netns", "delete", name], interruptible: false) }
+    }
+    if let root = try? controlGroupRoot() {
+      for role in LabPlan.roles { rmdir("\(root)/\(prefix)\(role)") }
     }
     if access(folder, F_OK) == 0 { _ = try? Command.run(["rm", "-r", "-f", "--", folder], interruptible: false) }
     // Fails while another lab is up, as it should.

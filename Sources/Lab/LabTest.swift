@@ -94,6 +94,9 @@ final class LabTest {
       ("UDP path by ICMP", traffic.path),
       ("UDP 8192 bytes, fragments out of order", { try traffic.echo(byteCount: 8192, count: 20, isShuffled: true) }),
     ]
+    if traffic.network.plan.mode.conveyance != nil {
+      try check("\(name): the servers see the client", { try traffic.clients(matrix.clientCount) })
+    }
     for (what, body) in rest {
       if what.hasPrefix("UDP 8192"), traffic.network.plan.mode.isTunnel, traffic.network.plan.mtu == 1500 {
         skip("\(name): \(what)", "fragments of tunnel packets are not put together by the servers' program")
