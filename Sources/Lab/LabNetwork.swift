@@ -65,12 +65,10 @@ public final class LabNetwork {
       let home = "\(plan.folder)/rs\(index + 1)"
       if plan.mode.serversHoldVIP { try holdVIP(server, home: home) }
       try TextFile.write(LabConfiguration(plan: plan).server(index + 1), to: "\(home)/nginx.conf")
-      let group = try plan.controlGroups == nil ? nil : tellClients(server, home: home)
-      // Sockets belong to the control group that they are made in.
-      let enter = group.map { "echo $$ > \($0)/cgroup.procs; " } ?? ""
+      let start = inside(
+        server, ["nginx", "-p", home, "-e", "\(home)/error.log", "-c", "\(home)/nginx.conf"])
       let nginx = try BackgroundProcess(
-        inside(
-          server, ["sh", "-c", "\(enter)exec nginx -p \(home) -e \(home)/error.log -c \(home)/nginx.conf"]),
+        plan.controlGroups == nil ? start : LabNetwork.inside(group: tellClients(server, home: home), start),
         logPath: "\(home)/nginx.log")
       _ = try BackgroundProcess(
         inside(
@@ -95,7 +93,8 @@ public final class LabNetwork {
           + ["--mode", plan.mode.realServerMode, "--interface", "eth0", "--state", "\(home)/realserver.json"]))
   }
 
-  /// A control group of the server's own, so that nothing outside the lab is touched; its programs go with it.
+  /// A control group of the server's own, so that nothing outside the lab is touched; its programs go with it. Made from
+  /// outside the namespace: in there, `ip` has another /sys.
   private func tellClients(_ server: String, home: String) throws -> String {
     let group = "\(try LabNetwork.controlGroupRoot())/\(server)"
     try Command.check(["mkdir", "-p", group])
@@ -103,11 +102,14 @@ public final class LabNetwork {
       (1...LabPlan.localAddressCount).flatMap { ["--director", LabPlan.local($0, family)] }
     }
     try Command.check(
-      inside(
-        server,
-        [executable, "realserver", "setup", "--mode", "fullnat", "--toa", "--control-group", group] + directors
-          + ["--state", "\(home)/realserver.json"]))
+      [executable, "realserver", "setup", "--mode", "fullnat", "--toa", "--control-group", group] + directors
+        + ["--state", "\(home)/realserver.json"])
     return group
+  }
+
+  /// The command as run in a control group: sockets belong to the one they are made in.
+  private static func inside(group: String, _ command: [String]) -> [String] {
+    ["sh", "-c", "echo $$ > \(group)/cgroup.procs; exec \"$@\"", "sh"] + command
   }
 
   private static func controlGroupRoot() throws -> String {
