@@ -103,7 +103,9 @@ final class LabTest {
         continue
       }
       // A dead path fails once; waiting for a dozen timeouts tells no more.
-      if !answers.isEmpty || what.hasPrefix("UDP") {
+      if what == "UDP 8192 bytes", traffic.network.plan.mode == .fullnatTranslated {
+        skip("\(name): \(what)", "fragments are not carried over to the other family")
+      } else if !answers.isEmpty || what.hasPrefix("UDP") {
         try check("\(name): \(what)", body)
       } else {
         skip("\(name): \(what)", "requests are not answered")

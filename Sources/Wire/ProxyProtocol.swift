@@ -1,7 +1,7 @@
 // The PROXY protocol, versions 1 and 2: a header at the start of a stream that says who the client is.
 //
 // Only what a balancer says about a TCP connection: both ends, of one family, without further properties. Addresses of
-// IPv6 are written in full in version 1, so that a header's length depends on the ports only.
+// IPv6 are written as RFC 5952 says in version 1: programs log the text as it comes.
 
 /// A PROXY protocol header.
 public enum ProxyProtocol {
@@ -53,7 +53,7 @@ public enum ProxyProtocol {
     if version == .v2 { return ends.isIPv6 ? 52 : 28 }
     let ports = digitCount(UInt32(ends.clientPort)) + digitCount(UInt32(ends.servicePort))
     // "PROXY TCP4 ", three blanks between the four parts, the end of the line.
-    if ends.isIPv6 { return 11 + 39 + 39 + ports + 5 }
+    if ends.isIPv6 { return 11 + GroupsV6(ends.client).byteCount + GroupsV6(ends.service).byteCount + ports + 5 }
     return 11 + textByteCount(ends.client.low) + textByteCount(ends.service.low) + ports + 5
   }
 
@@ -148,12 +148,58 @@ public enum ProxyProtocol {
         }
         return
       }
-      for place in 0..<32 {
-        let word = place < 16 ? address.high : address.low
-        let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - place % 16 * 4)) & 0xf
-        byte(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
-        if place % 4 == 3, place != 31 { text(":") }
+      let groups = GroupsV6(address)
+      var index = 0
+      while index < 8 {
+        if index == groups.zeros.lowerBound, !groups.zeros.isEmpty {
+          text("::")
+          index = groups.zeros.upperBound
+          continue
+        }
+        if index != 0, index != groups.zeros.upperBound || groups.zeros.isEmpty { text(":") }
+        hexadecimal(groups[index])
+        index += 1
       }
+    }
+
+    private mutating func hexadecimal(_ number: UInt16) {
+      for place in (0..<GroupsV6.digitCount(number)).reversed() {
+        let digit = UInt8(truncatingIfNeeded: number >> UInt16(place * 4)) & 0xf
+        byte(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+      }
+    }
+  }
+
+  /// An IPv6 address as text (RFC 5952): groups without leading zeros, the first of the longest runs of zero groups left out.
+  private struct GroupsV6 {
+    private let address: (high: UInt64, low: UInt64)
+    /// What "::" stands for; empty when there are no two zero groups in a row.
+    private(set) var zeros = 0..<0
+
+    init(_ address: (high: UInt64, low: UInt64)) {
+      self.address = address
+      var start = 0
+      for index in 0...8 {
+        if index < 8, self[index] == 0 { continue }
+        if index - start > max(zeros.count, 1) { zeros = start..<index }
+        start = index + 1
+      }
+    }
+
+    subscript(index: Int) -> UInt16 {
+      UInt16(truncatingIfNeeded: (index < 4 ? address.high : address.low) >> UInt64(48 - index % 4 * 16))
+    }
+
+    static func digitCount(_ group: UInt16) -> Int {
+      group < 0x10 ? 1 : group < 0x100 ? 2 : group < 0x1000 ? 3 : 4
+    }
+
+    var byteCount: Int {
+      var digits = 0
+      for index in 0..<8 where !zeros.contains(index) { digits += GroupsV6.digitCount(self[index]) }
+      if zeros.isEmpty { return digits + 7 }
+      // Two colons for the run, one between each two of the groups on one side of it.
+      return digits + 2 + max(zeros.lowerBound - 1, 0) + max(8 - zeros.upperBound - 1, 0)
     }
   }
 }
