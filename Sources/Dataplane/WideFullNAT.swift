@@ -100,7 +100,7 @@ extension WorkerState {
 
   /// For a packet that is too big and may not be cut: the size to tell its sender. nil: it is cut.
   private func largestPassing(_ packet: UnsafeMutablePointer<Packet>, isIPv6: Bool, limit: Int) -> Int? {
-    if packet.pointee.isIPv6 == isIPv6 { return packet.pointee.mustNotBeCut ? limit : nil }
+    if packet.pointee.isIPv6 == isIPv6 { return mustNotBeCut(packet, limit: limit) ? limit : nil }
     let extra = translatedByteCount(packet, isIPv6: isIPv6) - Int(packet.pointee.byteCount)
     if isIPv6 { return packet.pointee.mustNotBeCut ? limit - extra : nil }
     // An IPv6 sender makes no packets below its minimum MTU; those are cut here.
