@@ -45,7 +45,7 @@ extension WorkerState {
     let server = server(connection.server)
     let isFullNAT = server.pointee.method == .fullNAT
     // Errors are not carried over to the other family.
-    if isFullNAT, server.pointee.isIPv6 != quote.isIPv6 { return nil }
+    if isFullNAT, server.pointee.isIPv6 != isIPv6 { return nil }
     return QuotedConnection(
       connection: connection, isToServer: true, client: far, virtual: near,
       serverPort: isFullNAT ? KeyWide(slot).serverPort : connection.localPort)

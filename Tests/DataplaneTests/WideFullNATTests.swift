@@ -124,13 +124,14 @@ import Wire
     director.verifyEmptyAfterExpiry()
   }
 
-  @Test(arguments: services) func fragmentsAreNotCarriedOver(service: TestService) throws {
-    guard service.transport == .udp else { return }
+  /// A source route that has not been followed to its end.
+  @Test func sourceRoutesAreNotCarriedOver() throws {
+    let service = TestService(method: .fullNAT, family: .ipv4, serverFamily: .ipv6, transport: .udp)
     let director = try Director(service)
-    let large = TestPacket.request(service).with { $0.payload = .init(repeating: 1, count: 900) }
-    for piece in FragmentationTests.fragments(of: large, payload: 400) {
-      #expect(director.send([piece])[0] == Journey(.notTranslatable))
-    }
+    let open = TestPacket.request(service).with { $0.options = [131, 7, 4, 10, 0, 0, 1, 0] }
+    #expect(director.fromClient(open) == Journey(.notTranslatable))
+    let followed = TestPacket.request(service).with { $0.options = [131, 7, 8, 10, 0, 0, 1, 0] }
+    #expect(director.fromClient(followed).outcome == .fullNATRequest)
     director.verifyEmptyAfterExpiry()
   }
 
