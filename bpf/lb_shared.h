@@ -63,6 +63,7 @@ struct lb_prefix {
 
 #define LB_TUNNEL_MAX_ENDPOINTS 1024
 #define LB_TUNNEL_MAX_PORTS 64
+#define LB_TOA_MAX_DIRECTORS 1024
 
 _Static_assert(sizeof(struct lb_address) == 16, "lb_address layout");
 _Static_assert(sizeof(struct lb_prefix) == 20, "lb_prefix layout");

@@ -10,6 +10,7 @@ struct EmbedBPF: BuildToolPlugin {
   private static let programs = [
     (source: "director", type: "DirectorProgram"),
     (source: "realserver", type: "RealServerProgram"),
+    (source: "toa", type: "ClientAddressProgram"),
     (source: "lab", type: "LabProgram"),
   ]
 

@@ -117,10 +117,12 @@ struct ConfigurationReader {
         at: position, "'laddr_group_name' has no effect, no real server uses FNAT", remedy: "write 'lb_kind FNAT'")
       return
     }
-    if !families.contains(service.key.family) {
+    let servers = service.realServers.filter { service.forwardingMethod(to: $0) == .fullNAT }
+    for server in servers where !families.contains(server.endpoint.address.family) {
       diagnostics.error(
-        at: position, "local_address_group \(quoted(name)) has no address of the family of \(service.key)",
+        at: position, "local_address_group \(quoted(name)) has no address of the family of \(server.endpoint)",
         remedy: "add some")
+      return
     }
   }
 }

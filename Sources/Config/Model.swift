@@ -70,6 +70,28 @@ public enum ForwardingMethod: Hashable, Sendable {
   }
 }
 
+/// How FULLNAT servers learn who the client is.
+public enum ClientConveyance: String, Hashable, Sendable, CaseIterable {
+  /// Not at all.
+  case none
+  /// A TCP option.
+  case toa
+  /// A PROXY protocol header of version 1.
+  case proxyV1
+  /// A PROXY protocol header of version 2.
+  case proxyV2
+
+  /// The directive that asks for it.
+  public var directive: String {
+    switch self {
+    case .none: "nothing"
+    case .toa: "toa"
+    case .proxyV1: "proxy_protocol v1"
+    case .proxyV2: "proxy_protocol v2"
+    }
+  }
+}
+
 /// What makes a virtual service distinct.
 public enum ServiceKey: Hashable, Sendable, CustomStringConvertible {
   /// Packets of a protocol to an address and port.
@@ -181,6 +203,8 @@ public struct VirtualService: Hashable, Sendable {
   public var forwardingMethod: ForwardingMethod = Defaults.forwardingMethod
   /// For FULLNAT: the group that local addresses are taken from.
   public var localAddressGroup: String?
+  /// For FULLNAT: how the real servers learn who the client is.
+  public var clientConveyance = ClientConveyance.none
   /// In the order of the text.
   public var realServers: [RealServer] = []
   /// Serves while no real server can.

@@ -113,6 +113,7 @@ struct ServiceRules {
     service.onePacket = block.onePacket != nil && block.allowsOnePacket
     service.persistenceEngine = block.persistenceEngine
     service.localAddressGroup = block.localAddressGroup?.text
+    service.clientConveyance = block.conveyance?.value ?? .none
     service.sorryServer = block.sorryServer.map {
       Endpoint(address: $0.address, port: $0.port == 0 ? key.port : $0.port)
     }
@@ -129,6 +130,7 @@ struct ServiceRules {
       }
     }
     var seen: Set<Endpoint> = []
+    defer { checkFullNAT(service, block, &findings) }
     for server in block.realServers {
       guard let server = realServer(server, in: service, block, &findings) else { continue }
       guard seen.insert(server.endpoint).inserted else {
@@ -143,16 +145,51 @@ struct ServiceRules {
     return service
   }
 
+  /// What goes with FULLNAT only, and what does not go with it.
+  private func checkFullNAT(
+    _ service: VirtualService, _ block: VirtualServerBlock, _ findings: inout [Diagnostic]
+  ) {
+    let others = service.realServers.filter { service.forwardingMethod(to: $0) != .fullNAT }
+    let usesFullNAT = others.count < service.realServers.count
+    if case .mark = service.key, usesFullNAT {
+      findings.append(
+        Diagnostic(
+          .error, at: block.position, "FNAT is not to be had for \(service.key)",
+          remedy: "a mark has no address that answers could come from: write IP PORT, or use another lb_kind"))
+    }
+    if service.onePacket, usesFullNAT {
+      findings.append(
+        Diagnostic(
+          .warning, at: block.onePacket ?? block.position, "'ops' has no effect on servers reached by FNAT",
+          remedy: "their answers find the client by its connection"))
+    }
+    guard let conveyance = block.conveyance, conveyance.value != .none else { return }
+    let name = quoted(conveyance.value.directive)
+    if let other = others.first {
+      findings.append(
+        Diagnostic(
+          .error, at: conveyance.position,
+          "\(name) is for FNAT only, real_server \(other.endpoint) is reached by \(service.forwardingMethod(to: other).name)",
+          remedy: "with the other methods servers see the client's address: leave it out, or write 'lb_kind FNAT'"))
+    }
+    if case .address(let transport, _) = service.key, transport != .tcp {
+      findings.append(
+        Diagnostic(
+          .error, at: conveyance.position, "\(name) is for TCP only, \(service.key) is not",
+          remedy: "leave it out"))
+    }
+  }
+
   private func realServer(
     _ block: RealServerBlock, in service: VirtualService, _ owner: VirtualServerBlock, _ findings: inout [Diagnostic]
   ) -> RealServer? {
     let method = block.method ?? service.forwardingMethod
     let address = block.address
-    if address.family != service.key.family && !method.isTunnelling {
+    if address.family != service.key.family && !method.isTunnelling && method != .fullNAT {
       findings.append(
         Diagnostic(
           .error, at: block.position, "real_server \(address) and \(service.key) are of different families",
-          remedy: "only TUN can carry one family in the other"))
+          remedy: "TUN and FNAT carry one family over the other"))
       return nil
     }
     if address.isMulticast || address.isUnspecified || address.family == .ipv6 && address.isLinkLocal

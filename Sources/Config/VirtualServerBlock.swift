@@ -39,6 +39,7 @@ struct VirtualServerBlock {
   var persistenceEngine: String?
   var onePacket: Position?
   var localAddressGroup: Word?
+  var conveyance: (value: ClientConveyance, position: Position)?
   var sorryServer: Endpoint?
   var markFamily: IPAddress.Family?
   var realServers: [RealServerBlock] = []
@@ -93,6 +94,8 @@ struct VirtualServerBlock {
     case "flag-3": schedulerFlags.insert(.flag3)
     case "sh-port", "mh-port", "sh-fallback", "mh-fallback": readNamedFlag(directive, &diagnostics)
     case "laddr_group_name": localAddressGroup = directive.argument(0, "a group's name", &diagnostics)
+    case "toa": convey(.toa, directive, &diagnostics)
+    case "proxy_protocol": readProxyProtocol(directive, &diagnostics)
     case "ip_family": readFamily(directive, &diagnostics)
     case "sorry_server":
       guard let address = directive.address(0, &diagnostics), let port = directive.port(1, &diagnostics) else { return }
@@ -156,6 +159,29 @@ struct VirtualServerBlock {
       return
     }
     persistenceEngine = word.text
+  }
+
+  private mutating func readProxyProtocol(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let word = directive.argument(0, "v1 or v2", &diagnostics) else { return }
+    switch word.text {
+    case "v1": convey(.proxyV1, directive, &diagnostics)
+    case "v2": convey(.proxyV2, directive, &diagnostics)
+    default:
+      diagnostics.error(
+        at: word.position, "\(quoted(word.text)) is not a version of the PROXY protocol", remedy: "write v1 or v2")
+    }
+  }
+
+  private mutating func convey(
+    _ value: ClientConveyance, _ directive: Directive, _ diagnostics: inout DiagnosticList
+  ) {
+    if let conveyance, conveyance.value != value {
+      diagnostics.error(
+        at: directive.position, "\(quoted(value.directive)) contradicts \(quoted(conveyance.value.directive))",
+        remedy: "keep one: a server takes the client's address from one place")
+      return
+    }
+    conveyance = (value, directive.position)
   }
 
   private mutating func readFamily(_ directive: Directive, _ diagnostics: inout DiagnosticList) {

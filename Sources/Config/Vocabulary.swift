@@ -91,7 +91,7 @@ enum Vocabulary {
       """
       protocol lb_algo lvs_sched lb_kind lvs_method weight persistence_timeout persistence_granularity
       ops hashed flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback
-      laddr_group_name vlan ip_family sorry_server persistence_engine
+      laddr_group_name toa proxy_protocol vlan ip_family sorry_server persistence_engine
       """, .acted),
     Entry(.virtualServer, "real_server", opens: .realServer, .acted),
     Entry(.virtualServer, "nat_mask", .obsolete("removed from keepalived long ago")),

@@ -19,6 +19,7 @@ public struct Report {
       text += "\(outcome.name) \(statistics.outcomes[outcome] ?? 0)\n"
     }
     text += "originated \(statistics.originated)\nexpired \(statistics.expired)\nmissed \(statistics.missed)\n"
+    text += "unconveyed \(statistics.unconveyed)\n"
     return text
   }
 

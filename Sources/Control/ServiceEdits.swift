@@ -72,9 +72,12 @@ extension VirtualServices {
       } else {
         try add(spec, localPorts: configuration.settings.localPorts)
       }
-      let family = spec.key.family
+      // Servers of the other family are sent to from addresses of theirs.
+      let fullNAT = spec.realServers.filter { spec.forwardingMethod(to: $0) == .fullNAT }
+      let families = fullNAT.isEmpty ? [spec.key.family] : Set(fullNAT.map(\.endpoint.address.family))
       let addresses = spec.localAddressGroup.flatMap { groups[$0] } ?? []
-      setLocalAddresses(addresses.filter { $0.family == family }, of: spec.key)
+      setLocalAddresses(addresses.filter { families.contains($0.family) }, of: spec.key)
+      setConveyance(spec.clientConveyance, of: spec.key)
       try loadServers(of: spec)
     }
   }

@@ -66,6 +66,8 @@ struct SnapshotAssembler {
       localPorts: service.localPorts)
     description.mark = service.spec.key.mark?.mark ?? 0
     description.isOnePacket = service.spec.onePacket
+    description.conveyance = SnapshotAssembler.conveyance(service.spec.clientConveyance)
+    description.opensWide = service.hasOpenedWide
     description.persistence = service.spec.persistence
     description.hadCalls = service.hadEngine
     description.formerMasks = service.formerMasks.map { SnapshotAssembler.persistence(seconds: 0, mask: $0) }
@@ -128,6 +130,15 @@ struct SnapshotAssembler {
     case .masquerading: .masquerading
     case .tunnelling: .tunnelling
     case .fullNAT: .fullNAT
+    }
+  }
+
+  private static func conveyance(_ conveyance: ClientConveyance) -> Conveyance {
+    switch conveyance {
+    case .none: .none
+    case .toa: .option
+    case .proxyV1: .proxyV1
+    case .proxyV2: .proxyV2
     }
   }
 

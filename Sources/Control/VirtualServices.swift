@@ -43,6 +43,9 @@ public struct VirtualServices {
     var localPorts: ClosedRange<UInt16>
     /// True once its persistence has gone by calls.
     var hadEngine = false
+    /// True when it has, or has had, connections that only the wide table holds: clients that are conveyed, servers of
+    /// the other family.
+    var hasOpenedWide = false
     /// Persistence masks it has had, the latest first: connections that were opened by them look for their templates.
     var formerMasks: [PersistenceMask] = []
     /// What servers were sent whose numbers have been freed: the service's own totals do not go back.
@@ -157,10 +160,12 @@ public struct VirtualServices {
     let servers = service.spec.realServers
     let method = service.spec.forwardingMethod
     let group = service.spec.localAddressGroup
+    let conveyance = service.spec.clientConveyance
     service.spec = spec
     service.spec.realServers = servers
     service.spec.forwardingMethod = method
     service.spec.localAddressGroup = group
+    service.spec.clientConveyance = conveyance
     service.scheduler = scheduler
     services[service.number] = service
     if isOther { note(.bound, of: service.number) }
@@ -176,6 +181,13 @@ public struct VirtualServices {
 
   mutating func clear() {
     for service in services.values where service.isActive { try? delete(service.spec.key) }
+  }
+
+  /// Says how a FULLNAT service's servers learn of clients: new connections' servers, that is.
+  mutating func setConveyance(_ conveyance: ClientConveyance, of key: ServiceKey) {
+    guard let service = service(key) else { return }
+    services[service.number]?.spec.clientConveyance = conveyance
+    if conveyance != .none { services[service.number]?.hasOpenedWide = true }
   }
 
   /// Says which local addresses a FULLNAT service uses; indices of old ones are kept.
@@ -216,6 +228,7 @@ public struct VirtualServices {
     serverAge += 1
     server.age = serverAge
     servers[server.number] = server
+    if method == .fullNAT, spec.endpoint.address.family != key.family { service.hasOpenedWide = true }
     service.servers.insert(server.number, at: 0)
     services[service.number] = service
     note(.added(identifier: server.number), of: service.number)

@@ -29,8 +29,20 @@ extension WorkerState {
   @inline(__always)
   mutating func isIdleTooLong(_ connection: Connection, protocolNumber: UInt8) -> Bool {
     let idle = connection.idleTicks(clock)
-    return idle
-      > snapshot.pointee.timeout(connection, protocolNumber: protocolNumber, idle: idle, now: clock.nanoseconds)
+    let timeout = snapshot.pointee.timeout(
+      connection, protocolNumber: protocolNumber, idle: idle, now: clock.nanoseconds)
+    guard idle > timeout else { return false }
+    return idle > Limits.localPortRestSeconds * Clock.ticksPerSecond || !restsLocalPort(connection, protocolNumber)
+  }
+
+  /// True for a FULLNAT connection whose server may still be in TIME_WAIT: its local port is not another client's before
+  /// that has passed, however short the timeouts are set. After a reset there is no such state.
+  private mutating func restsLocalPort(_ connection: Connection, _ protocolNumber: UInt8) -> Bool {
+    guard protocolNumber == TransportProtocol.tcp.rawValue else { return false }
+    switch ConnectionState.TCP(rawValue: connection.state) {
+    case .finWait, .timeWait, .closeWait, .lastAck: return server(connection.server).pointee.method == .fullNAT
+    default: return false
+    }
   }
 
   /// Moves the hand on by what is due.
@@ -204,7 +216,7 @@ extension WorkerState {
   ) {
     guard let slot = table.find(reply, hash: reply.hash(table.secret)), table.load(slot).server == connection.server
     else { return }
-    let isPair = server.pointee.method == .fullNAT
+    let isPair = Key.hasPairs && server.pointee.method == .fullNAT
     if table.remove(slot, hasContinuation: isPair) != nil { countEntries(Key.self, -1) }
   }
 
@@ -222,7 +234,7 @@ extension WorkerState {
         return isIdleTooLong(other, protocolNumber: protocolNumber) && expire(primary, key: Key(primary), in: table)
       }
     }
-    let isPair = server.pointee.method == .fullNAT
+    let isPair = Key.hasPairs && server.pointee.method == .fullNAT
     if table.remove(slot, hasContinuation: isPair) != nil { countEntries(Key.self, -1) }
     return true
   }

@@ -40,6 +40,10 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
   func hash(_ secret: HashSecret) -> UInt64
   /// Notes what a new entry shall say beside its key; only wide keys have room for it.
   mutating func note(service: UInt16, serverPort: UInt16)
+  /// The same for FULLNAT, whose entries have other things in that place.
+  mutating func noteTranslated(serverPort: UInt16)
+  /// True when an entry for FULLNAT's replies takes two slots, the client in the second.
+  static var hasPairs: Bool { get }
   /// Where the template stands that had a say in a new entry, as its line + 1; 0 where the template is found otherwise.
   var templateLine: UInt32 { get set }
   /// The record in `HelperTable` that a connection has; 0 for none.
@@ -67,6 +71,10 @@ protocol ConnectionKey: BitwiseCopyable, Equatable {
 extension ConnectionKey {
   @inline(__always)
   mutating func note(service: UInt16, serverPort: UInt16) {}
+  @inline(__always)
+  mutating func noteTranslated(serverPort: UInt16) {}
+  @inline(__always)
+  static var hasPairs: Bool { true }
   @inline(__always)
   var templateLine: UInt32 {
     get { 0 }

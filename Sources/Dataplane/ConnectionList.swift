@@ -99,7 +99,7 @@ extension Dataplane {
         address: Dataplane.address(
           high: server.addressHigh, low: server.addressLow, isIPv6: isBypass ? service.isIPv6 : server.isIPv6),
         port: serverPort),
-      local: nil,
+      local: isTemplate || isBypass ? nil : local(of: connection, server, service),
       stateName: isTemplate
         ? connection.state == 0 ? "NONE" : "ASSURED"
         : transport.map { ConnectionState.name(of: connection.state, $0) } ?? "NONE",
@@ -139,15 +139,6 @@ extension Dataplane {
     let service = view.pointee.service(server.service).pointee
     guard let transport = TransportProtocol(rawValue: service.protocolNumber) else { return nil }
     let left = timeout(of: connection, service.protocolNumber, clock) - Int(connection.idleTicks(clock))
-    var local: Endpoint?
-    if server.method == .fullNAT, let locals = service.localAddresses,
-      connection.localAddress < service.localAddressCount
-    {
-      let address = locals[connection.localAddress]
-      local = Endpoint(
-        address: Dataplane.address(high: address.high, low: address.low, isIPv6: server.isIPv6),
-        port: connection.localPort)
-    }
     return ListedConnection(
       protocolName: transport.name, client: Endpoint(address: client, port: key.port),
       service: Endpoint(
@@ -156,9 +147,20 @@ extension Dataplane {
       server: Endpoint(
         address: Dataplane.address(high: server.addressHigh, low: server.addressLow, isIPv6: server.isIPv6),
         port: server.port),
-      local: local,
+      local: local(of: connection, server, service),
       stateName: ConnectionState.name(of: connection.state, transport),
       secondsLeft: max(0, left / Int(Clock.ticksPerSecond)))
+  }
+
+  /// What the server sees in place of the client.
+  private func local(of connection: Connection, _ server: ServerRecord, _ service: ServiceRecord) -> Endpoint? {
+    guard server.method == .fullNAT, let locals = service.localAddresses,
+      connection.localAddress < service.localAddressCount
+    else { return nil }
+    let address = locals[connection.localAddress]
+    return Endpoint(
+      address: Dataplane.address(high: address.high, low: address.low, isIPv6: server.isIPv6),
+      port: connection.localPort)
   }
 
   private static func address(high: UInt64, low: UInt64, isIPv6: Bool) -> IPAddress {

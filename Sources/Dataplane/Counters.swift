@@ -52,6 +52,7 @@ struct Counters: ~Copyable {
     case originated
     case expired
     case missed
+    case unconveyed
   }
   let totals: UnsafeMutablePointer<UInt64>
 

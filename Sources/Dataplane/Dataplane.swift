@@ -127,6 +127,7 @@ public final class Dataplane {
       statistics.originated += totals.totals[Counters.Total.originated.rawValue]
       statistics.expired += totals.totals[Counters.Total.expired.rawValue]
       statistics.missed += totals.totals[Counters.Total.missed.rawValue]
+      statistics.unconveyed += totals.totals[Counters.Total.unconveyed.rawValue]
     }
     return statistics
   }
@@ -218,6 +219,8 @@ public struct Statistics: Sendable, Equatable {
   public var expired: UInt64 = 0
   /// Frames that the kernel or a device lost before lbd saw them.
   public var missed: UInt64 = 0
+  /// Segments that should have said who the client is, and had no room for it (TOA, PROXY protocol).
+  public var unconveyed: UInt64 = 0
 
   /// Frames with the given fate.
   public func sum(_ fate: Outcome.Fate) -> UInt64 {

@@ -42,8 +42,13 @@ extension WorkerState {
     guard let (slot, connection) = live(key, in: shared.tableWide, protocolNumber), key.isExact(slot),
       connection.server != Connection.bypassServer
     else { return nil }
+    let server = server(connection.server)
+    let isFullNAT = server.pointee.method == .fullNAT
+    // Errors are not carried over to the other family.
+    if isFullNAT, server.pointee.isIPv6 != isIPv6 { return nil }
     return QuotedConnection(
-      connection: connection, isToServer: true, client: far, virtual: near, serverPort: connection.localPort)
+      connection: connection, isToServer: true, client: far, virtual: near,
+      serverPort: isFullNAT ? KeyWide(slot).serverPort : connection.localPort)
   }
 
   /// The connection whose server would have answered the quoted packet (NAT, FULLNAT).
@@ -90,6 +95,16 @@ extension WorkerState {
     guard (server.pointee.addressHigh, server.pointee.addressLow) == near.address else { return nil }
     let entry = KeyWide(slot)
     guard key.matches(slot) else { return nil }
+    if server.pointee.method == .fullNAT {
+      let service = service(server.pointee.service)
+      guard service.pointee.isIPv6 == quote.isIPv6 else { return nil }
+      return QuotedConnection(
+        connection: connection, isToServer: false,
+        client: ((entry.nearHigh, entry.nearLow), UInt16(truncatingIfNeeded: entry.extra >> 48)),
+        virtual: (
+          (service.pointee.addressHigh, service.pointee.addressLow), UInt16(truncatingIfNeeded: entry.extra >> 32)
+        ), serverPort: near.port)
+    }
     return QuotedConnection(
       connection: connection, isToServer: false, client: far,
       virtual: ((entry.nearHigh, entry.nearLow), UInt16(truncatingIfNeeded: entry.extra >> 32)), serverPort: near.port)

@@ -92,9 +92,14 @@ extension WorkerState {
 
   /// Makes sure that the pieces have frames and places in the batch; otherwise the packet's journey ends.
   mutating func reserve(_ index: Int, pieces: Int) -> Bool {
-    if extraCount + pieces <= Limits.extraCapacity, pool.freeCount >= pieces { return true }
+    if reserve(pieces: pieces) { return true }
     batch.finish(index, .noFrame)
     return false
+  }
+
+  /// True when there are frames and places in the batch for that many more.
+  mutating func reserve(pieces: Int) -> Bool {
+    extraCount + pieces <= Limits.extraCapacity && pool.freeCount >= pieces
   }
 
   /// Takes a frame for a piece and writes its Ethernet header.

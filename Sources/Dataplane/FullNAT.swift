@@ -28,13 +28,19 @@ extension WorkerState {
       connection.localAddress = Int(candidate % UInt64(addresses))
       connection.localPort = service.pointee.localPortFirst &+ UInt16(truncatingIfNeeded: candidate / 64 % ports)
       let local = locals + connection.localAddress
-      guard local.pointee.isActive else { continue }
-      let reply = Key(
-        high: local.pointee.high, low: local.pointee.low, port: connection.localPort, endpoint: server.pointee.endpoint)
+      guard local.pointee.isActive, local.pointee.isIPv6 == server.pointee.isIPv6 else { continue }
+      guard let reply = replyKey(of: key, connection, server: server) else { continue }
       let hash = reply.hash(table.secret)
-      switch table.insert(reply, hash: hash, value: connection, generation: nextGeneration(), continuation: key) {
-      case .inserted:
+      let continuation = Key.hasPairs ? key : nil
+      switch table.insert(
+        reply, hash: hash, value: connection, generation: nextGeneration(), continuation: continuation)
+      {
+      case .inserted(let slot):
         countEntries(Key.self, 1)
+        if snapshot.pointee.hasWide, isTakenElsewhere(Key.self, connection, local, server) {
+          if table.remove(slot, hasContinuation: Key.hasPairs) != nil { countEntries(Key.self, -1) }
+          continue
+        }
         return true
       case .existing(let slot):
         // One whose connection has timed out is only waiting for the hand.
@@ -50,6 +56,29 @@ extension WorkerState {
     return false
   }
 
+  /// True when a connection in a table of the other kind has this local address and port towards the same server. Looked
+  /// at once the own entry is published: of two workers that take one port at the same time, at least one sees the other.
+  private mutating func isTakenElsewhere<Key: ConnectionKey>(
+    _ key: Key.Type, _ connection: Connection, _ local: UnsafePointer<LocalAddress>,
+    _ server: UnsafePointer<ServerRecord>
+  ) -> Bool {
+    let (high, low) = (local.pointee.high, local.pointee.low)
+    let endpoint = server.pointee.endpoint
+    if Key.hasPairs {
+      let other = KeyWide(
+        .reply, far: (high, low), farPort: connection.localPort,
+        near: (server.pointee.addressHigh, server.pointee.addressLow), nearPort: server.pointee.port,
+        protocolNumber: service(server.pointee.service).pointee.protocolNumber, secret: shared.tableWide.secret)
+      return shared.tableWide.find(other, hash: other.hash(shared.tableWide.secret)) != nil
+    }
+    if local.pointee.isIPv6 {
+      let other = KeyV6(high: high, low: low, port: connection.localPort, endpoint: endpoint)
+      return shared.tableV6.find(other, hash: other.hash(shared.tableV6.secret)) != nil
+    }
+    let other = KeyV4(high: high, low: low, port: connection.localPort, endpoint: endpoint)
+    return shared.tableV4.find(other, hash: other.hash(shared.tableV4.secret)) != nil
+  }
+
   /// Takes back the entry for replies of a connection that could not be opened.
   mutating func removeReply<Key>(
     of key: Key, _ connection: Connection, server: UnsafePointer<ServerRecord>, in table: ConnectionTable<Key>
@@ -57,7 +86,7 @@ extension WorkerState {
     guard server.pointee.method == .fullNAT, let reply = replyKey(of: key, connection, server: server),
       let slot = table.find(reply, hash: reply.hash(table.secret))
     else { return }
-    if table.remove(slot, hasContinuation: true) != nil { countEntries(Key.self, -1) }
+    if table.remove(slot, hasContinuation: Key.hasPairs) != nil { countEntries(Key.self, -1) }
   }
 }
 

@@ -20,6 +20,8 @@ public enum Limits {
   public static let localAddressCapacity = 64
   /// Local ports tried for a new FULLNAT connection before it is refused.
   public static let localPortAttempts = 64
+  /// How long a local port rests after a connection that was closed in good order: TIME_WAIT on Linux, in seconds.
+  static let localPortRestSeconds: UInt64 = 60
   /// Lines looked at beyond the home line before an insert gives up.
   public static let probeLineLimit = 32
   /// Parts of the fragment pool, for each family.

@@ -38,17 +38,25 @@ extension WorkerState {
     let protocolNumber = packet.pointee.protocolNumber
     let hasReplies = server.pointee.method.rewritesTransport
     var key = key
-    key.note(service: serviceNumber, serverPort: serverPort(index, service, server))
+    let serverPort = serverPort(index, service, server)
+    if server.pointee.method == .fullNAT {
+      key.noteTranslated(serverPort: serverPort)
+    } else {
+      key.note(service: serviceNumber, serverPort: serverPort)
+    }
     var connection = Connection(server: number, noOutput: !hasReplies)
     // What NAT sends to stands in the connection itself where it is not the same for all of a server's.
-    if packet.pointee.flags.contains(.wide) { connection.localPort = serverPort(index, service, server) }
+    if packet.pointee.flags.contains(.wide) { connection.localPort = serverPort }
     connection.isControlled = service.pointee.persistenceSeconds != 0
     connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: packet.pointee.event)
     if connection.isControlled, hasReplies, protocolNumber == TransportProtocol.udp.rawValue {
       connection.state = ConnectionState.unanswered
     }
     connection.touch(clock)
-    let isLasting = !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
+    // FULLNAT's answers find their client by their entry, so there is no connection of one packet.
+    let isLasting =
+      !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
+      || server.pointee.method == .fullNAT
     let isControl = snapshot.pointee.settings.helpsFTP && packet.pointee.nearPort == FTP.controlPort
     if isControl, packet.pointee.isTCP, packet.pointee.flags.contains(.wide), server.pointee.method == .masquerading {
       key.helper = shared.helpers.take()
@@ -147,8 +155,9 @@ extension WorkerState {
       return false
     }
     switch table.insert(key, hash: key.hash(table.secret), value: connection, generation: nextGeneration()) {
-    case .inserted:
+    case .inserted(let slot):
       countEntries(Key.self, 1)
+      batch.packet(index).pointee.slot = slot
     case .existing(let slot):
       removeReply(of: key, connection, server: server, in: table)
       if !advance(index, key: key, slot: slot, in: table) { batch.finish(index, .tableFull) }

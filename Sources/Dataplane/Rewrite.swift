@@ -22,10 +22,13 @@ extension WorkerState {
       return answerUncut(reply: index, packet, server)
     }
     let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
+    let isWideFullNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .fullNAT
     let departure =
       isWideNAT
       ? rewriteWide(index, packet, server: server)
-      : rewrite(index, packet, packet.pointee.form, server: server, isReady: false)
+      : isWideFullNAT
+        ? rewriteWideFullNAT(index, packet, server: server)
+        : rewrite(index, packet, packet.pointee.form, server: server, isReady: false)
     leave(index, packet, departure)
   }
 

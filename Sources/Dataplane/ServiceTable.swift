@@ -30,6 +30,8 @@ struct ServiceRecord {
   var persistenceMasks: UnsafePointer<AddressMask>
   var persistenceMaskCount: Int = 0
   var isOnePacket = false
+  /// How its servers learn of clients.
+  var conveyance = Conveyance.none
   /// Templates are for calls, known by their Call-ID (SIP).
   var goesByCall = false
   /// Its connections are found by both ends in full, although it is one address and port.
@@ -51,6 +53,7 @@ struct LocalAddress {
   var low: UInt64
   /// False when it has been taken out of the group and only serves connections that have it.
   var isActive: Bool
+  var isIPv6 = false
 }
 
 /// How packets reach a real server.

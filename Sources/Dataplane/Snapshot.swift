@@ -158,9 +158,11 @@ public final class Snapshot {
     // A family without a service is not looked at: so it is with IPVS, and connections of the last service deleted are the
     // host's from then on.
     let families = Set(description.services.filter(\.isActive).map(\.address.family))
-    func insert(_ address: IPAddress, _ port: UInt16, _ transport: TransportProtocol, _ side: Side, _ endpoint: UInt16)
-    {
-      guard families.contains(address.family) else { return }
+    func insert(
+      _ address: IPAddress, _ port: UInt16, _ transport: TransportProtocol, _ side: Side, _ endpoint: UInt16,
+      isTranslated: Bool = false
+    ) {
+      guard families.contains(address.family) || isTranslated else { return }
       let (high, low) = address.words
       let number = transport.rawValue
       if address.family == .ipv6 {
@@ -201,7 +203,9 @@ public final class Snapshot {
     var localsByService: [UInt16: UnsafePointer<LocalAddress>] = [:]
     for service in description.services where !service.localAddresses.isEmpty {
       let own = service.localAddresses.prefix(Limits.localAddressCapacity).map {
-        LocalAddress(high: $0.address.words.high, low: $0.address.words.low, isActive: $0.isActive)
+        LocalAddress(
+          high: $0.address.words.high, low: $0.address.words.low, isActive: $0.isActive,
+          isIPv6: $0.address.family == .ipv6)
       }
       let spare = [LocalAddress](repeating: nobody, count: Limits.localAddressCapacity - own.count)
       localsByService[service.number] = UnsafePointer(array(own + spare))
@@ -222,7 +226,9 @@ public final class Snapshot {
         ages[server.endpoint] = server.isAvailable ? server.age : 0
       }
       guard isFirst else { continue }
-      insert(server.address, server.port, service.transport, .source, server.endpoint)
+      let isTranslated = server.address.family != service.address.family && families.contains(service.address.family)
+      insert(
+        server.address, server.port, service.transport, .source, server.endpoint, isTranslated: isTranslated)
     }
 
     // Services. Calls are not told apart where replies would need a third end in their key.
@@ -230,6 +236,12 @@ public final class Snapshot {
     let byCall = Set(
       description.services.lazy.filter { $0.persistence?.engine == .sip && !untranslated.contains($0.number) }
         .map(\.number))
+    let mixed = Set(
+      description.servers.filter { server in
+        server.method == .fullNAT
+          && serviceByNumber[server.service].map { $0.address.family != server.address.family }
+            ?? false
+      }.map(\.service))
     let hashed = Dictionary(
       description.servers.map { ($0.number, $0.hashed) }, uniquingKeysWith: { first, _ in first })
     let unknown = HashedServer(weight: 0, lastWeight: 0, addressFold: 0, port: 0)
@@ -257,9 +269,10 @@ public final class Snapshot {
         localPortFirst: service.localPorts.lowerBound, localPortLast: service.localPorts.upperBound,
         mark: service.mark, persistenceSeconds: service.persistence?.seconds ?? 0,
         persistenceMasks: array(service.masks), persistenceMaskCount: service.masks.count,
-        isOnePacket: service.isOnePacket, goesByCall: byCall.contains(service.number),
+        isOnePacket: service.isOnePacket, conveyance: service.conveyance, goesByCall: byCall.contains(service.number),
         opensWide: byCall.contains(service.number)
-          || description.settings.helpsFTP && Snapshot.isFTP(service) && !untranslated.contains(service.number))
+          || description.settings.helpsFTP && Snapshot.isFTP(service) && !untranslated.contains(service.number)
+          || service.conveyance != .none || mixed.contains(service.number))
     }
 
     let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)
@@ -295,7 +308,10 @@ public final class Snapshot {
         routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
         hasWide: !families.isEmpty
-          && description.services.contains { !$0.goesByEndpoint || Snapshot.isFTP($0) || $0.hasCalls },
+          && description.services.contains {
+            !$0.goesByEndpoint || Snapshot.isFTP($0) || $0.hasCalls || $0.opensWide || $0.conveyance != .none
+              || mixed.contains($0.number)
+          },
         hasFTP: description.services.contains(where: Snapshot.isFTP), timeouts: array(timeouts),
         formerTimeouts: array(formerTimeouts), timeoutsChanged: former?.nanoseconds ?? 0,
         leastTimeouts: array(zip(timeouts, formerTimeouts).map { min($0, $1) }),

@@ -37,6 +37,10 @@ public struct SnapshotDescription: Sendable {
     public var mark: UInt32 = 0
     /// Every UDP packet is scheduled on its own.
     public var isOnePacket = false
+    /// How its servers learn of clients (FULLNAT).
+    public var conveyance = Conveyance.none
+    /// True when it has, or has had, connections that do not fit the small tables' keys: see `WideFullNAT`.
+    public var opensWide = false
     /// nil is not persistent.
     public var persistence: Persistence?
 

@@ -28,7 +28,14 @@ extension WorkerState {
       answer(index, .portUnreachable)
       return batch.outcomes[index] = .noServerAvailable
     }
-    open(index, key: requestKey(ends), service: number, in: shared.tableWide)
+    var key = requestKey(ends)
+    if service.pointee.conveyance != .none {
+      // A stream whose beginning has passed by cannot be given another one.
+      let isFirst = batch.packet(index).pointee.segment & 0x02 != 0
+      if service.pointee.conveyance != .option, !isFirst { return batch.finish(index, .noConnection) }
+      key.extra = ConveyedStream.bits(service.pointee.conveyance)
+    }
+    open(index, key: key, service: number, in: shared.tableWide)
   }
 
   /// Moves a connection of the wide table on.
@@ -38,7 +45,7 @@ extension WorkerState {
     let table = shared.tableWide
     var key = requestKey(ends)
     if let slot = table.find(key, hash: key.hash(table.secret)), key.isExact(slot) {
-      key.extra = lbd_load_relaxed(slot + 6)
+      key.takeNotes(of: slot)
       let before = (
         batch.packet(index).pointee.flags, batch.packet(index).pointee.form, batch.packet(index).pointee.head
       )

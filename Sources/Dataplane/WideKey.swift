@@ -25,6 +25,8 @@ struct KeyWide: ConnectionKey {
   var nearLow: UInt64
   /// Written with a new entry; not compared.
   var extra: UInt64 = 0
+  /// An entry of FULLNAT's: in the slot, a bit of the generation; not compared.
+  var isTranslated = false
 
   /// - Parameters:
   ///   - far: address in two words, IPv4 in the low half of the second.
@@ -63,6 +65,15 @@ struct KeyWide: ConnectionKey {
     nearHigh = lbd_load_relaxed(slot + 4)
     nearLow = lbd_load_relaxed(slot + 5)
     extra = lbd_load_relaxed(slot + 6)
+    isTranslated = head & KeyWide.translatedBit != 0
+  }
+
+  private static var translatedBit: UInt64 { 1 << 62 }
+
+  /// What an entry says beside its key.
+  mutating func takeNotes(of slot: UnsafeMutablePointer<UInt64>) {
+    extra = lbd_load_relaxed(slot + 6)
+    isTranslated = lbd_load_relaxed(slot) & KeyWide.translatedBit != 0
   }
 
   /// No wide key is made of these.
@@ -107,7 +118,9 @@ struct KeyWide: ConnectionKey {
     lbd_store_relaxed(slot + 6, extra)
   }
 
-  func head(generation: UInt64) -> UInt64 { generation << 32 | head }
+  func head(generation: UInt64) -> UInt64 {
+    generation << 32 & ~KeyWide.translatedBit | (isTranslated ? KeyWide.translatedBit : 0) | head
+  }
 
   func hash(_ secret: HashSecret) -> UInt64 { secret.line(head ^ secret.mix(near), high: high, low: low) }
 
@@ -116,16 +129,21 @@ struct KeyWide: ConnectionKey {
   mutating func note(service: UInt16, serverPort: UInt16) {
     extra = extra & ~0xffff_ffff | UInt64(service) << 16 | UInt64(serverPort)
   }
+  mutating func noteTranslated(serverPort: UInt16) {
+    extra = extra & ~0xffff | UInt64(serverPort)
+    isTranslated = true
+  }
+  static var hasPairs: Bool { false }
   var templateLine: UInt32 {
     get {
-      let mayHave = kind == .request && protocolNumber == TransportProtocol.udp.rawValue
+      let mayHave = !isTranslated && kind == .request && protocolNumber == TransportProtocol.udp.rawValue
       return mayHave ? UInt32(truncatingIfNeeded: extra >> 32) : 0
     }
     set { extra = extra & 0xffff_ffff | UInt64(newValue) << 32 }
   }
   var helper: UInt16 {
     get {
-      let mayHave = !kind.isTemplate && protocolNumber == TransportProtocol.tcp.rawValue
+      let mayHave = !isTranslated && !kind.isTemplate && protocolNumber == TransportProtocol.tcp.rawValue
       return mayHave ? UInt16(truncatingIfNeeded: extra >> 48) : 0
     }
     set { extra = extra & ~(0xffff << 48) | UInt64(newValue) << 48 }
@@ -148,13 +166,14 @@ struct KeyWide: ConnectionKey {
 
   /// The server's port, of a connection.
   var serverPort: UInt16 { UInt16(truncatingIfNeeded: extra) }
-  /// The service's number, of a connection.
+  /// The service's number, of a connection without a server.
   var service: UInt16 { UInt16(truncatingIfNeeded: extra >> 16) }
 
   func replies(
     _ connection: Connection, server: UnsafePointer<ServerRecord>, service: UnsafePointer<ServiceRecord>,
     secret: HashSecret
   ) -> KeyWide? {
+    if server.pointee.method == .fullNAT { return fullNATReplies(connection, server, service, secret) }
     guard server.pointee.method == .masquerading else { return nil }
     var key = KeyWide(
       .reply, far: (high, low), farPort: port, near: (server.pointee.addressHigh, server.pointee.addressLow),
@@ -170,9 +189,39 @@ struct KeyWide: ConnectionKey {
     secret: HashSecret
   ) -> KeyWide {
     let entry = KeyWide(slot)
+    if server.pointee.method == .fullNAT { return fullNATRequests(entry, service, secret) }
     var key = KeyWide(
       .request, far: (high, low), farPort: port, near: (entry.nearHigh, entry.nearLow),
       nearPort: UInt16(truncatingIfNeeded: entry.extra >> 32), protocolNumber: protocolNumber, secret: secret)
+    key.extra = entry.extra & 0xffff_ffff
+    return key
+  }
+
+  private func fullNATReplies(
+    _ connection: Connection, _ server: UnsafePointer<ServerRecord>, _ service: UnsafePointer<ServiceRecord>,
+    _ secret: HashSecret
+  ) -> KeyWide? {
+    guard connection.localAddress < service.pointee.localAddressCount, let locals = service.pointee.localAddresses
+    else { return nil }
+    let local = locals + connection.localAddress
+    var key = KeyWide(
+      .reply, far: (local.pointee.high, local.pointee.low), farPort: connection.localPort,
+      near: (server.pointee.addressHigh, server.pointee.addressLow), nearPort: serverPort,
+      protocolNumber: protocolNumber, secret: secret)
+    (key.nearHigh, key.nearLow) = (high, low)
+    key.isTranslated = true
+    key.extra = UInt64(port) << 48 | UInt64(nearPort) << 32 | extra & 0xffff_ffff
+    return key
+  }
+
+  private func fullNATRequests(
+    _ entry: KeyWide, _ service: UnsafePointer<ServiceRecord>, _ secret: HashSecret
+  ) -> KeyWide {
+    var key = KeyWide(
+      .request, far: (entry.nearHigh, entry.nearLow), farPort: UInt16(truncatingIfNeeded: entry.extra >> 48),
+      near: (service.pointee.addressHigh, service.pointee.addressLow),
+      nearPort: UInt16(truncatingIfNeeded: entry.extra >> 32), protocolNumber: protocolNumber, secret: secret)
+    key.isTranslated = true
     key.extra = entry.extra & 0xffff_ffff
     return key
   }
@@ -183,9 +232,12 @@ enum WideKind: UInt16 {
   /// A client's connection to an address and port of a service by mark or for every port.
   /// Word 6: service << 16 | the server's port; above them, for one that a call's template has a say in, the template's
   /// line + 1, or, for one of FTP's, its record << 16 and whether it was announced.
+  /// FULLNAT: `ConveyedStream`.
   case request = 1
   /// Its replies (NAT): the near end searched by is the server's address and port. Words 4 and 5 are the address the
   /// client speaks to; word 6: FTP's record << 48 | that address's port << 32 | service << 16 | the server's port.
+  /// Its replies (FULLNAT): the far end is the local address and port, words 4 and 5 are the client; word 6: the client's
+  /// port << 48 | the service's port << 32 | the lower half of the connection's.
   case reply = 2
   /// Where a client's connections go (persistence), whatever its port. Word 6: see `Template`.
   case template = 3

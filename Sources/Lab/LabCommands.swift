@@ -78,6 +78,9 @@ public struct LabMatrix: Sendable {
     self.isQuick = isQuick
   }
 
+  /// Connections whose servers are asked who the client is, where they can know.
+  var clientCount: Int { isQuick ? 500 : 10_000 }
+
   /// Everything once, in small.
   public static let quick = LabMatrix(transferByteCount: 16 << 20, loadSeconds: 1, isQuick: true)
 }

@@ -36,12 +36,14 @@ struct LabConfiguration {
       "", "virtual_server \(name(family, port: port)) {", "  lb_algo rr", "  lb_kind \(plan.mode.kind)",
       "  protocol \(protocolName)",
     ]
+    let serverFamily = plan.serverFamily(family)
     if plan.services.isPersistent { lines.append("  persistence_timeout 300") }
-    if plan.mode.usesLocalAddresses { lines.append("  laddr_group_name \(groupName(family))") }
+    if plan.mode.usesLocalAddresses { lines.append("  laddr_group_name \(groupName(serverFamily))") }
+    if protocolName == "TCP", let conveyance = plan.mode.conveyance { lines.append("  \(conveyance)") }
     let isSamePort = plan.services == .anyPort || plan.services == .mark && port == serverPort
     for index in plan.servers.indices {
       lines += [
-        "", "  real_server \(plan.serverAddress(index, family)) \(isSamePort ? 0 : serverPort) {", "    weight 1",
+        "", "  real_server \(plan.serverAddress(index, serverFamily)) \(isSamePort ? 0 : serverPort) {", "    weight 1",
       ]
       if plan.mode == .fullnatVLAN { lines.append("    vlan \(LabPlan.vlan)") }
       lines.append("  }")
@@ -79,6 +81,9 @@ struct LabConfiguration {
   /// nginx.conf of one server; `number` is 1 or 2.
   func server(_ number: Int) -> String {
     let home = "\(plan.folder)/rs\(number)"
+    let isProxied = plan.mode.usesProxyProtocol
+    let proxy = isProxied ? " proxy_protocol" : ""
+    let peer = isProxied ? "$proxy_protocol_addr $proxy_protocol_port" : "$remote_addr $remote_port"
     return """
       user root;
       daemon off;
@@ -95,10 +100,11 @@ struct LabConfiguration {
         client_max_body_size 0;
         server {
           listen 80 backlog=4096;
-          listen 8080 backlog=4096;
+          \(plan.mode == .fullnatTranslated ? "" : "listen 8080\(proxy) backlog=4096;")
           listen [::]:80 ipv6only=on backlog=4096;
-          listen [::]:8080 ipv6only=on backlog=4096;
+          listen [::]:8080\(proxy) ipv6only=\(plan.mode == .fullnatTranslated ? "off" : "on") backlog=4096;
           location / { return 200 "\(LabConfiguration.greeting(number))\\n"; }
+          location = /client { return 200 "\(peer)\\n"; }
           location = /download { alias \(plan.folder)/download; }
           location /upload/ {
             root \(home);

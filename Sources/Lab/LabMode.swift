@@ -16,6 +16,14 @@ public enum LabMode: String, CaseIterable, Sendable {
   case fullnatVLAN = "fullnat-vlan"
   /// Full NAT with the servers behind a router.
   case fullnatRouted = "fullnat-routed"
+  /// Full NAT; the servers are told the client in a TCP option.
+  case fullnatTOA = "fullnat-toa"
+  /// Full NAT; the servers are told the client by the PROXY protocol, version 1.
+  case fullnatProxyV1 = "fullnat-proxy-v1"
+  /// Version 2.
+  case fullnatProxyV2 = "fullnat-proxy-v2"
+  /// Full NAT; the VIP of IPv6 leads to the servers' IPv4 addresses, and the other way round.
+  case fullnatTranslated = "fullnat-translated"
 
   /// The four forwarding methods in their plain form.
   public static let forwardingMethods: [LabMode] = [.dr, .nat, .tun, .fullnat]
@@ -28,11 +36,12 @@ public enum LabMode: String, CaseIterable, Sendable {
     case .tun: "TUN"
     case .tunGRE: "TUN type gre csum"
     case .tunGUE: "TUN type gue port 6080 csum"
-    case .fullnat, .fullnatVLAN, .fullnatRouted: "FNAT"
+    case .fullnat, .fullnatVLAN, .fullnatRouted, .fullnatTOA, .fullnatProxyV1, .fullnatProxyV2, .fullnatTranslated:
+      "FNAT"
     }
   }
 
-  /// True for the three forms of full NAT.
+  /// True for the forms of full NAT.
   public var usesLocalAddresses: Bool { kind == "FNAT" }
 
   /// True when the method can rewrite the port: the lab then maps 80 to 8080.
@@ -43,6 +52,19 @@ public enum LabMode: String, CaseIterable, Sendable {
 
   /// What `lbd realserver setup` calls it.
   var realServerMode: String { isTunnel ? "tun" : rawValue }
+
+  /// The directive by which servers learn who the client is.
+  var conveyance: String? {
+    switch self {
+    case .fullnatTOA, .fullnatTranslated: "toa"
+    case .fullnatProxyV1: "proxy_protocol v1"
+    case .fullnatProxyV2: "proxy_protocol v2"
+    default: nil
+    }
+  }
+
+  /// True when connections begin with a PROXY protocol header.
+  var usesProxyProtocol: Bool { self == .fullnatProxyV1 || self == .fullnatProxyV2 }
 
   /// True when the servers hold the VIP themselves.
   var serversHoldVIP: Bool { self == .dr || isTunnel }
@@ -58,6 +80,10 @@ public enum LabMode: String, CaseIterable, Sendable {
     case .fullnat: "full NAT: both addresses change; the servers know no route to the client"
     case .fullnatVLAN: "full NAT, servers in VLAN 100 behind the director's trunk"
     case .fullnatRouted: "full NAT, servers behind a router"
+    case .fullnatTOA: "full NAT, the servers see the client: its address travels in a TCP option"
+    case .fullnatProxyV1: "full NAT, the servers are told the client by the PROXY protocol, version 1"
+    case .fullnatProxyV2: "full NAT, the servers are told the client by the PROXY protocol, version 2"
+    case .fullnatTranslated: "full NAT between the families: IPv6 clients to IPv4 servers, and back"
     }
   }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Kernel
 import Wire
 
 /// A plan made real: namespaces, links, servers; and their removal.
@@ -64,8 +65,10 @@ public final class LabNetwork {
       let home = "\(plan.folder)/rs\(index + 1)"
       if plan.mode.serversHoldVIP { try holdVIP(server, home: home) }
       try TextFile.write(LabConfiguration(plan: plan).server(index + 1), to: "\(home)/nginx.conf")
+      let start = inside(
+        server, ["nginx", "-p", home, "-e", "\(home)/error.log", "-c", "\(home)/nginx.conf"])
       let nginx = try BackgroundProcess(
-        inside(server, ["nginx", "-p", home, "-e", "\(home)/error.log", "-c", "\(home)/nginx.conf"]),
+        plan.controlGroups == nil ? start : LabNetwork.inside(group: tellClients(server, home: home), start),
         logPath: "\(home)/nginx.log")
       _ = try BackgroundProcess(
         inside(
@@ -88,6 +91,29 @@ public final class LabNetwork {
         server,
         [executable, "realserver", "setup"] + vips
           + ["--mode", plan.mode.realServerMode, "--interface", "eth0", "--state", "\(home)/realserver.json"]))
+  }
+
+  /// A control group of the server's own, so that nothing outside the lab is touched; its programs go with it. Made from
+  /// outside the namespace: in there, `ip` has another /sys.
+  private func tellClients(_ server: String, home: String) throws -> String {
+    let group = "\(try LabNetwork.controlGroupRoot())/\(server)"
+    try Command.check(["mkdir", "-p", group])
+    let directors = LabPlan.families.flatMap { family in
+      (1...LabPlan.localAddressCount).flatMap { ["--director", LabPlan.local($0, family)] }
+    }
+    try Command.check(
+      [executable, "realserver", "setup", "--mode", "fullnat", "--toa", "--control-group", group] + directors
+        + ["--state", "\(home)/realserver.json"])
+    return group
+  }
+
+  /// The command as run in a control group: sockets belong to the one they are made in.
+  private static func inside(group: String, _ command: [String]) -> [String] {
+    ["sh", "-c", "echo $$ > \(group)/cgroup.procs; exec \"$@\"", "sh"] + command
+  }
+
+  private static func controlGroupRoot() throws -> String {
+    do { return try ControlGroupAttachment.root().path } catch { throw LabFailure("\(error)") }
   }
 
   // MARK: Use
@@ -113,6 +139,9 @@ public final class LabNetwork {
       while monotonicSeconds() < deadline, names.contains(where: { !processes(in: $0).isEmpty }) { usleep(20_000) }
       endProcesses(in: names, with: SIGKILL)
       for name in names { _ = try? Command.run(["ip", "netns", "delete", name], interruptible: false) }
+    }
+    if let root = try? controlGroupRoot() {
+      for role in LabPlan.roles { rmdir("\(root)/\(prefix)\(role)") }
     }
     if access(folder, F_OK) == 0 { _ = try? Command.run(["rm", "-r", "-f", "--", folder], interruptible: false) }
     // Fails while another lab is up, as it should.

@@ -114,6 +114,14 @@ public struct LabPlan: Sendable {
     isFlat ? LabPlan.front("1\(index + 1)", family) : LabPlan.back("1\(index + 1)", family)
   }
 
+  /// The family of the servers behind the VIP of a family.
+  func serverFamily(_ family: IPAddress.Family) -> IPAddress.Family {
+    mode == .fullnatTranslated ? (family == .ipv4 ? .ipv6 : .ipv4) : family
+  }
+
+  /// Control groups that the servers' programs run in; nil where they need none.
+  var controlGroups: [String]? { mode.conveyance == "toa" ? servers : nil }
+
   /// Fixed Ethernet addresses: 02:00:00:00:SIDE:HOST.
   static func ethernet(side: Int, host: String) -> String {
     let number = Int(host) ?? 0

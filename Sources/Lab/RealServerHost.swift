@@ -51,6 +51,13 @@ public struct RealServerHost: Sendable {
     /// The UDP ports that GUE comes to.
     public var guePorts: [UInt16]
 
+    /// True: programs here are told their clients' addresses, which FULLNAT directors put into a TCP option (TOA).
+    public var conveysClients = false
+    /// Local addresses of those directors.
+    public var directors: [IPAddress] = []
+    /// The control group whose processes are told; nil: the root, which has all.
+    public var controlGroup: String?
+
     /// The port that is registered for GUE.
     public static let usualGUEPort: UInt16 = 6080
 
@@ -102,6 +109,7 @@ public struct RealServerHost: Sendable {
   public func setup(
     _ request: Request, attachDecapsulation: (Decapsulation) throws -> Void
   ) throws {
+    if request.conveysClients { return try setUpClients(request) }
     guard request.mode == .dr || request.mode == .tun else { return reportNothingToDo(request.mode) }
     guard !request.vips.isEmpty else {
       throw SystemError("set up mode \(request.mode.rawValue)", errno: EINVAL, remedy: "name at least one VIP")

@@ -26,6 +26,13 @@ struct RealServerState: Codable, Equatable {
     let endpoints: [String]
   }
 
+  /// Programs on a control group that tell clients' addresses (TOA).
+  struct Clients: Codable, Equatable {
+    let group: String
+    /// Local addresses of directors, whose word is taken.
+    let directors: [String]
+  }
+
   struct Route: Codable, Equatable {
     let destination: String
     /// The kernel's own words for the route before and after, in hexadecimal.
@@ -42,8 +49,12 @@ struct RealServerState: Codable, Equatable {
   var addresses: [Address] = []
   var programs: [Program] = []
   var routes: [Route] = []
+  /// Optional also because records of earlier versions have none.
+  var clients: Clients?
 
-  var isEmpty: Bool { settings.isEmpty && addresses.isEmpty && programs.isEmpty && routes.isEmpty }
+  var isEmpty: Bool {
+    settings.isEmpty && addresses.isEmpty && programs.isEmpty && routes.isEmpty && clients == nil
+  }
 }
 
 /// The state file and its lock.

@@ -12,6 +12,11 @@ extension RealServerHost {
     var state = try file.load()
     guard !state.isEmpty else { return report("nothing to undo: \(statePath) records nothing") }
     var network = try NetlinkSocket()
+    if let clients = state.clients {
+      try undoClients(clients)
+      state.clients = nil
+      try file.save(state)
+    }
     while let entry = state.routes.last {
       try restore(entry, &network)
       state.routes.removeLast()
@@ -67,6 +72,7 @@ extension RealServerHost {
           ? "\(entry.prefix) on \(entry.interface) (lbd)" : "\(entry.prefix) differs: not on \(entry.interface) (lbd)")
     }
     for entry in state.routes { report(try describe(entry, &network)) }
+    if let clients = state.clients { try showClients(clients) }
   }
 
   private func current(_ setting: SystemSetting) throws -> String? {

@@ -60,6 +60,29 @@ struct Traffic {
     return shares
   }
 
+  /// Connections, one after another, whose server says who its client is: it must be this one, address and port. The ports are
+  /// few, so that each is used many times.
+  func clients(_ count: Int) throws -> String {
+    let result = try Command.run(
+      inClient(
+        Traffic.curl + [
+          "--local-port", "20000-20099", "--max-time", "5", "-H", "Connection: close", "-w",
+          "%{local_ip} %{local_port}\n", LabPlan.url(family, "/client?[1-\(count)]"),
+        ]), timeoutSeconds: 15 + Double(count) / 20)
+    // An IPv4 client on an IPv6 socket is one of ::ffff:0:0/96.
+    let lines = result.output.split(separator: "\n").filter { !$0.hasPrefix("--_curl_--") }
+      .map { $0.hasPrefix("::ffff:") ? $0.dropFirst(7) : $0 }
+    guard result.status == 0, lines.count == 2 * count else {
+      throw LabFailure("\(lines.count / 2) of \(count) connections answered")
+    }
+    let right = stride(from: 0, to: lines.count, by: 2).filter { lines[$0] == lines[$0 + 1] }.count
+    guard right == count else {
+      let wrong = stride(from: 0, to: lines.count, by: 2).first { lines[$0] != lines[$0 + 1] } ?? 0
+      throw LabFailure("\(right) of \(count); it is \(lines[wrong + 1]), the server says \(lines[wrong])")
+    }
+    return "\(count) of \(count)"
+  }
+
   /// One request that must find silence: neither an answer nor a refusal.
   func silence() throws -> String {
     let result = try Command.run(

@@ -25,6 +25,8 @@ struct RealServerSetupCommand: ParsableCommand {
     discussion: """
       DR and TUN: the VIP goes on lo, and this host keeps quiet about it in ARP. TUN: an XDP program on the interface takes
       the outer header off. NAT and FULLNAT need nothing here but, for NAT, the default route to the director.
+      FULLNAT with --toa: accept() and getpeername() of any program return the client's address, which the director puts
+      into a TCP option.
       """)
   @OptionGroup var record: RealServerArguments
   @Option(help: "Virtual address; may be given several times.", transform: LabAddress.parse) var vip: [IPAddress] = []
@@ -42,11 +44,23 @@ struct RealServerSetupCommand: ParsableCommand {
   )
   var guePort: [UInt16] = []
 
+  @Flag(help: "Tell programs here the addresses of their clients, which the director puts into a TCP option (fullnat).")
+  var toa = false
+  @Option(
+    help: "Local address of a director, whose option is believed; may be given several times (with --toa).",
+    transform: LabAddress.parse)
+  var director: [IPAddress] = []
+  @Option(help: "Directory of the control group whose processes are told (default: the root, which has all).")
+  var controlGroup: String?
+
   func run() throws {
     try reportingErrors {
-      let request = RealServerHost.Request(
+      var request = RealServerHost.Request(
         vips: vip, mode: mode, interface: interface, endpoints: endpoint, advertisedMSS: advmss,
         guePorts: guePort.isEmpty ? [RealServerHost.Request.usualGUEPort] : guePort)
+      request.conveysClients = toa
+      request.directors = director
+      request.controlGroup = controlGroup
       try record.host.setup(request) { try $0.attach() }
     }
   }

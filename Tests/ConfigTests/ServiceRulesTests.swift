@@ -178,6 +178,70 @@ private func service(_ lines: String, at address: String = "10.0.0.1 80") -> Str
       findings: ["5:8 error '0x4' is not a firewall mark"]),
   ]
 
+  /// FNAT with local addresses of both families.
+  private static func fullNAT(_ lines: String, at address: String = "10.0.0.1 80") -> String {
+    "local_address_group g {\n10.2.0.1\nfd00:2::1\n}\n" + service("laddr_group_name g\n" + lines, at: address)
+  }
+
+  static let fullNATs: [ReadRow] = [
+    ReadRow(
+      name: "other family", text: fullNAT("lb_kind FNAT\nreal_server fd00:2::9 8080 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc FNAT | [fd00:2::9]:8080 w1"]),
+    ReadRow(
+      name: "no local address of the servers' family",
+      text: "local_address_group g { 10.2.0.1 }\n"
+        + service("lb_kind FNAT\nladdr_group_name g\nreal_server fd00:2::9 80 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc FNAT | [fd00:2::9]:80 w1"],
+      findings: ["2:1 error local_address_group 'g' has no address of the family of [fd00:2::9]:80"]),
+    ReadRow(
+      name: "a mark",
+      text: "local_address_group g { 10.2.0.1 }\n"
+        + "virtual_server fwmark 7 {\nlb_kind FNAT\nladdr_group_name g\nreal_server 10.1.0.1 80 {\n}\n}",
+      services: ["FWM 7 wlc FNAT | 10.1.0.1:80 w1"], findings: ["2:1 error FNAT is not to be had for FWM 7"]),
+    ReadRow(
+      name: "every port",
+      text: fullNAT("persistence_timeout 5\nlb_kind FNAT\nreal_server 10.1.0.1 {\n}", at: "10.0.0.1"),
+      services: ["TCP 10.0.0.1:0 wlc FNAT | persistent 5 | 10.1.0.1:0 w1"]),
+    ReadRow(
+      name: "ops", text: fullNAT("protocol UDP\nops\nlb_kind FNAT\nreal_server 10.1.0.1 {\n}"),
+      services: ["UDP 10.0.0.1:80 wlc FNAT | 10.1.0.1:80 w1"], findings: ["9:1 warning 'ops' has no effect"]),
+    ReadRow(
+      name: "told with NAT", text: service("lb_kind NAT\ntoa\nreal_server 10.1.0.1 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc NAT | 10.1.0.1:80 w1"],
+      findings: ["4:1 error 'toa' is for FNAT only, real_server 10.1.0.1:80 is reached by NAT"]),
+    ReadRow(
+      name: "told with DR for one server",
+      text: fullNAT(
+        "lb_kind FNAT\nproxy_protocol v1\nreal_server 10.1.0.1 {\nlvs_method DR\n}\nreal_server 10.1.0.2 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc FNAT | 10.1.0.1:80 w1 DR | 10.1.0.2:80 w1"],
+      findings: ["9:1 error 'proxy_protocol v1' is for FNAT only, real_server 10.1.0.1:80 is reached by DR"]),
+    ReadRow(
+      name: "told over UDP", text: fullNAT("protocol UDP\nlb_kind FNAT\ntoa\nreal_server 10.1.0.1 {\n}"),
+      services: ["UDP 10.0.0.1:80 wlc FNAT | 10.1.0.1:80 w1"], findings: ["10:1 error 'toa' is for TCP only"]),
+    ReadRow(
+      name: "told twice", text: fullNAT("lb_kind FNAT\ntoa\nproxy_protocol v2\nreal_server 10.1.0.1 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc FNAT | 10.1.0.1:80 w1"],
+      findings: ["10:1 error 'proxy_protocol v2' contradicts 'toa'"]),
+    ReadRow(
+      name: "versions", text: fullNAT("lb_kind FNAT\nproxy_protocol v3\nproxy_protocol\nreal_server 10.1.0.1 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc FNAT | 10.1.0.1:80 w1"],
+      findings: [
+        "9:16 error 'v3' is not a version of the PROXY protocol", "10:1 error 'proxy_protocol' needs v1 or v2",
+      ]),
+  ]
+
+  @Test(arguments: fullNATs) func whatGoesWithFullNAT(row: ReadRow) { row.check() }
+
+  @Test(
+    arguments: [("toa", .toa), ("proxy_protocol v1", .proxyV1), ("proxy_protocol v2", .proxyV2)]
+      as [(String, ClientConveyance)])
+  func clientsAreConveyed(words: String, conveyance: ClientConveyance) {
+    let (configuration, diagnostics) = read(Self.fullNAT("lb_kind FNAT\n\(words)\nreal_server 10.1.0.1 {\n}"))
+    #expect(configuration.services.map(\.clientConveyance) == [conveyance])
+    #expect(conveyance.directive == words)
+    #expect(!diagnostics.contains { $0.severity == .error })
+  }
+
   @Test(arguments: ports) func portsGoWithTheMethod(row: ReadRow) { row.check() }
 
   @Test(arguments: families) func familiesMustAgree(row: ReadRow) { row.check() }

@@ -1,4 +1,5 @@
 import Config
+import Dataplane
 import Testing
 import Wire
 
@@ -113,6 +114,36 @@ struct ServiceEditsTests {
     #expect(services.service(ServiceEditsTests.second)?.localAddresses.count == 2, "indices stay")
   }
 
+  /// What servers are told is for new connections; what the wide table may hold, it may hold from then on.
+  @Test func conveyanceFollowsTheConfiguration() throws {
+    var services = VirtualServices()
+    let text = ServiceEditsTests.text.replacingOnce("laddr_group_name near", with: "laddr_group_name near\n  toa")
+    try services.load(try ServiceEditsTests.configuration(text))
+    func described(_ key: ServiceKey) throws -> SnapshotDescription.Service {
+      let assembler = SnapshotAssembler(
+        services: services, topology: Samples.network, ports: Samples.ports, timeouts: ConnectionTimeouts())
+      let number = try #require(services.service(key)?.number)
+      return try #require(assembler.assemble().description.services.first { $0.number == number })
+    }
+    #expect(try described(Self.second).conveyance == .option && described(Self.second).opensWide)
+    #expect(try described(Self.first).conveyance == .none && !described(Self.first).opensWide)
+    try services.run("-E -t 10.1.0.101:80 -s rr")
+    #expect(try described(Self.second).conveyance == .option, "ipvsadm has no word for it, so it stays")
+    try services.load(try ServiceEditsTests.configuration(ServiceEditsTests.text))
+    #expect(try described(Self.second).conveyance == .none && described(Self.second).opensWide)
+  }
+
+  /// Servers of the other family are sent to from addresses of theirs.
+  @Test func localAddressesAreOfTheServersFamily() throws {
+    var services = VirtualServices()
+    let text = ServiceEditsTests.text.replacingOnce(
+      "laddr_group_name near\n  real_server 10.2.0.11", with: "laddr_group_name near\n  real_server fd00:2::11")
+    try services.load(try ServiceEditsTests.configuration(text))
+    let service = try #require(services.service(ServiceEditsTests.second))
+    #expect(service.localAddresses.map { "\($0.address)" } == ["fd00:2::21"])
+    #expect(service.hasOpenedWide)
+  }
+
   @Test func refusedReloadChangesNothing() throws {
     var services = VirtualServices()
     var configuration = try ServiceEditsTests.configuration(ServiceEditsTests.text)
@@ -123,5 +154,14 @@ struct ServiceEditsTests {
     #expect(throws: EditError.noScheduler("nosuch")) { try services.load(configuration) }
     #expect(services.listed.count == 2)
     #expect(services.takeChanges().changes.isEmpty)
+  }
+}
+
+extension String {
+  /// With `part`, which must be there, replaced.
+  fileprivate func replacingOnce(_ part: String, with other: String) -> String {
+    let pieces = split(separator: part, maxSplits: 1, omittingEmptySubsequences: false)
+    #expect(pieces.count == 2)
+    return pieces.joined(separator: other)
   }
 }

@@ -48,6 +48,7 @@ struct TestService: Sendable, CustomTestStringConvertible {
   var persistence: SnapshotDescription.Persistence?
   var isOnePacket = false
   var encapsulation = Encapsulation.ipip
+  var conveyance = Conveyance.none
 
   var testDescription: String {
     "\(method) \(transport.name) \(family)" + (serverFamily.map { " to \($0)" } ?? "") + " \(weights)"
@@ -142,17 +143,18 @@ final class Director {
     for (index, service) in services.enumerated() {
       let address = Network.virtual(service.family)
       let family = service.serverFamily ?? service.family
-      description.services.append(
-        .init(
-          number: UInt16(index), endpoint: UInt16(index + 1), address: address, port: service.port,
-          transport: service.transport, scheduler: service.scheduler,
-          servers: service.weights.indices.filter { !service.removed.contains($0) }.map {
-            Director.serverNumber(index, $0)
-          }, isActive: service.isActive, localAddresses: [(address: Network.local(service.family), isActive: true)],
-          localPorts: service.localPorts))
+      var made = SnapshotDescription.Service(
+        number: UInt16(index), endpoint: UInt16(index + 1), address: address, port: service.port,
+        transport: service.transport, scheduler: service.scheduler,
+        servers: service.weights.indices.filter { !service.removed.contains($0) }.map {
+          Director.serverNumber(index, $0)
+        }, isActive: service.isActive, localAddresses: [(address: Network.local(family), isActive: true)],
+        localPorts: service.localPorts)
+      made.persistence = service.persistence
+      made.isOnePacket = service.isOnePacket
+      made.conveyance = service.conveyance
+      description.services.append(made)
       if service.mark != 0 { addMark(service, at: index, to: &description) }
-      description.services[index].persistence = service.persistence
-      description.services[index].isOnePacket = service.isOnePacket
       for (number, weight) in service.weights.enumerated() {
         let target = Network.server(family, number)
         let key = "\(target) \(service.targetPort) \(service.transport)"
@@ -287,6 +289,9 @@ final class Director {
     [dataplane.shared.state.entryCounts[0], dataplane.shared.state.entryCounts[8]]
   }
 
+  /// The same of the wide table.
+  var wideEntryCount: UInt64 { dataplane.shared.state.entryCounts[12] }
+
   /// Every frame is accounted for, and its memory is free again.
   func verify(sourceLocation: SourceLocation = #_sourceLocation) {
     // Incomplete datagrams are given up a number at a time; what a turn sends about them comes back in the next one.
@@ -303,6 +308,7 @@ final class Director {
       sweep()
     }
     #expect(entryCounts == [0, 0], "entries left", sourceLocation: sourceLocation)
+    #expect(wideEntryCount == 0, "wide entries left", sourceLocation: sourceLocation)
     for (index, service) in services.enumerated() {
       for server in service.weights.indices {
         #expect(connections(index, server) == [0, 0], "connections left", sourceLocation: sourceLocation)

@@ -11,21 +11,30 @@ import Wire
 /// seeds that follow (0: once); seeds are printed.
 @Suite struct FuzzTests {
   static let services: [TestService] = [IPAddress.Family.ipv4, .ipv6].flatMap { family in
-    [TransportProtocol.tcp, .udp].flatMap { transport in
-      [
-        TestService(family: family, transport: transport, port: 80, weights: [1, 2], scheduler: .weightedRoundRobin),
-        TestService(method: .masquerading, family: family, transport: transport, port: 81, weights: [1, 1]),
-        TestService(method: .tunnelling, family: family, transport: transport, port: 82),
-        TestService(method: .fullNAT, family: family, transport: transport, port: 83, weights: [1, 1]),
-        TestService(
-          method: .tunnelling, family: family, serverFamily: family == .ipv4 ? .ipv6 : .ipv4, transport: transport,
-          port: 84, scheduler: .sourceHashing),
-        TestService(method: .masquerading, family: family, transport: transport, port: 85, weights: [0]),
-        TestService(
-          method: .fullNAT, family: family, transport: transport, port: 86, scheduler: .leastConnection,
-          localPorts: 9000...9003, upperThreshold: 5),
-      ]
-    }
+    [TransportProtocol.tcp, .udp].flatMap { services(family, $0) }
+  }
+
+  private static func services(_ family: IPAddress.Family, _ transport: TransportProtocol) -> [TestService] {
+    let other: IPAddress.Family = family == .ipv4 ? .ipv6 : .ipv4
+    return [
+      TestService(family: family, transport: transport, port: 80, weights: [1, 2], scheduler: .weightedRoundRobin),
+      TestService(method: .masquerading, family: family, transport: transport, port: 81, weights: [1, 1]),
+      TestService(method: .tunnelling, family: family, transport: transport, port: 82),
+      TestService(method: .fullNAT, family: family, transport: transport, port: 83, weights: [1, 1]),
+      TestService(
+        method: .tunnelling, family: family, serverFamily: other, transport: transport, port: 84,
+        scheduler: .sourceHashing),
+      TestService(method: .masquerading, family: family, transport: transport, port: 85, weights: [0]),
+      TestService(
+        method: .fullNAT, family: family, transport: transport, port: 86, scheduler: .leastConnection,
+        localPorts: 9000...9003, upperThreshold: 5),
+      TestService(
+        method: .fullNAT, family: family, serverFamily: other, transport: transport, port: 87, localPorts: 9000...9003,
+        conveyance: transport == .tcp ? .option : .none),
+      TestService(
+        method: .fullNAT, family: family, transport: transport, port: 88, localPorts: 9000...9003,
+        conveyance: transport == .tcp ? .proxyV1 : .none),
+    ]
   }
 
   /// Good frames, with the interface they arrive by.
@@ -44,7 +53,7 @@ import Wire
             request.extensions = [(0, [0, 1, 4, 0, 0, 0, 0]), (60, [0, 1, 4, 0, 0, 0, 0])]
           }
           frames.append((request.arriving, 0))
-          let local = service.method == .fullNAT ? Network.local(service.family) : nil
+          let local = service.method == .fullNAT ? Network.local(service.serverFamily ?? service.family) : nil
           var reply = TestPacket.reply(
             service, to: local, port: UInt16(local == nil ? 40_000 : 9000) + UInt16(number), flags)
           reply.payload = request.payload

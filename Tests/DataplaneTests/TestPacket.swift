@@ -16,6 +16,10 @@ struct TestPacket: Sendable {
   var options: [UInt8] = []
   var extensions: [(number: UInt8, body: [UInt8])] = []
   var hasChecksum = true
+  var sequence: UInt32 = 1000
+  var acknowledgement: UInt32 = 0
+  var window: UInt16 = 8192
+  var segmentOptions: [UInt8] = []
 
   /// From the usual client to the service's VIP.
   static func request(_ service: TestService, port: UInt16 = 40_000, _ flags: UInt8 = TCP.syn) -> TestPacket {
@@ -30,7 +34,8 @@ struct TestPacket: Sendable {
     _ flags: UInt8 = TCP.syn | TCP.ack
   ) -> TestPacket {
     TestPacket(
-      source: Network.server(service.family, server), destination: client ?? Network.client(service.family),
+      source: Network.server(service.serverFamily ?? service.family, server),
+      destination: client ?? Network.client(service.family),
       sourcePort: service.targetPort, destinationPort: port, transport: service.transport, flags: flags)
   }
 
@@ -55,7 +60,9 @@ struct TestPacket: Sendable {
         from: source, to: destination, hopLimit: timeToLive, trafficClass: service, extensions: extensions)
     let whole =
       transport == .tcp
-      ? network.tcp(from: sourcePort, to: destinationPort, flags: flags)
+      ? network.tcp(
+        from: sourcePort, to: destinationPort, flags: flags, sequence: sequence, acknowledgement: acknowledgement,
+        window: window, options: segmentOptions)
       : network.udp(from: sourcePort, to: destinationPort, hasChecksum: hasChecksum)
     return whole.payload(payload)
   }

@@ -133,6 +133,11 @@ extension BPFObject {
     try BPFObject(words: RealServerProgram.words, byteCount: RealServerProgram.byteCount, name: "lb_realserver")
   }
 
+  /// The real server's programs that give programs their clients' addresses (TOA), and their map `lb_toa_directors`.
+  public static func clientAddresses() throws -> BPFObject {
+    try BPFObject(words: ClientAddressProgram.words, byteCount: ClientAddressProgram.byteCount, name: "lb_toa")
+  }
+
   /// The laboratory's programs `lab_vlan_push`, `lab_vlan_push_prefix`, `lab_vlan_pop` and `lab_pass`, with the maps
   /// `lab_vlan` and `lab_prefix`.
   public static func lab() throws -> BPFObject {
