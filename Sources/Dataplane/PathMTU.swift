@@ -30,6 +30,12 @@ struct PathMTUs: @unchecked Sendable {
   @inline(__always)
   static func room(_ server: UnsafePointer<ServerRecord>) -> UInt16 { ~server.pointee.pathRoom.pointee }
 
+  /// True for a packet that surely fits: no larger than the room, which stands here complemented.
+  @inline(__always)
+  static func fits(_ byteCount: UInt16, _ server: UnsafePointer<ServerRecord>) -> Bool {
+    !byteCount.addingReportingOverflow(server.pointee.pathRoom.pointee).overflow
+  }
+
   /// What is known of a path.
   struct Record {
     /// Upwards: outer MTU, the server's address folded, whether a packet has been sent by it, end in seconds.

@@ -13,7 +13,7 @@ extension WorkerState {
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ form: PacketForm, _ header: UnsafeMutableRawPointer,
     _ byteCount: UInt16, server: UnsafePointer<ServerRecord>, hop: UnsafePointer<NextHop>
   ) -> Departure {
-    guard _fastPath(byteCount <= server.pointee.tunnelRoom), _fastPath(byteCount <= PathMTUs.room(server)) else {
+    guard _fastPath(byteCount <= server.pointee.tunnelRoom), _fastPath(PathMTUs.fits(byteCount, server)) else {
       return encapsulateClosely(index, packet, server: server, hop: hop)
     }
     if server.pointee.isIPv6 {
@@ -136,7 +136,7 @@ extension WorkerState {
     let length = UInt32((payload &+ 20).bigEndian)
     let first: UInt32 = 0x45 | inner.trafficClass << 8 | length << 16
     // What is not fragmented needs no identification (RFC 6864 section 4.1).
-    let identity = fragment != 0 ? 0 : UInt32(UInt16(truncatingIfNeeded: identification).bigEndian)
+    let identity = fragment != 0 ? 0 : identification & 0xffff
     let second: UInt32 = identity | fragment << 16
     let third: UInt32 = inner.hops | inner.number << 8
     var sum = UInt64(server.pointee.tunnelSum)

@@ -125,6 +125,9 @@ INLINE bool classify_v6(struct packet *packet, uint8_t *network, uint8_t *transp
   return true;
 }
 
+/* A line without connections. */
+static _Alignas(64) uint64_t empty_line[LINE_WORDS];
+
 /* What the straight lines of `parse.h` do not take. */
 COLD enum creference_outcome classify_anything(struct packet *packet, uint8_t *frame, size_t byte_count, uint64_t own,
                                                const struct constants *constants) {
@@ -135,6 +138,9 @@ COLD enum creference_outcome classify_anything(struct packet *packet, uint8_t *f
   bool is_ours = packet->flags & PACKET_V6
                      ? classify_v6(packet, network, transport, packet->total, packet->segment, constants)
                      : classify_v4(packet, network, transport, packet->total, packet->segment, constants);
+  /* Odd replies are looked at closely, wherever their connection is: they may be some that are refused. */
+  if (is_ours && (packet->flags & PACKET_REPLY) && transport - network > (packet->flags & PACKET_V6 ? 40 : 20))
+    packet->line = empty_line;
   return is_ours ? CREFERENCE_PENDING : CREFERENCE_NOT_OURS;
 }
 

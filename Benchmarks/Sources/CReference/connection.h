@@ -70,6 +70,16 @@ INLINE void turn_connection(struct creference *reference, const struct packet *p
   }
 }
 
+/* A reply that a router refuses, so that IPVS does not see it: its hops are used up, or it is too big and must not be cut. */
+INLINE bool is_refused(const struct creference *reference, const struct packet *packet, bool v6) {
+  const uint8_t *header = packet->network;
+  if (!(packet->flags & PACKET_REPLY))
+    return false;
+  if (header[v6 ? 7 : 8] <= 1)
+    return true;
+  return (v6 || (load16(header + 6) & swap16(0x4000)) != 0) && packet->total > reference->gateway.mtu;
+}
+
 /* Moves a connection on by one packet. False: the slot no longer holds it. */
 INLINE bool advance(struct creference *reference, const struct packet *packet, uint64_t *slot, bool v6,
                     struct verdict *verdict) {
@@ -80,6 +90,8 @@ INLINE bool advance(struct creference *reference, const struct packet *packet, u
     if (unlikely(is_idle_too_long(reference, old)) && expire(reference, slot, packet->key))
       return false;
     *verdict = (struct verdict){slot, old, CREFERENCE_PENDING};
+    if (unlikely(is_refused(reference, packet, v6)))
+      return true;
     unsigned state = next_state(reference, packet, old);
     uint64_t new = touched(reference, old);
     if (state != state_of(old)) {
@@ -175,7 +187,7 @@ INLINE uint32_t folded_client(const struct packet *packet, bool v6) {
 INLINE struct verdict open_connection(struct creference *reference, const struct packet *packet, bool v6) {
   const struct lines *table = lines_of(reference, v6);
   bool is_tcp = (packet->segment & SEGMENT_UDP) == 0;
-  if (is_tcp && (packet->segment & (TCP_SYN | TCP_RST)) != TCP_SYN)
+  if (is_tcp && (packet->transport[13] & (TCP_SYN | TCP_RST)) != TCP_SYN)
     return refuse(CREFERENCE_NO_CONNECTION);
   if ((packet->key.head >> 16 & 0xffff) == 20)
     return refuse(CREFERENCE_PRIVILEGED_SOURCE);

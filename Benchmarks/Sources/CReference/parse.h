@@ -73,7 +73,7 @@ static enum creference_outcome parse_ipv6(struct packet *packet, const uint8_t *
   end = header + total;
   packet->total = (uint16_t)total;
   packet->flags = PACKET_V6;
-  bool is_fragment = false, is_later = false;
+  bool has_fragment_header = false, is_fragment = false, is_later = false;
   for (int left = EXTENSION_HEADERS; is_extension(next) && !is_later; left--) {
     if (left == 0 || position + 8 > end)
       return CREFERENCE_MALFORMED;
@@ -81,6 +81,10 @@ static enum creference_outcome parse_ipv6(struct packet *packet, const uint8_t *
     next = position[0];
     position += number == 44 ? 8 : (position[1] + 1u) * 8;
     if (number == 44) {
+      /* Once it is put together, a second one makes no sense. */
+      if (has_fragment_header)
+        return CREFERENCE_MALFORMED;
+      has_fragment_header = true;
       is_fragment |= (field & 0xfff9) != 0;
       is_later = (field & 0xfff8) != 0;
     } else if (position > end) {
@@ -91,6 +95,9 @@ static enum creference_outcome parse_ipv6(struct packet *packet, const uint8_t *
   if (is_later && (next == TCP || next == UDP))
     return CREFERENCE_OTHER;
   enum creference_outcome outcome = parse_transport(packet, next, end);
+  /* What stands behind the fixed header is the TCP header to IPVS's state machine. */
+  if (outcome == CREFERENCE_PENDING && next == TCP && position != header + 40 && total >= 60)
+    packet->segment = header[53] & SEGMENT_FLAGS;
   return outcome == CREFERENCE_PENDING && is_fragment ? CREFERENCE_OTHER : outcome;
 }
 

@@ -72,7 +72,7 @@ INLINE void wrap_v4(struct creference *reference, const struct packet *packet, c
   uint8_t *inner = packet->network, *outer = inner - 20;
   uint32_t dont_fragment = load16(inner + 6) & swap16(0x4000);
   uint32_t number = ++reference->identification;
-  uint16_t identification = dont_fragment ? 0 : swap16((uint16_t)number);
+  uint16_t identification = dont_fragment ? 0 : (uint16_t)number;
   uint32_t first = 0x45u | (uint32_t)outer_class(inner[1]) << 8 | (uint32_t)swap16((uint16_t)(packet->total + 20)) << 16;
   uint32_t second = identification | dont_fragment << 16;
   uint32_t third = inner[8] | 4u << 8;
