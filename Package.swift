@@ -9,6 +9,7 @@ let package = Package(
   name: "lbd",
   products: [
     .executable(name: "lbd", targets: ["lbd"]),
+    .executable(name: "ipvsadm", targets: ["ipvsadm"]),
     // For the benchmarks, which are a package of their own.
     .library(name: "LbdModules", targets: ["Dataplane", "Control", "Config", "Scheduler", "Wire", "Kernel", "Lab"]),
   ],
@@ -50,6 +51,8 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
+
+    .executableTarget(name: "ipvsadm", dependencies: ["Config", "Kernel", "Wire"], swiftSettings: strict),
 
     // Compiles bpf/*.bpf.c and embeds the objects into the Kernel target.
     .executableTarget(name: "bpfembed", swiftSettings: strict),

@@ -126,7 +126,7 @@ struct ReplayTests {
     ("ip addr add 10.9.0.1/24 dev eth9", "no interface eth9"),
     ("ip frobnicate it", "'ip' 'frobnicate' 'it' is not known here"),
     ("ipvsadm -A -t 10.1.0.100", "ipvsadm -A -t 10.1.0.100: "),
-    ("ipvsadm -R", "ipvsadm -R: the command 'restore' is not in this version"),
+    ("ipvsadm -R", "ipvsadm -R: -R has nothing to read here, write its lines as commands"),
     ("ipvsadm -Ln --rate", "ipvsadm -Ln --rate: rates are not in this version"),
     ("iptables -t mangle -A PREROUTING -j DROP", "the target 'DROP' is not known here, only MARK is"),
     ("iptables -t mangle -D PREROUTING 1", "there is no rule number 1"),

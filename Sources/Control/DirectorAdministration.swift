@@ -1,0 +1,65 @@
+import Config
+import Dataplane
+import Kernel
+import Wire
+
+/// The director and ipvsadm: what comes over the socket becomes one snapshot a request, and is kept in the file of rules.
+extension Director {
+  /// What commands are carried out with.
+  var place: Administration.Surroundings {
+    Administration.Surroundings(
+      dataplane: dataplane, topology: watcher.topology, nowNanoseconds: MonotonicClock.nanoseconds())
+  }
+
+  /// Opens the socket, where one is wanted.
+  func openSocket() throws -> AdminServer? {
+    guard let path = options.socketPath else { return nil }
+    do {
+      return try AdminServer(path: path, log: log) { [unowned self] request, rights in answer(request, rights) }
+    } catch {
+      guard !options.needsSocket else { throw error }
+      log.warning("no ipvsadm for this lbd: \(error)")
+      return nil
+    }
+  }
+
+  private func answer(_ request: AdminRequest, _ rights: AdminRights) -> AdminAnswer {
+    var desk = AdminDesk()
+    desk.objection = { $0.missingInThisVersion }
+    let (answer, effect) = desk.answer(to: request, rights: rights, &administration, in: place)
+    if effect == .rules { publish() }
+    if effect != .none { isUnsaved = true }
+    return answer
+  }
+
+  // MARK: - Rules over restarts
+
+  /// Rules are either the configuration's or the file's, for what would it mean if one service were in both?
+  static func check(_ configuration: Configuration, _ options: Options) throws {
+    guard let path = options.statePath, let first = configuration.services.first else { return }
+    throw RuleFileRefused(
+      description:
+        "\(options.configuration.path) has services (\(first.key)), and --state \(path) keeps services as well"
+        + " (take the virtual_server blocks out, or leave --state out)")
+  }
+
+  /// Takes up the rules that were stored.
+  static func loadRules(
+    _ options: Options, _ administration: inout Administration, _ topology: Topology
+  ) throws {
+    guard let path = options.statePath else { return }
+    try RuleFile(path: path).load(into: &administration, topology: topology)
+  }
+
+  /// Stores what has changed. At most once a second: a script of thousands of commands shall not wait for the disk.
+  func storeRules() {
+    guard isUnsaved, let path = options.statePath else { return }
+    isUnsaved = false
+    do {
+      try RuleFile(path: path).store(administration, in: place)
+    } catch {
+      log.error("the rules are not stored: \(error)")
+      isUnsaved = true
+    }
+  }
+}
