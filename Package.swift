@@ -71,7 +71,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ControlTests",
-      dependencies: ["Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel", "Lab", "CShims"],
+      dependencies: [
+        "Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel", "Lab", "CShims",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ConformanceTests", dependencies: ["Control", "Config", "Dataplane", "Wire"], exclude: ["Vectors"],

@@ -36,6 +36,7 @@ public final class Replay {
   private var isStale = true
   private var nanoseconds: UInt64 = 1_000_000_000
   private var sweptTick: UInt64 = 0
+  private var estimatedTick: UInt64 = 0
   private var pending: [Int] = []
   private var pendingPort = 0
 
@@ -49,6 +50,7 @@ public final class Replay {
     settings.errorLimits = .unlimited
     settings.repeatsFaults = true
     dataplane = try Dataplane(connections: connections, bothDirections: true, seed: seed)
+    administration.rates = RateEstimator()
   }
 
   /// Changes the network.
@@ -97,6 +99,16 @@ public final class Replay {
     let text = try administration.apply(command, in: place)
     publish()
     return text
+  }
+
+  /// Answers a request as `lbd run` does over its socket, everything allowed.
+  func answer(to request: AdminRequest) -> AdminAnswer {
+    flush()
+    sweepIfDue(always: true)
+    isStale = true
+    let (answer, effect) = AdminDesk().answer(to: request, rights: .change, &administration, in: place)
+    if effect == .rules { publish() }
+    return answer
   }
 
   private var place: Administration.Surroundings {
@@ -228,6 +240,16 @@ public final class Replay {
     pipeline.sweep()
     pipeline.turn()
     pipeline.forEachTimed { onTimer($0.bytes) }
+    estimateIfDue()
+  }
+
+  /// After so many looks at nothing new an average does not move any more.
+  private static let estimateLimit: UInt64 = 128
+
+  private func estimateIfDue() {
+    let tick = nanoseconds / (UInt64(RateEstimator.seconds) * 1_000_000_000)
+    for _ in 0..<min(tick - estimatedTick, Replay.estimateLimit) { administration.estimate(dataplane) }
+    estimatedTick = tick
   }
 }
 

@@ -127,7 +127,6 @@ struct ReplayTests {
     ("ip frobnicate it", "'ip' 'frobnicate' 'it' is not known here"),
     ("ipvsadm -A -t 10.1.0.100", "ipvsadm -A -t 10.1.0.100: "),
     ("ipvsadm -R", "ipvsadm -R: -R has nothing to read here, write its lines as commands"),
-    ("ipvsadm -Ln --rate", "ipvsadm -Ln --rate: rates are not in this version"),
     ("iptables -t mangle -A PREROUTING -j DROP", "the target 'DROP' is not known here, only MARK is"),
     ("iptables -t mangle -D PREROUTING 1", "there is no rule number 1"),
     ("sysctl -w net.ipv4.vs.sloppy_tpc=1", "there is no setting 'net.ipv4.vs.sloppy_tpc'; did you mean"),
