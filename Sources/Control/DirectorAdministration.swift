@@ -24,9 +24,7 @@ extension Director {
   }
 
   private func answer(_ request: AdminRequest, _ rights: AdminRights) -> AdminAnswer {
-    var desk = AdminDesk()
-    desk.objection = { $0.missingInThisVersion }
-    let (answer, effect) = desk.answer(to: request, rights: rights, &administration, in: place)
+    let (answer, effect) = AdminDesk().answer(to: request, rights: rights, &administration, in: place)
     if effect == .rules { publish() }
     if effect != .none { isUnsaved = true }
     return answer

@@ -49,10 +49,11 @@ extension Director {
     return links.sorted { $0.index < $1.index }
   }
 
-  /// Whoever starts without services may be given any: every Ethernet interface with an address that the network sees.
+  /// Whoever starts without services may be given any: every Ethernet interface with an address that
+  /// others can reach, plugged in or not yet.
   private static func addressed(_ topology: Topology) -> [Topology.Link] {
     let indices = Set(topology.addresses.filter { !$0.prefix.address.isLinkLocal }.map(\.link))
     return Set(indices.compactMap { topology.links[$0]?.vlan?.parent ?? $0 }).compactMap { topology.links[$0] }
-      .filter { $0.address.number != 0 && $0.isUp && $0.name != hostDevice }.sorted { $0.index < $1.index }
+      .filter { $0.address.number != 0 && $0.name != hostDevice }.sorted { $0.index < $1.index }
   }
 }

@@ -74,10 +74,12 @@ final class ProgramSession {
       """
     for line in lines.split(separator: "\n") { _ = try answer(String(line)) }
     _ = try answer("ip link set \(interface) netns \(getpid())")
+    try host("link", "set", interface, "up")
+    // What is sent before the link is up is lost.
+    _ = try answer("for n in $(seq 300); do ip link show eth0 | grep -q 'state UP' && break; sleep 0.01; done")
     _ = try answer("\(ProgramSession.folder)/lbd run --port packet --socket $LBD_SOCKET > log 2>&1 & true")
     // lbd listens before it is ready; commands are answered when it is.
     _ = try answer("for n in $(seq 300); do ipvsadm --version && break; sleep 0.1; done")
-    try host("link", "set", interface, "up")
   }
 
   private func host(_ words: String...) throws {

@@ -16,13 +16,12 @@ struct AdminDeskTests {
 
   /// Output, errors, exit code.
   private func run(
-    _ words: String, _ administration: inout Administration, input: String = "", rights: AdminRights = .change,
-    desk: AdminDesk = AdminDesk()
+    _ words: String, _ administration: inout Administration, input: String = "", rights: AdminRights = .change
   ) -> (output: String, errors: String, code: Int32?, effect: AdminDesk.Effect) {
     var request = AdminRequest()
     request.arguments = words.split(separator: " ").map(String.init)
     request.input = Array(input.utf8)
-    let (answer, effect) = desk.answer(to: request, rights: rights, &administration, in: place)
+    let (answer, effect) = AdminDesk().answer(to: request, rights: rights, &administration, in: place)
     var bytes = answer.bytes
     while let more = answer.rest?() { bytes += more }
     let parts = AdminDeskTests.parts(bytes)
@@ -116,15 +115,6 @@ struct AdminDeskTests {
       #expect(result.code == 255 && result.errors.hasPrefix("Permission denied") && result.effect == .none)
     }
     #expect(saved(administration) == "" && administration.timeouts == ConnectionTimeouts())
-  }
-
-  @Test func objectionsHoldInBatchesToo() {
-    var desk = AdminDesk()
-    desk.objection = { $0 == .clear ? "not today" : nil }
-    var administration = Administration()
-    #expect(run("-C", &administration, desk: desk).errors == "not today\n")
-    #expect(run("-R", &administration, input: AdminDeskTests.some + "-C\n-S\n", desk: desk).errors == "not today\n")
-    #expect(saved(administration) == AdminDeskTests.some)
   }
 
   @Test func thousandsOfLinesAreOneBatch() {

@@ -14,9 +14,6 @@ struct AdminDesk {
     case rules
   }
 
-  /// A command that must not be carried out here, and why.
-  var objection: (IpvsadmCommand) -> String? = { _ in nil }
-
   func answer(
     to request: AdminRequest, rights: AdminRights, _ administration: inout Administration,
     in place: Administration.Surroundings
@@ -54,7 +51,6 @@ struct AdminDesk {
         "Permission denied (root and group \(AdminRights.changingGroup) may change, group \(AdminRights.askingGroup) may "
           + "ask)", exitCode: 255)
     }
-    if let reason = objection(command) { throw IpvsadmError(reason, exitCode: 255, isMissing: true) }
   }
 
   private static func effect(of command: IpvsadmCommand) -> Effect {
@@ -105,7 +101,6 @@ struct AdminDesk {
     case .success(.restore): return (IpvsadmError("-R within -R is not understood", exitCode: 2), true)
     case .success(let parsed): command = parsed
     }
-    if let reason = objection(command) { return (IpvsadmError(reason, exitCode: 255), false) }
     do {
       let text = try administration.apply(command, in: place)
       guard answer.bytes.count + text.utf8.count <= AdminAnswer.byteLimit else {
