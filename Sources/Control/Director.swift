@@ -39,12 +39,12 @@ public final class Director {
 
   let options: Options
   let log: Logger
-  private var configuration = Configuration()
+  private(set) var configuration = Configuration()
   /// Services, timeouts and whatever else ipvsadm changes.
   var administration = Administration()
   let watcher: NetworkWatcher
   let dataplane: Dataplane
-  private let ports: PortSelection
+  let ports: PortSelection
   private var needed: Set<Topology.Station> = []
   private var notes: [String] = []
   private var seconds = 0
@@ -77,9 +77,10 @@ public final class Director {
     try Director.loadRules(options, &administration, watcher.topology)
     let services = administration.services
     let links = try Director.links(options, configuration, services, watcher.topology)
-    // Without services yet, some of those to come may need replies.
+    // Some of the services to come may need replies.
     dataplane = try Dataplane(
-      connections: settings.connectionCapacity, bothDirections: services.needsReplies || services.listed.isEmpty)
+      connections: settings.connectionCapacity,
+      bothDirections: services.needsReplies || options.expectsServices(beside: services))
     ports = PortSelection(links: links, dataplane: dataplane, log: log)
   }
 
@@ -227,7 +228,7 @@ public final class Director {
 
   // MARK: - Publishing
 
-  private var assembler: SnapshotAssembler {
+  var assembler: SnapshotAssembler {
     assembler(of: administration.services, configuration)
   }
 

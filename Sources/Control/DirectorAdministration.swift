@@ -3,7 +3,16 @@ import Dataplane
 import Kernel
 import Wire
 
-/// The director and ipvsadm: what comes over the socket becomes one snapshot a request, and is kept in the file of rules.
+// The director and ipvsadm: what comes over the socket becomes one snapshot a request, and is kept in the file of rules.
+
+extension Director.Options {
+  /// True when lbd is to be filled by ipvsadm.
+  func expectsServices(beside services: VirtualServices) -> Bool {
+    socketPath != nil && (statePath != nil || services.listed.isEmpty)
+  }
+}
+
+/// One request, one snapshot.
 extension Director {
   /// What commands are carried out with.
   var place: Administration.Surroundings {
@@ -24,7 +33,21 @@ extension Director {
   }
 
   private func answer(_ request: AdminRequest, _ rights: AdminRights) -> AdminAnswer {
+    // Only mark rules can make a change impossible that is well formed; no other change needs a way back.
+    let before = configuration.markRules.rules.isEmpty ? nil : administration
+    let daemonCount = administration.daemons.listed.count
     let (answer, effect) = AdminDesk().answer(to: request, rights: rights, &administration, in: place)
+    if let before, effect == .rules {
+      do {
+        try assembler.checkMarks(isXDP: ports.kind == .xdp)
+      } catch {
+        administration = before
+        return AdminAnswer(IpvsadmError("nothing was changed: \(error)", exitCode: 255))
+      }
+    }
+    if administration.daemons.listed.count > daemonCount {
+      log.warning("the daemon is remembered and listed, but this version synchronises no connections")
+    }
     if effect == .rules { publish() }
     if effect != .none { isUnsaved = true }
     return answer

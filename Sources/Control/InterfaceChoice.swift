@@ -37,7 +37,7 @@ extension Director {
     }
     let links = Set(indices.compactMap { topology.links[$0]?.vlan?.parent ?? $0 })
       .compactMap { topology.links[$0] }.filter { $0.address.number != 0 && $0.name != hostDevice }
-    if links.isEmpty || services.listed.isEmpty && options.socketPath != nil {
+    if links.isEmpty || options.expectsServices(beside: services) {
       let all = addressed(topology)
       if !all.isEmpty { return all }
     }

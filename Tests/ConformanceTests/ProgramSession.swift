@@ -32,8 +32,8 @@ final class ProgramSession {
   private let input = Pipe()
   private let interface = "lbdt\(getpid() % 100_000)"
 
-  /// Names are as little known as where the session was recorded: `/etc/services` is empty.
-  init() throws {
+  /// - Parameter network: lines that make the network; lbd is started after them.
+  init(network: String) throws {
     files = try TemporaryFolder()
     try FileManager.default.createDirectory(atPath: files.path + "/bin", withIntermediateDirectories: true)
     let packaging = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -50,8 +50,42 @@ final class ProgramSession {
     shell.standardOutput = FileHandle.nullDevice
     shell.standardError = FileHandle.nullDevice
     try shell.run()
-    try setUp()
+    try type(
+      """
+      export PATH=\(files.path)/bin:$PATH LBD_SOCKET=\(files.path)/socket LC_ALL=C
+      cd \(files.path)
+      sysctl -qw net.ipv6.conf.default.disable_ipv6=1
+      ip link set lo up
+
+      """ + network)
   }
+
+  /// A session in the network of the recordings. Names are as little known as there: `/etc/services` is empty.
+  static func recorded() throws -> ProgramSession {
+    let session = try ProgramSession(network: "mount --bind /dev/null /etc/services")
+    try session.setUp()
+    return session
+  }
+
+  /// Types lines that have to succeed.
+  func type(_ lines: String) throws {
+    for line in lines.split(separator: "\n") {
+      let answer = try answer(String(line))
+      guard answer.exitCode == 0 else { throw Failure(what: "\(line): \(answer.errors)") }
+    }
+  }
+
+  /// Starts lbd and waits until it answers: it listens before it is ready, and answers when it is.
+  func startDirector() throws {
+    try type(
+      """
+      \(ProgramSession.folder)/lbd run --port packet --socket $LBD_SOCKET > log 2>&1 & true
+      for n in $(seq 300); do ipvsadm --version && break; sleep 0.1; done
+      """)
+  }
+
+  /// The session's folder, where the shell is.
+  var folder: String { files.path }
 
   deinit {
     input.fileHandleForWriting.write(Data("kill %1; wait; exit\n".utf8))
@@ -60,26 +94,19 @@ final class ProgramSession {
   }
 
   private func setUp() throws {
-    let lines = """
-      export PATH=\(files.path)/bin:$PATH LBD_SOCKET=\(files.path)/socket LC_ALL=C
-      cd \(files.path)
-      mount --bind /dev/null /etc/services
-      sysctl -qw net.ipv6.conf.default.disable_ipv6=1
-      ip link set lo up
+    try type(
+      """
       ip link add eth0 address 02:00:00:00:01:01 type veth peer name \(interface)
       ip link add eth1 address 02:00:00:00:02:01 type veth peer name far
       for i in eth0 eth1 \(interface) far; do ip link set $i up; done
       ip addr add 10.1.0.1/24 dev eth0; ip addr add 10.1.0.100/32 dev eth0; ip addr add 10.2.0.1/24 dev eth1
       for i in 11 12 13 14 15 16; do ip neigh replace 10.2.0.$i lladdr 02:00:00:00:02:$i dev eth1; done
-      """
-    for line in lines.split(separator: "\n") { _ = try answer(String(line)) }
-    _ = try answer("ip link set \(interface) netns \(getpid())")
+      ip link set \(interface) netns \(getpid())
+      """)
     try host("link", "set", interface, "up")
     // What is sent before the link is up is lost.
-    _ = try answer("for n in $(seq 300); do ip link show eth0 | grep -q 'state UP' && break; sleep 0.01; done")
-    _ = try answer("\(ProgramSession.folder)/lbd run --port packet --socket $LBD_SOCKET > log 2>&1 & true")
-    // lbd listens before it is ready; commands are answered when it is.
-    _ = try answer("for n in $(seq 300); do ipvsadm --version && break; sleep 0.1; done")
+    try type("for n in $(seq 300); do ip link show eth0 | grep -q 'state UP' && break; sleep 0.01; done")
+    try startDirector()
   }
 
   private func host(_ words: String...) throws {
@@ -93,11 +120,10 @@ final class ProgramSession {
 
   struct Failure: Error { let what: String }
 
-  /// Types a line; what the recorded session had in `/tmp` is in the session's folder.
+  /// Types a line.
   func answer(_ line: String) throws -> Transcript.Answer {
     let path = files.path
     for name in ["code", "out", "err"] { unlink("\(path)/\(name)") }
-    let line = line.replacingOccurrences(of: " /tmp/", with: " ")
     let command =
       "{ \(line)\n} > \(path)/out 2> \(path)/err; echo $? > \(path)/code.new; mv \(path)/code.new \(path)/code\n"
     input.fileHandleForWriting.write(Data(command.utf8))
