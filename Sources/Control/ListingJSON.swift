@@ -128,6 +128,9 @@ struct ListingJSON {
     text += ",\"expires\":\(connection.secondsLeft),\"state\":\"\(connection.stateName)\""
     text += ",\"client\":\"\(connection.client)\",\"virtual\":\"\(connection.service)\""
     text += ",\"server\":\"\(connection.server)\""
+    if let engine = connection.engine {
+      text += ",\"pe\":\"\(engine)\",\"pe_data\":\(quoted(connection.engineData))"
+    }
     if let local = connection.local { text += ",\"local\":\"\(local)\"" }
     return text + "}"
   }

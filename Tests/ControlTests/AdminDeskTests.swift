@@ -160,7 +160,7 @@ struct AdminDeskTests {
     #expect(run("-Q -z 10.2.0.9 -t 10.1.0.100:80", &administration).errors == "No such local address\n")
   }
 
-  /// Whatever is asked has an answer, and a refusal changes nothing.
+  /// Whatever is asked has an answer, and a refusal changes nothing. `LBD_FUZZ_ROUNDS`: that many times as long.
   @Test(arguments: 0..<10)
   func survivesNonsense(seed: Int) {
     var random = RandomNumbers(seed: UInt64(seed))
@@ -170,7 +170,7 @@ struct AdminDeskTests {
       master sh-port 255.255.0.0 fd00::1 [fd00::1]:80 eth0 -- \u{1} --persistent-conn --timeout --daemon -Ln -Lnc =
       """.split(whereSeparator: \.isWhitespace).map(String.init)
     var administration = Administration()
-    for _ in 0..<500 {
+    for _ in 0..<500 * Samples.fuzzRounds {
       let count = Int.random(in: 0..<8, using: &random)
       let line = (0..<count).map { _ in words.randomElement(using: &random) ?? "" }.joined(separator: " ")
       let before = saved(administration)

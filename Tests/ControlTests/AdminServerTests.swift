@@ -155,7 +155,8 @@ struct AdminServerTests {
     #expect(parts == ("", message, 255))
   }
 
-  /// Random bytes, requests with bits turned over, ends at any place: the server goes on.
+  /// Random bytes, requests with bits turned over, ends at any place: the server goes on. `LBD_FUZZ_ROUNDS`: that many
+  /// times as long.
   @Test(arguments: 0..<10)
   func survivesNonsense(seed: Int) throws {
     var random = RandomNumbers(seed: UInt64(seed))
@@ -163,7 +164,7 @@ struct AdminServerTests {
     var request = AdminRequest()
     request.arguments = ["-A", "-t", "10.1.0.100:80"]
     let frame = AdminFrame.encode(.request, request.encoded())
-    for _ in 0..<200 {
+    for _ in 0..<200 * Samples.fuzzRounds {
       let client = try fixture.connect()
       var bytes = frame
       for _ in 0..<Int.random(in: 0...3, using: &random) {

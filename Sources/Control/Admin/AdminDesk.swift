@@ -138,7 +138,10 @@ struct AdminDesk {
       guard !isAtEnd else { return nil }
       var text = ""
       isAtEnd = !listing.dataplane.forEachConnection(from: &cursor, atNanoseconds: place.nowNanoseconds) { connection in
-        text += isJSON ? ListingJSON.connection(connection, isFirst: isFirst) : listing.line(of: connection)
+        text +=
+          isJSON
+          ? ListingJSON.connection(connection, isFirst: isFirst)
+          : listing.line(of: connection, withEngines: withEngines)
         isFirst = false
       }
       guard isAtEnd else { return AdminAnswer.output(text) }
