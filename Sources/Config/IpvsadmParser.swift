@@ -200,7 +200,10 @@ struct IpvsadmParser {
     if case .address(_, let virtual) = service, !method.translatesPorts {
       endpoint = Endpoint(address: endpoint.address, port: virtual.port)
     }
-    guard endpoint.address.family == service.family || method.isTunnelling else {
+    if case .mark = service, method == .fullNAT {
+      throw usage("FULLNAT is not to be had for a firewall mark: it has no address that answers could come from")
+    }
+    guard endpoint.address.family == service.family || method.isTunnelling || method == .fullNAT else {
       throw usage("Different address family is allowed only for tunneling servers")
     }
     var spec = ServerSpec(endpoint: endpoint)

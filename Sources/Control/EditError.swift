@@ -15,7 +15,6 @@ public enum EditError: Error, Equatable, CustomStringConvertible {
   case tooMany
   case localAddressExists
   case noLocalAddress
-  case localAddressFamily
   case tooManyLocalAddresses
 
   /// The message.
@@ -35,7 +34,6 @@ public enum EditError: Error, Equatable, CustomStringConvertible {
     case .refused(let error): error.message
     case .localAddressExists: "Local address already exists"
     case .noLocalAddress: "No such local address"
-    case .localAddressFamily: "The local address is of another family than the service"
     case .tooManyLocalAddresses: "too many local addresses (\(Limits.localAddressCapacity) at most for a service)"
     case .tooMany: "too many services and real servers (65535 at most, deleted ones with connections included)"
     }

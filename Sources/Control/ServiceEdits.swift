@@ -39,7 +39,6 @@ extension VirtualServices {
     guard let service = service(key) else { throw EditError.serviceNotDefined }
     let active = service.localAddresses.filter(\.isActive).map(\.address)
     guard !active.contains(address) else { throw EditError.localAddressExists }
-    guard address.family == key.family else { throw EditError.localAddressFamily }
     setLocalAddresses(active + [address], of: key)
     guard self.service(key)?.localAddresses.contains(where: { $0.address == address }) == true else {
       throw EditError.tooManyLocalAddresses

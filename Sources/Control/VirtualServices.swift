@@ -244,6 +244,9 @@ public struct VirtualServices {
     server.method = method
     try useEndpoint(of: &server, key: key)
     servers[number] = server
+    if method == .fullNAT, spec.endpoint.address.family != key.family {
+      services[service.number]?.hasOpenedWide = true
+    }
     note(.edited, of: service.number)
   }
 

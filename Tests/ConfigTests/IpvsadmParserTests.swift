@@ -113,6 +113,7 @@ import Wire
     ("--stop-daemon backup --syncid 3", "stop backup"),
     ("-a -t 10.0.0.1:80 -r 10.1.0.1:8080 -b", "add TCP 10.0.0.1:80 -> 10.1.0.1:8080 FNAT w1"),
     ("-e -t 10.0.0.1:80 -r 10.1.0.1 -bw7", "edit TCP 10.0.0.1:80 -> 10.1.0.1:80 FNAT w7"),
+    ("-a -t 10.0.0.1:80 -r [fd00::1]:80 -b", "add TCP 10.0.0.1:80 -> [fd00::1]:80 FNAT w1"),
     ("-a -t 10.0.0.1:80 -r 10.1.0.1 --fullnat", "add TCP 10.0.0.1:80 -> 10.1.0.1:80 FNAT w1"),
     ("--add-laddr -z 10.2.0.9 -t 10.0.0.1:80 -F eth1", "add local 10.2.0.9 eth1 to TCP 10.0.0.1:80"),
     ("-P -t 10.0.0.1:80 --local-address fd00::1", "add local fd00::1 anywhere to TCP 10.0.0.1:80"),
@@ -173,6 +174,10 @@ import Wire
       ("-P -t 10.0.0.1:80", "You need to supply the 'local-address' option for the 'add-laddr' command", 2),
       ("-P -z 10.2.0.9", "You need to supply the 'service-address' option for the 'add-laddr' command", 2),
       ("-P -z here -t 10.0.0.1:80", "illegal local address specified", 2),
+      (
+        "-a -f 7 -r 10.1.0.1 -b",
+        "FULLNAT is not to be had for a firewall mark: it has no address that answers could come from", 2
+      ),
       ("-a -t 10.0.0.1:80 -r 10.1.0.1 -mb", "multiple 'forwarding-method' options specified", 2),
       (
         "-a -t 10.0.0.1:80 -r 10.1.0.1 --sched-flags flag-1",

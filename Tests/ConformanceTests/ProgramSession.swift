@@ -76,19 +76,19 @@ final class ProgramSession {
   }
 
   /// Starts lbd and waits until it answers: it listens before it is ready, and answers when it is.
-  func startDirector() throws {
+  func startDirector(_ options: String = "") throws {
     try type(
       """
-      \(ProgramSession.folder)/lbd run --port packet --socket $LBD_SOCKET > log 2>&1 & true
+      \(ProgramSession.folder)/lbd run --port packet --socket $LBD_SOCKET \(options) > log 2>&1 & true
       for n in $(seq 300); do ipvsadm --version && break; sleep 0.1; done
       """)
   }
 
-  /// The session's folder, where the shell is.
-  var folder: String { files.path }
+  /// Ends lbd.
+  func stopDirector() throws { _ = try answer("kill $(jobs -p); wait") }
 
   deinit {
-    input.fileHandleForWriting.write(Data("kill %1; wait; exit\n".utf8))
+    input.fileHandleForWriting.write(Data("kill $(jobs -p); wait; exit\n".utf8))
     try? input.fileHandleForWriting.close()
     shell.waitUntilExit()
   }

@@ -50,6 +50,29 @@ struct ProgramTranscriptTests {
     }
   }
 
+  /// Rules, in the order in which they were made, and timeouts.
+  @Test func rulesOutliveTheDirector() throws {
+    let session = try ProgramSession.recorded()
+    try session.stopDirector()
+    try session.startDirector("--state rules")
+    try session.type(
+      """
+      ipvsadm -A -t 10.1.0.100:80 -s rr
+      ipvsadm -a -t 10.1.0.100:80 -r 10.2.0.12 -m -w 3 -x 9 -y 5
+      ipvsadm -a -t 10.1.0.100:80 -r 10.2.0.11 -i --tun-type gue --tun-port 6080
+      ipvsadm --set 100 0 0
+      """)
+    let before = try session.answer("ipvsadm -Ln --nosort --tun-info; ipvsadm -Ln --thresholds; ipvsadm -L --timeout")
+    try session.stopDirector()
+    try session.startDirector("--state rules")
+    let after = try session.answer("ipvsadm -Ln --nosort --tun-info; ipvsadm -Ln --thresholds; ipvsadm -L --timeout")
+    #expect(after == before && after.output.contains("gue:6080") && after.output.contains("100 120 300"))
+    // Killed: what was answered a while before is in the file.
+    try session.type("ipvsadm -D -t 10.1.0.100:80; sleep 2.5; kill -KILL $(jobs -p); wait; true")
+    try session.startDirector("--state rules")
+    #expect(try session.answer("ipvsadm -Sn").output == "")
+  }
+
   @Test func namesAreLookedUpWhereTheyAreTyped() throws {
     let session = try ProgramSession.recorded()
     _ = try session.answer("printf 'http 80/tcp\\ndomain 53/udp\\n' > services; mount --bind services /etc/services")
@@ -62,6 +85,25 @@ struct ProgramTranscriptTests {
       try session.answer("ipvsadm -L").output.contains("\nTCP  www:http rr\n  -> www:http                     Masq "))
     #expect(try session.answer("ipvsadm -L --stats").output.contains("\nUDP  www:domain                          0 "))
     #expect(try session.answer("ipvsadm -Ln").output.contains("\nUDP  10.1.0.100:53 wlc\n"))
+  }
+
+  @Test func groupsMayAskOrChange() throws {
+    let session = try ProgramSession.recorded()
+    try session.stopDirector()
+    try session.type("printf 'root:x:0:\\nlbd:x:5000:\\nlbd-read:x:5001:\\n' > group; mount --bind group /etc/group")
+    try session.startDirector()
+    #expect(try session.answer("stat -c '%a %G' $LBD_SOCKET").output == "660 lbd\n")
+    // A copy: where the tests were built, others may have no business.
+    try session.type("cp -L bin/ipvsadm client; chmod 755 . client")
+    func run(_ groups: String, _ words: String) throws -> Transcript.Answer {
+      try session.answer("setpriv --reuid 65534 --regid 65534 \(groups) ./client \(words)")
+    }
+    #expect(try run("--groups 5001", "-Sn") == Transcript.Answer())
+    let refused = try run("--groups 5001", "-C")
+    #expect(refused.exitCode == 255 && refused.errors.hasPrefix("Permission denied (root and group lbd may change"))
+    #expect(try run("--groups 5000", "-A -t 10.1.0.100:80 -s rr") == Transcript.Answer())
+    let stranger = try run("--clear-groups", "-Sn")
+    #expect(stranger.exitCode == 2 && stranger.errors.contains("Permission denied"))
   }
 
   @Test func withoutLbdItSaysSo() throws {

@@ -140,7 +140,9 @@ struct AdminDeskTests {
     #expect(run("-P -z 10.2.0.9 -t 10.1.0.100:80 -F eth1", &administration).code == 0)
     #expect(run("-P -z 10.2.0.9 -t 10.1.0.100:80", &administration).errors == "Local address already exists\n")
     #expect(run("-P -z 10.2.0.8 -t 10.1.0.100:80 -F eth7", &administration).errors == "No such device\n")
-    #expect(run("-P -z fd00::9 -t 10.1.0.100:80", &administration).code == 255)
+    // For servers of the other family.
+    #expect(run("-P -z fd00::9 -t 10.1.0.100:80", &administration).code == 0)
+    #expect(run("-Q -z fd00::9 -t 10.1.0.100:80", &administration).code == 0)
     #expect(run("-P -z 10.2.0.9 -t 10.1.0.77:80", &administration).errors == "Service not defined\n")
     _ = run("-a -t 10.1.0.100:80 -r 10.2.0.11:8080 -b", &administration)
     let text = """
