@@ -6,6 +6,7 @@ PREFIX      ?= /usr/local
 DESTDIR     ?=
 SYSTEMD_DIR ?= $(PREFIX)/lib/systemd/system
 MAN_DIR     ?= $(PREFIX)/share/man
+COMPLETIONS ?= $(PREFIX)/share
 
 SWIFT := $(shell command -v swift 2>/dev/null || echo /opt/swift/usr/bin/swift)
 # The check makes the layers of docs/architecture.md binding: a target may import what Package.swift lists, no more.
@@ -27,6 +28,7 @@ BENCH_CPU   ?= native
 BENCH_FLAGS ?=
 
 RELEASE := .build/release/lbd
+CLIENT  := .build/release/ipvsadm
 DEBUG   := .build/debug/lbd
 BENCH_BUILD := --package-path Benchmarks $(if $(BENCH_CPU),--scratch-path Benchmarks/.build/$(BENCH_CPU) \
                  -Xswiftc -target-cpu -Xswiftc $(BENCH_CPU))
@@ -76,7 +78,7 @@ toolchain: deps-build
 
 # ---- Building ---------------------------------------------------------------------------------------------------
 
-build: toolchain ## release build, .build/release/lbd
+build: toolchain ## release build, .build/release/lbd and ipvsadm
 	$(SWIFT) build -c release $(CHECKED_IMPORTS) $(BUILD_FLAGS)
 
 demo: build deps-lab ## the four forwarding methods at work, in network namespaces
@@ -156,8 +158,15 @@ bench-test: toolchain ## unit tests of the benchmarks themselves
 # Without dependencies on purpose: what is installed is what was built, and root need not have a toolchain.
 install: ## install what `make build` has built, under PREFIX (/usr/local) and DESTDIR
 	@[ -x $(RELEASE) ] || { echo "install: there is no $(RELEASE); run \`make build\` first" >&2; exit 1; }
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(SYSTEMD_DIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSTEMD_DIR)
 	install -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/lbd
+	install -m 755 $(CLIENT) packaging/ipvsadm-save packaging/ipvsadm-restore $(DESTDIR)$(PREFIX)/sbin/
+	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(COMPLETIONS)/zsh/site-functions \
+	  $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d
+	install -m 644 packaging/completions/ipvsadm.bash \
+	  $(DESTDIR)$(COMPLETIONS)/bash-completion/completions/ipvsadm
+	install -m 644 packaging/completions/_ipvsadm $(DESTDIR)$(COMPLETIONS)/zsh/site-functions/
+	install -m 644 packaging/completions/ipvsadm.fish $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d/
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' packaging/lbd.service > $(DESTDIR)$(SYSTEMD_DIR)/lbd.service
 	chmod 644 $(DESTDIR)$(SYSTEMD_DIR)/lbd.service
 	@for page in $(MAN_PAGES); do \
@@ -168,4 +177,7 @@ install: ## install what `make build` has built, under PREFIX (/usr/local) and D
 
 uninstall: ## remove what `install` put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lbd $(DESTDIR)$(SYSTEMD_DIR)/lbd.service
+	cd $(DESTDIR)$(PREFIX)/sbin && rm -f ipvsadm ipvsadm-save ipvsadm-restore
+	cd $(DESTDIR)$(COMPLETIONS) && rm -f bash-completion/completions/ipvsadm zsh/site-functions/_ipvsadm \
+	  fish/vendor_completions.d/ipvsadm.fish
 	@for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MAN_DIR)/man$${page##*.}/$${page##*/}; done

@@ -9,6 +9,7 @@ let package = Package(
   name: "lbd",
   products: [
     .executable(name: "lbd", targets: ["lbd"]),
+    .executable(name: "ipvsadm", targets: ["ipvsadm"]),
     // For the benchmarks, which are a package of their own.
     .library(name: "LbdModules", targets: ["Dataplane", "Control", "Config", "Scheduler", "Wire", "Kernel", "Lab"]),
   ],
@@ -51,6 +52,8 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    .executableTarget(name: "ipvsadm", dependencies: ["Config", "Kernel", "Wire"], swiftSettings: strict),
+
     // Compiles bpf/*.bpf.c and embeds the objects into the Kernel target.
     .executableTarget(name: "bpfembed", swiftSettings: strict),
     .plugin(name: "EmbedBPF", capability: .buildTool(), dependencies: ["bpfembed"]),
@@ -68,7 +71,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "ControlTests",
-      dependencies: ["Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel", "Lab", "CShims"],
+      dependencies: [
+        "Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel", "Lab", "CShims",
+        .product(name: "Logging", package: "swift-log"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "ConformanceTests", dependencies: ["Control", "Config", "Dataplane", "Wire"], exclude: ["Vectors"],

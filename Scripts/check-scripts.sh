@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-for script in Scripts/*.sh Benchmarks/*.sh .ci/run; do
+for script in Scripts/*.sh Benchmarks/*.sh packaging/ipvsadm-* .ci/run; do
   [ -e "$script" ] || continue
   [ -x "$script" ] || {
     echo "scripts: $script is not executable" >&2

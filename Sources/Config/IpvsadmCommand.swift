@@ -23,59 +23,6 @@ public struct IpvsadmError: Error, Hashable, Sendable, CustomStringConvertible {
   public var description: String { message }
 }
 
-/// A virtual service in full: an edit replaces everything, with defaults where an option is absent.
-public struct ServiceSpec: Hashable, Sendable {
-  /// Which service.
-  public var key: ServiceKey
-  /// The scheduler, at most 15 bytes; it may be unknown.
-  public var schedulerName: String = Defaults.schedulerName
-  /// Flags for the scheduler.
-  public var schedulerFlags: SchedulerFlags = []
-  /// nil is not persistent.
-  public var persistenceSeconds: Int?
-  /// Which clients are one for persistence.
-  public var persistenceMask: PersistenceMask
-  /// The engine that makes persistence keys; it may be unknown.
-  public var persistenceEngine: String?
-  /// Schedule every UDP packet on its own.
-  public var onePacket = false
-
-  /// A service with every default.
-  public init(key: ServiceKey) {
-    self.key = key
-    persistenceMask = .full(key.family)
-  }
-}
-
-/// A real server in full.
-public struct ServerSpec: Hashable, Sendable {
-  /// Where it listens; DR and TUN have the service's port.
-  public var endpoint: Endpoint
-  /// Direct routing unless told otherwise.
-  public var method: ForwardingMethod = .directRouting
-  /// 0 is quiescent.
-  public var weight: Int32 = Defaults.weight
-  /// 0 is none.
-  public var upperThreshold: UInt32 = 0
-  /// 0 is three quarters of the upper one.
-  public var lowerThreshold: UInt32 = 0
-
-  /// A server with every default.
-  public init(endpoint: Endpoint) { self.endpoint = endpoint }
-
-  /// What the kernel would have against these values, once the service is found.
-  public var refusal: IpvsadmError? {
-    if lowerThreshold > upperThreshold { return IpvsadmError("Numerical result out of range", exitCode: 255) }
-    let address = endpoint.address
-    let isUnusable =
-      address.isMulticast || address.isUnspecified || address == IPAddress(v4: .max)
-      || address.family == .ipv6 && address.isLinkLocal
-    guard isUnusable else { return nil }
-    return IpvsadmError(
-      "Invalid operation.  Possibly wrong module version, address not unicast, ...", exitCode: 255)
-  }
-}
-
 /// What `ipvsadm -L` is asked for.
 public struct IpvsadmListing: Hashable, Sendable {
   /// The forms of a listing.
@@ -108,6 +55,10 @@ public struct IpvsadmListing: Hashable, Sendable {
   public var isExact = false
   /// False for `--nosort`.
   public var isSorted = true
+  /// Addresses and ports as numbers, `-n`.
+  public var isNumeric = false
+  /// As JSON, for programs; lbd's own.
+  public var isJSON = false
 
   /// All services, as `ipvsadm -L` has them.
   public init() {}
@@ -136,12 +87,39 @@ public enum IpvsadmCommand: Hashable, Sendable {
   /// `-L`
   case list(IpvsadmListing)
   /// `-S`
-  case save
+  case save(isNumeric: Bool)
+  /// `-R`; with `--atomic` all lines or none.
+  case restore(isAtomic: Bool)
+  /// `--start-daemon`
+  case startDaemon(SyncDaemonSpec)
+  /// `--stop-daemon`
+  case stopDaemon(SyncDaemonSpec.Role)
+  /// `--add-laddr`: a local address for FULLNAT, and the interface that shall have it.
+  case addLocalAddress(ServiceKey, IPAddress, interface: String?)
+  /// `--del-laddr`
+  case deleteLocalAddress(ServiceKey, IPAddress)
+  /// `--get-laddr`: those of one service, or of all.
+  case listLocalAddresses(ServiceKey?)
+  /// `-h`
+  case help
+  /// `-v`
+  case version
+
+  /// True for a question, which changes nothing.
+  public var isQuestion: Bool {
+    switch self {
+    case .list, .save, .listLocalAddresses, .help, .version: true
+    default: false
+    }
+  }
 
   /// Parses the words behind `ipvsadm`.
-  public static func parse(_ arguments: [String]) -> Result<IpvsadmCommand, IpvsadmError> {
+  /// - Parameter names: what names of hosts and ports mean; without them only numbers are understood.
+  public static func parse(
+    _ arguments: [String], names: IpvsadmNames = IpvsadmNames()
+  ) -> Result<IpvsadmCommand, IpvsadmError> {
     do throws(IpvsadmError) {
-      return .success(try IpvsadmParser.command(arguments))
+      return .success(try IpvsadmParser.command(arguments, names: names))
     } catch {
       return .failure(error)
     }

@@ -1,6 +1,10 @@
 // The words of an ipvsadm command line as options, by the rules of the popt library: short options bundle (`-At VIP`),
 // an argument is the rest of the bundle or the next word, long options take `--name value` or `--name=value`, words
-// that belong to no option are left over. An optional argument is not taken from a word that begins with a dash.
+// that belong to no option are left over. An optional argument is not taken from a word that begins with a dash. Long
+// options are written out, popt knows no abbreviations.
+//
+// `-b` is two options: flags of a scheduler for services, FULLNAT for real servers, as with the ipvsadm of those who
+// brought FULLNAT. No command takes both. What lbd adds to ipvsadm: `--json`, `--atomic`, and the local addresses.
 
 /// Everything ipvsadm knows by `-x` or `--name`.
 enum IpvsadmOption: Hashable, CaseIterable {
@@ -11,6 +15,7 @@ enum IpvsadmOption: Hashable, CaseIterable {
   case tunnelType, tunnelPort, tunnelNoChecksum, tunnelChecksum, tunnelRemoteChecksum
   case numeric, connection, exact, timeout, daemon, stats, rate, thresholds, persistentConnections, tunnelInfo
   case noSort, sort, syncID, syncLength, multicastInterface, multicastGroup, multicastPort, multicastTTL
+  case fullNAT, addLocalAddress, deleteLocalAddress, listLocalAddresses, localAddress, interface, json, atomic
 
   /// Whether a word belongs to the option.
   enum Argument {
@@ -77,6 +82,14 @@ enum IpvsadmOption: Hashable, CaseIterable {
     case .multicastGroup: ("", "mcast-group", .required)
     case .multicastPort: ("", "mcast-port", .required)
     case .multicastTTL: ("", "mcast-ttl", .required)
+    case .fullNAT: ("", "fullnat", .none)
+    case .addLocalAddress: ("P", "add-laddr", .none)
+    case .deleteLocalAddress: ("Q", "del-laddr", .none)
+    case .listLocalAddresses: ("G", "get-laddr", .none)
+    case .localAddress: ("z", "local-address", .required)
+    case .interface: ("F", "ifname", .required)
+    case .json: ("", "json", .none)
+    case .atomic: ("", "atomic", .none)
     }
   }
 
@@ -84,7 +97,8 @@ enum IpvsadmOption: Hashable, CaseIterable {
   var isCommand: Bool {
     switch self {
     case .addService, .editService, .deleteService, .clear, .restore, .save, .addServer, .editServer, .deleteServer,
-      .list, .zero, .set, .startDaemon, .stopDaemon, .help, .version:
+      .list, .zero, .set, .startDaemon, .stopDaemon, .help, .version, .addLocalAddress, .deleteLocalAddress,
+      .listLocalAddresses:
       true
     default: false
     }
@@ -109,7 +123,7 @@ enum IpvsadmOption: Hashable, CaseIterable {
 
 /// Hands out the options of a command line one by one.
 struct IpvsadmScanner {
-  /// An option with the word it was found in.
+  /// An option with the last word that belongs to it.
   struct Found {
     let option: IpvsadmOption
     let value: String?
@@ -120,6 +134,8 @@ struct IpvsadmScanner {
   private var index = 0
   private var word = ""
   private var bundle: ArraySlice<UInt8> = []
+  /// After `-a` and `-e`.
+  private var isOfServer = false
   /// Words that belong to no option.
   private(set) var leftOver: [String] = []
 
@@ -153,9 +169,10 @@ struct IpvsadmScanner {
   }
 
   private mutating func nextOfBundle() throws(IpvsadmError) -> Found {
-    guard let letter = bundle.popFirst(), let option = IpvsadmOption.short(letter) else {
+    guard let letter = bundle.popFirst(), var option = IpvsadmOption.short(letter) else {
       throw refusal("unknown option")
     }
+    if option == .schedulerFlags, isOfServer { option = .fullNAT }
     guard option.syntax.argument != .none, !bundle.isEmpty else { return try found(option, attached: nil) }
     let rest = bundle.first == UInt8(ascii: "=") ? bundle.dropFirst() : bundle
     bundle = []
@@ -164,6 +181,7 @@ struct IpvsadmScanner {
 
   private mutating func found(_ option: IpvsadmOption, attached: String?) throws(IpvsadmError) -> Found {
     let word = word
+    if option == .addServer || option == .editServer { isOfServer = true }
     if let attached { return Found(option: option, value: attached, word: word) }
     let next = index < arguments.count ? arguments[index] : nil
     switch (option.syntax.argument, next) {
@@ -175,7 +193,7 @@ struct IpvsadmScanner {
       throw refusal("missing argument")
     case (_, let next):
       index += 1
-      return Found(option: option, value: next, word: word)
+      return Found(option: option, value: next, word: next ?? word)
     }
   }
 

@@ -22,25 +22,34 @@ struct IpvsadmParser {
   private var tunnelType = "ipip"
   private var tunnelPort: UInt16?
   private var times: [Int] = []
+  private var localAddress: IPAddress?
+  private var interface: String?
+  private var daemon = SyncDaemonSpec(role: .master)
+  private let names: IpvsadmNames
+
+  private init(names: IpvsadmNames) { self.names = names }
 
   private static let hint = IpvsadmError("Try `ipvsadm -h' or 'ipvsadm --help' for more information.", exitCode: 255)
 
   /// The command in these words, the program's name not among them.
-  static func command(_ arguments: [String]) throws(IpvsadmError) -> IpvsadmCommand {
+  static func command(_ arguments: [String], names: IpvsadmNames) throws(IpvsadmError) -> IpvsadmCommand {
     guard !arguments.isEmpty else { return .list(IpvsadmListing()) }
     var scanner = IpvsadmScanner(arguments)
     var first: IpvsadmScanner.Found?
     do throws(IpvsadmError) { first = try scanner.next() } catch { throw hint }
     guard let first, first.option.isCommand else { throw hint }
 
-    var parser = IpvsadmParser()
+    var parser = IpvsadmParser(names: names)
     while let found = try scanner.next() {
       guard !found.option.isCommand else { throw usage("invalid option `\(found.word)'") }
       try parser.take(found.option, found.value ?? "", hasValue: found.value != nil)
     }
     if first.option == .set { parser.times = try timeouts(scanner.leftOver) }
-    if let daemon = first.value, daemon != "master", daemon != "backup" {
-      throw usage("illegal \(first.option.syntax.long) parameter specified")
+    if let word = first.value {
+      guard let role = SyncDaemonSpec.Role(rawValue: word) else {
+        throw usage("illegal \(first.option.syntax.long) parameter specified")
+      }
+      parser.daemon.role = role
     }
     if let word = scanner.leftOver.first, first.option != .set { throw usage("unexpected argument \(word)") }
     return try parser.finish(first.option)
@@ -71,11 +80,11 @@ struct IpvsadmParser {
     case .engine: engine = String(decoding: value.utf8.prefix(15), as: UTF8.self)
     case .schedulerFlags: flagNames = value.split(separator: ",").map(String.init)
     case .realServer:
-      guard let endpoint = endpoint(value, defaultPort: key?.port ?? 0) else {
+      guard let endpoint = names.endpoint(value, defaultPort: key?.port ?? 0, key?.transport ?? .tcp) else {
         throw usage("illegal real server address[:port] specified")
       }
       server = endpoint
-    case .gatewaying, .ipip, .masquerading: method = option
+    case .gatewaying, .ipip, .masquerading, .fullNAT: method = option
     case .weight: weight = Int32(try number(value, in: 0...Int(Int32.max), "weight"))
     case .upperThreshold: upperThreshold = UInt32(try number(value, in: 0...Int(Int32.max), "u_threshold"))
     case .lowerThreshold: lowerThreshold = UInt32(try number(value, in: 0...Int(Int32.max), "l_threshold"))
@@ -83,29 +92,19 @@ struct IpvsadmParser {
       guard ["ipip", "gue", "gre"].contains(value) else { throw usage("illegal tunnel type specified") }
       tunnelType = value
     case .tunnelPort: tunnelPort = UInt16(try number(value, in: 1...65535, "tunnel port"))
-    case .syncID: _ = try number(value, in: 0...255, "syncid")
-    default: break
+    case .localAddress:
+      guard let address = IPAddress(value) else { throw usage("illegal local address specified") }
+      localAddress = address
+    case .interface: interface = String(decoding: value.utf8.prefix(15), as: UTF8.self)
+    default: try daemon.take(option, value)
     }
   }
 
   private func serviceKey(_ transport: TransportProtocol, _ text: String) throws(IpvsadmError) -> ServiceKey {
-    guard let endpoint = endpoint(text, defaultPort: 0) else {
+    guard let endpoint = names.endpoint(text, defaultPort: 0, transport) else {
       throw usage("illegal virtual server address[:port] specified")
     }
     return .address(transport, endpoint)
-  }
-
-  /// `10.0.0.1`, `10.0.0.1:80`, `2001:db8::1` or `[2001:db8::1]:80`. Names are not looked up.
-  private func endpoint(_ text: String, defaultPort: UInt16) -> Endpoint? {
-    if let address = IPAddress(text) { return Endpoint(address: address, port: defaultPort) }
-    guard let colon = text.lastIndex(of: ":"), let port = decimal(String(text[text.index(after: colon)...])),
-      port <= 65535
-    else { return nil }
-    var host = text[..<colon]
-    let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
-    if isBracketed { host = host.dropFirst().dropLast() }
-    guard let address = IPAddress(String(host)), (address.family == .ipv6) == isBracketed else { return nil }
-    return Endpoint(address: address, port: UInt16(port))
   }
 
   private func netmask(_ text: String) throws(IpvsadmError) -> PersistenceMask {
@@ -130,8 +129,17 @@ struct IpvsadmParser {
     case .zero: return .zero(key)
     case .set where times.count == 3: return .setTimeouts(tcp: times[0], tcpFin: times[1], udp: times[2])
     case .list: return .list(listing)
-    case .save: return .save
-    default: throw IpvsadmParser.notInThisVersion(command)
+    case .save: return .save(isNumeric: given.contains(.numeric))
+    case .restore: return .restore(isAtomic: given.contains(.atomic))
+    case .startDaemon: return .startDaemon(daemon)
+    case .stopDaemon: return .stopDaemon(daemon.role)
+    case .addLocalAddress:
+      return .addLocalAddress(try mandatory(key), try mandatory(localAddress), interface: interface)
+    case .deleteLocalAddress: return .deleteLocalAddress(try mandatory(key), try mandatory(localAddress))
+    case .listLocalAddresses: return .listLocalAddresses(key)
+    case .help: return .help
+    case .version: return .version
+    default: throw IpvsadmParser.hint
     }
   }
 
@@ -147,6 +155,8 @@ struct IpvsadmParser {
     listing.format = formats.first { given.contains($0.0) }?.1 ?? .services
     listing.isExact = given.contains(.exact)
     listing.isSorted = !given.contains(.noSort)
+    listing.isNumeric = given.contains(.numeric)
+    listing.isJSON = given.contains(.json)
     return listing
   }
 
@@ -190,7 +200,10 @@ struct IpvsadmParser {
     if case .address(_, let virtual) = service, !method.translatesPorts {
       endpoint = Endpoint(address: endpoint.address, port: virtual.port)
     }
-    guard endpoint.address.family == service.family || method.isTunnelling else {
+    if case .mark = service, method == .fullNAT {
+      throw usage("FULLNAT is not to be had for a firewall mark: it has no address that answers could come from")
+    }
+    guard endpoint.address.family == service.family || method.isTunnelling || method == .fullNAT else {
       throw usage("Different address family is allowed only for tunneling servers")
     }
     var spec = ServerSpec(endpoint: endpoint)
@@ -206,7 +219,7 @@ struct IpvsadmParser {
     let isTunnelSaid = given.contains(.tunnelType) || given.contains(.tunnelPort) || !checksums.isEmpty
     guard method == .ipip else {
       if isTunnelSaid { throw usage("Tunnel options conflict with forward method") }
-      return method == .masquerading ? .masquerading : .directRouting
+      return method == .fullNAT ? .fullNAT : method == .masquerading ? .masquerading : .directRouting
     }
     if checksums.count > 1 { throw usage("multiple 'tun-csum' options specified") }
     if tunnelType == "gue", tunnelPort == nil {
@@ -235,10 +248,6 @@ struct IpvsadmParser {
     return value
   }
 
-  private static func notInThisVersion(_ command: IpvsadmOption) -> IpvsadmError {
-    IpvsadmError("the command '\(command.syntax.long)' is not in this version", exitCode: 2, isMissing: true)
-  }
-
   private static func timeouts(_ words: [String]) throws(IpvsadmError) -> [Int] {
     guard words.count >= 3 else { throw usage("--set option requires 3 timeout values") }
     var times: [Int] = []
@@ -251,7 +260,7 @@ struct IpvsadmParser {
 /// A mistake in the command line.
 func usage(_ message: String) -> IpvsadmError { IpvsadmError(message, exitCode: 2) }
 
-private func number(_ text: String, in range: ClosedRange<Int>, _ name: String) throws(IpvsadmError) -> Int {
+func number(_ text: String, in range: ClosedRange<Int>, _ name: String) throws(IpvsadmError) -> Int {
   guard let value = decimal(text), range.contains(value) else { throw usage("illegal \(name) specified") }
   return value
 }

@@ -32,12 +32,15 @@ enum IpvsadmSlot: String, CaseIterable {
   case tunnelNoChecksum = "tun-nocsum"
   case tunnelChecksum = "tun-csum"
   case tunnelRemoteChecksum = "tun-remcsum"
+  case localAddress = "local-address"
+  case interface = "ifname"
+  case json, atomic
 
   /// - Returns: nil for commands and for options that go with everything.
   init?(_ option: IpvsadmOption) {
     switch option {
     case .tcpService, .udpService, .sctpService, .markService: self = .service
-    case .gatewaying, .ipip, .masquerading: self = .method
+    case .gatewaying, .ipip, .masquerading, .fullNAT: self = .method
     case .sort: return nil
     default: self.init(rawValue: option.syntax.long)
     }
@@ -71,12 +74,19 @@ struct IpvsadmRules {
     case .list:
       alternatives = [.service, .connection, .timeout, .daemon]
       formats = [.stats, .rate, .thresholds]
-      allows = alternatives.union(formats).union([.numeric, .exact, .persistentConnections, .tunnelInfo, .noSort])
+      allows = alternatives.union(formats).union([
+        .numeric, .exact, .persistentConnections, .tunnelInfo, .noSort, .json,
+      ])
     case .zero: allows = [.service]
     case .save: allows = [.numeric]
     case .startDaemon:
       allows = [.multicastInterface, .syncID, .syncLength, .multicastGroup, .multicastPort, .multicastTTL]
     case .stopDaemon: allows = [.syncID]
+    case .restore: allows = [.atomic]
+    case .addLocalAddress, .deleteLocalAddress:
+      needs = [.service, .localAddress]
+      allows = [.interface]
+    case .listLocalAddresses: allows = [.service, .numeric]
     default: break
     }
   }

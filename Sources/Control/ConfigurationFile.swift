@@ -24,7 +24,11 @@ public struct ConfigurationFile: Sendable {
     return configuration
   }
 
-  private func bytes() throws -> [UInt8] {
+  /// False when there is none.
+  public var exists: Bool { access(path, F_OK) == 0 || errno != ENOENT }
+
+  /// What it holds.
+  func bytes() throws -> [UInt8] {
     let file = try FileDescriptor(checking: open(path, O_RDONLY | O_CLOEXEC), "read configuration \(path)")
     var bytes: [UInt8] = []
     while true {

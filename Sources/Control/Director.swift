@@ -24,25 +24,38 @@ public final class Director {
     /// Where SIGUSR1, and the end, leave the report.
     public var reportPath: String?
 
+    /// Where `ipvsadm` finds lbd; nil is nowhere.
+    public var socketPath: String?
+    /// False when lbd runs as well without it.
+    public var needsSocket = false
+    /// Keeps the rules over restarts.
+    public var statePath: String?
+    /// False when lbd starts empty if there is no such file.
+    public var needsConfiguration = true
+
     /// The defaults.
     public init(configuration: ConfigurationFile) { self.configuration = configuration }
   }
 
-  private let options: Options
-  private let log: Logger
-  private var configuration = Configuration()
-  private var services = VirtualServices()
-  private let watcher: NetworkWatcher
-  private let dataplane: Dataplane
-  private let ports: PortSelection
+  let options: Options
+  let log: Logger
+  private(set) var configuration = Configuration()
+  /// Services, timeouts and whatever else ipvsadm changes.
+  var administration = Administration()
+  let watcher: NetworkWatcher
+  let dataplane: Dataplane
+  let ports: PortSelection
   private var needed: Set<Topology.Station> = []
   private var notes: [String] = []
   private var seconds = 0
   private var defence = AutomaticDefence()
   private let signals: SignalDescriptor
   private let manager = ServiceManager()
+  private var admin: AdminServer?
+  /// The rules have changed since they were stored.
+  var isUnsaved = false
 
-  private static let hostDevice = "lbd0"
+  static let hostDevice = "lbd0"
   /// Neighbours in use are confirmed this often, before the kernel forgets them.
   private static let confirmSeconds = 15
 
@@ -51,21 +64,33 @@ public final class Director {
     self.options = options
     self.log = log
     signals = try SignalDescriptor()
-    configuration = try options.configuration.load { log.log(level: $0.level, "\($0)") }
-    try services.load(configuration)
+    if options.needsConfiguration || options.configuration.exists {
+      configuration = try options.configuration.load { log.log(level: $0.level, "\($0)") }
+    }
+    try Director.check(configuration, options)
     watcher = try NetworkWatcher()
     let settings = configuration.settings
+    administration.rates = RateEstimator()
+    administration.timeouts = configuration.timeouts
+    administration.localPorts = settings.localPorts
+    try administration.services.load(configuration)
+    try Director.loadRules(options, &administration, watcher.topology)
+    let services = administration.services
     let links = try Director.links(options, configuration, services, watcher.topology)
-    dataplane = try Dataplane(connections: settings.connectionCapacity, bothDirections: services.needsReplies)
+    // Some of the services to come may need replies.
+    dataplane = try Dataplane(
+      connections: settings.connectionCapacity,
+      bothDirections: services.needsReplies || options.expectsServices(beside: services))
     ports = PortSelection(links: links, dataplane: dataplane, log: log)
   }
 
   /// Runs until it is told to end.
   public func run() throws {
     let hostWarning = openHostPath()
+    admin = try openSocket()
     let description = assemble()
     dataplane.publish(description)
-    dataplane.tell(services.takeChanges())
+    dataplane.tell(administration.services.takeChanges())
     let assembler = self.assembler
     try ports.open(
       try portKind(), workers: options.workers ?? configuration.settings.workerCount, ours: assembler.ours(description))
@@ -74,7 +99,7 @@ public final class Director {
     for note in notes + [hostWarning].compactMap({ $0 }) { log.warning("\(note)") }
     let table = dataplane.tableDescription
     log.info(
-      "ready: \(services.listed.count) services, room for \(table.connections) connections\(table.usesHugePages ? " on huge pages" : "")"
+      "ready: \(administration.services.listed.count) services, room for \(table.connections) connections\(table.usesHugePages ? " on huge pages" : "")"
     )
     manager.ready(status: "forwarding")
     try loop()
@@ -88,6 +113,7 @@ public final class Director {
     case timer
     case notice
     case publish
+    case admin
   }
 
   /// The kernel tells of changes one by one, and thousands of neighbours may change at once: what comes within this time
@@ -107,6 +133,7 @@ public final class Director {
     for descriptor in dataplane.noticeDescriptors {
       try epoll.add(descriptor, events: .readable, token: Token.notice.rawValue)
     }
+    if let admin { try epoll.add(admin.descriptor, events: .readable, token: Token.admin.rawValue) }
     var isEnding = false
     while !isEnding {
       _ = try epoll.wait(timeoutMilliseconds: -1) { ready in
@@ -127,6 +154,8 @@ public final class Director {
           everySecond()
         case .notice:
           for address in dataplane.drainNotices() { find(address) }
+        case .admin:
+          admin?.serve()
         case nil:
           break
         }
@@ -153,8 +182,11 @@ public final class Director {
       if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
     }
     defend()
+    admin?.everySecond()
+    storeRules()
+    if seconds % RateEstimator.seconds == 0 { administration.estimate(dataplane) }
     if seconds % 60 == 0 {
-      services.reclaim(
+      administration.services.reclaim(
         isUnused: { [dataplane] in
           dataplane.connections(ofServer: $0) == (0, 0) && dataplane.templates(ofServer: $0) == 0
         },
@@ -186,6 +218,8 @@ public final class Director {
   private func end() {
     manager.stopping()
     log.info("ending: \(Report(listing: listing, statistics: dataplane.statistics()).balance())")
+    admin = nil
+    storeRules()
     // The workers' sockets go with the workers; then the program is detached, and only then may the kernel see frames again.
     ports.close()
     dataplane.stop()
@@ -194,13 +228,13 @@ public final class Director {
 
   // MARK: - Publishing
 
-  private var assembler: SnapshotAssembler {
-    assembler(of: services, configuration)
+  var assembler: SnapshotAssembler {
+    assembler(of: administration.services, configuration)
   }
 
   private func assembler(of services: VirtualServices, _ configuration: Configuration) -> SnapshotAssembler {
     SnapshotAssembler(
-      services: services, topology: watcher.topology, ports: ports.portMap, timeouts: configuration.timeouts,
+      services: services, topology: watcher.topology, ports: ports.portMap, timeouts: administration.timeouts,
       settings: defence.effective(IPVSSettings(configuration.settings)), markRules: configuration.markRules.rules)
   }
 
@@ -217,7 +251,7 @@ public final class Director {
   private func neighboursInUse() -> Set<Topology.Station> {
     let index = Topology.Index(watcher.topology)
     var stations: Set<Topology.Station> = []
-    for server in services.servers.values where server.isAvailable {
+    for server in administration.services.servers.values where server.isAvailable {
       let address = server.spec.endpoint.address
       guard !index.isLocal(address), let route = index.route(to: address), let link = route.link else { continue }
       stations.insert(Topology.Station(address: route.gateway ?? address, link: link))
@@ -230,12 +264,12 @@ public final class Director {
     return stations
   }
 
-  private func publish() {
+  func publish() {
     let known = notes
     let description = assemble()
     for note in notes where !known.contains(note) { log.warning("\(note)") }
     dataplane.publish(description)
-    dataplane.tell(services.takeChanges())
+    dataplane.tell(administration.services.takeChanges())
     do {
       try ports.update(ours: assembler.ours(description))
     } catch {
@@ -249,13 +283,18 @@ public final class Director {
     defer { manager.ready(status: "forwarding") }
     do {
       let new = try options.configuration.load(report: report)
-      var edited = services
-      try edited.load(new)
-      try assembler(of: edited, new).checkMarks(isXDP: ports.kind == .xdp)
-      services = edited
+      var edited = administration
+      try Director.check(new, options)
+      if options.statePath == nil {
+        try edited.services.load(new)
+        edited.timeouts = new.timeouts
+      }
+      edited.localPorts = new.settings.localPorts
+      try assembler(of: edited.services, new).checkMarks(isXDP: ports.kind == .xdp)
+      administration = edited
       configuration = new
       publish()
-      log.info("reloaded: \(services.listed.count) services")
+      log.info("reloaded: \(administration.services.listed.count) services")
     } catch {
       log.error("reload refused, the old configuration stays: \(error)")
     }
@@ -265,7 +304,7 @@ public final class Director {
 
   // MARK: - Reports
 
-  private var listing: Listing { Listing(services: services, dataplane: dataplane) }
+  private var listing: Listing { administration.listing(in: place) }
 
   private func writeReport() {
     guard let path = options.reportPath else { return }
@@ -302,46 +341,6 @@ public final class Director {
     } catch {
       return "frames for the host's own stack will be dropped: \(error)"
     }
-  }
-
-  /// The interfaces to open: those named, or those that VIPs, real servers and default routes use.
-  private static func links(
-    _ options: Options, _ configuration: Configuration, _ services: VirtualServices, _ topology: Topology
-  ) throws -> [Topology.Link] {
-    let names = options.interfaces.isEmpty ? configuration.settings.interfaceNames : options.interfaces
-    if !names.isEmpty {
-      return try names.map { name in
-        guard let link = topology.link(named: name) else {
-          throw SystemError("open interface \(name)", errno: ENODEV, remedy: "no such interface; see `ip link`")
-        }
-        return link
-      }
-    }
-    var indices: Set<Int32> = []
-    for service in services.listed {
-      guard case .address(_, let endpoint) = service.spec.key else { continue }
-      if let local = topology.addresses.first(where: { $0.prefix.address == endpoint.address }) {
-        indices.insert(local.link)
-      }
-    }
-    for rule in configuration.markRules.rules {
-      guard let wanted = rule.destination, !wanted.isNegated else { continue }
-      for local in topology.addresses where wanted.value.contains(local.prefix.address) { indices.insert(local.link) }
-    }
-    for server in services.servers.values {
-      if let link = topology.route(to: server.spec.endpoint.address)?.link { indices.insert(link) }
-    }
-    for route in topology.routes where route.prefix.length == 0 {
-      if let link = route.link { indices.insert(link) }
-    }
-    let links = Set(indices.compactMap { topology.links[$0]?.vlan?.parent ?? $0 })
-      .compactMap { topology.links[$0] }.filter { $0.address.number != 0 && $0.name != hostDevice }
-    guard !links.isEmpty else {
-      throw SystemError(
-        "choose interfaces", errno: ENODEV,
-        remedy: "no interface has a VIP or leads to a real server; name them with --interface")
-    }
-    return links.sorted { $0.index < $1.index }
   }
 }
 

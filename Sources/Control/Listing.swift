@@ -9,12 +9,16 @@ public struct Listing {
   let dataplane: Dataplane
   /// Connection templates of a server by its number.
   var persistentConnections: (UInt16) -> Int
-  /// Rates of a server by its number; nil where nobody estimates them.
-  var rates: ((UInt16) -> ServerRates)?
+  /// What is sent in a second; nil where nobody estimates it.
+  var rates: RateEstimator?
+  /// The daemons that have been started.
+  var daemons = SyncDaemons()
   /// The one service to list; nil for all.
   var only: ServiceKey?
   /// False: newest first.
   var isSorted = true
+  /// Endpoints are marked, for names to be put in their place (`MarkedEndpoint`).
+  var isMarked = false
 
   init(services: VirtualServices, dataplane: Dataplane) {
     self.services = services
@@ -28,9 +32,9 @@ public struct Listing {
   }
 
   /// What a command asks for.
-  /// - Parameter timeouts: of connections, in seconds.
+  /// - Parameter timeouts: of connections.
   public func text(
-    _ request: IpvsadmListing, timeouts: (tcp: UInt32, tcpFin: UInt32, udp: UInt32), nowNanoseconds: UInt64
+    _ request: IpvsadmListing, timeouts: ConnectionTimeouts, nowNanoseconds: UInt64
   ) throws(IpvsadmError) -> String {
     var listing = self
     if let key = request.service {
@@ -38,6 +42,7 @@ public struct Listing {
       listing.only = key
     }
     listing.isSorted = request.isSorted
+    if request.isJSON { return ListingJSON(listing).text(request, timeouts, nowNanoseconds: nowNanoseconds) }
     switch request.format {
     case .services: return listing.services()
     case .statistics: return listing.statistics(isExact: request.isExact)
@@ -51,9 +56,9 @@ public struct Listing {
     case .tunnels: return listing.tunnels()
     case .connections(let withEngines):
       return listing.connections(nowNanoseconds: nowNanoseconds, withEngines: withEngines)
-    case .timeouts: return "Timeout (tcp tcpfin udp): \(timeouts.tcp) \(timeouts.tcpFin) \(timeouts.udp)\n"
-    // Nothing is printed where no daemon runs.
-    case .daemons: return ""
+    case .timeouts:
+      return "Timeout (tcp tcpfin udp): \(timeouts.tcpSeconds) \(timeouts.tcpFinSeconds) \(timeouts.udpSeconds)\n"
+    case .daemons: return daemons.text
     }
   }
 
@@ -79,7 +84,7 @@ public struct Listing {
       text += "\(title(of: service)) \(service.scheduler.name)\(attributes(of: service))\n"
       for server in servers(of: service) {
         let counts = dataplane.connections(ofServer: server.number)
-        text += "  -> " + pad("\(server.spec.endpoint)", 28) + " "
+        text += "  -> " + column(server, of: service) + " "
         text += columns(server, (Int(counts.active), Int(counts.inactive))) + "\n"
       }
     }
@@ -88,28 +93,44 @@ public struct Listing {
 
   /// Connections: `ipvsadm -Lnc`. In no particular order.
   public func connections(nowNanoseconds: UInt64, limit: Int = .max, withEngines: Bool = false) -> String {
-    var text = "IPVS connection entries\n"
-    text += "pro expire state       source             virtual            destination"
-    text += withEngines ? "        pe name          pe_data\n" : "\n"
+    var text = Listing.connectionsHead(withEngines: withEngines)
     var count = 0
     dataplane.forEachConnection(atNanoseconds: nowNanoseconds) { connection in
       count += 1
-      guard count <= limit else { return }
-      let minutes = connection.secondsLeft / 60
-      let seconds = connection.secondsLeft % 60
-      let expire = (minutes < 10 ? "0" : "") + "\(minutes):" + (seconds < 10 ? "0" : "") + "\(seconds)"
-      text += pad(connection.protocolName, 3) + " " + pad(expire, 6) + " " + pad(connection.stateName, 11) + " "
-      text += pad("\(connection.client)", 18) + " " + pad("\(connection.service)", 18) + " "
-      if withEngines, let engine = connection.engine {
-        text += pad("\(connection.server)", 16) + " " + pad(engine, 18) + " " + connection.engineData
-      } else {
-        text += "\(connection.server)"
-      }
-      if let local = connection.local { text += " local \(local)" }
-      text += "\n"
+      if count <= limit { text += line(of: connection, withEngines: withEngines) }
     }
     if count > limit { text += "… and \(count - limit) more\n" }
     return text
+  }
+
+  /// The lines above connections.
+  static func connectionsHead(withEngines: Bool) -> String {
+    "IPVS connection entries\npro expire state       source             virtual            destination"
+      + (withEngines ? "        pe name          pe_data\n" : "\n")
+  }
+
+  /// A connection.
+  /// - Parameter withEngines: what its persistence engine knows it by, as well.
+  func line(of connection: ListedConnection, withEngines: Bool = false) -> String {
+    let minutes = connection.secondsLeft / 60
+    let seconds = connection.secondsLeft % 60
+    let expire = (minutes < 10 ? "0" : "") + "\(minutes):" + (seconds < 10 ? "0" : "") + "\(seconds)"
+    let transport = TransportProtocol.allCases.first { $0.name == connection.protocolName }
+    var text = pad(connection.protocolName, 3) + " " + pad(expire, 6) + " " + pad(connection.stateName, 11) + " "
+    text += column(connection.client, transport, 18) + " " + column(connection.service, transport, 18) + " "
+    if withEngines, let engine = connection.engine {
+      text += column(connection.server, transport, 16) + " " + pad(engine, 18) + " "
+      text += Listing.printable(connection.engineData)
+    } else {
+      text += column(connection.server, transport, 0)
+    }
+    if let local = connection.local { text += " local \(local)" }
+    return text + "\n"
+  }
+
+  /// Out of packets may come anything; what would move a terminal's cursor does not go there.
+  private static func printable(_ text: String) -> String {
+    String(String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "?" : $0 }))
   }
 
   /// The services to list.
@@ -124,11 +145,28 @@ public struct Listing {
   }
 
   /// `TCP  10.0.0.1:80`. Marks are printed as signed numbers.
-  func title(of service: VirtualServices.Service) -> String {
+  func title(of service: VirtualServices.Service, width: Int = 0) -> String {
     switch service.spec.key {
-    case .address(let transport, let endpoint): "\(pad(transport.name, 4)) \(endpoint)"
-    case .mark(let mark, let family): "FWM  \(Int32(bitPattern: mark))" + (family == .ipv6 ? " IPv6" : "")
+    case .address(let transport, let endpoint):
+      "\(pad(transport.name, 4)) " + column(endpoint, transport, max(0, width - 5), limit: 28)
+    case .mark(let mark, let family):
+      pad("FWM  \(Int32(bitPattern: mark))" + (family == .ipv6 ? " IPv6" : ""), width)
     }
+  }
+
+  /// A server in the column of servers.
+  func column(_ server: VirtualServices.Server, of service: VirtualServices.Service) -> String {
+    var transport: TransportProtocol?
+    if case .address(let known, _) = service.spec.key { transport = known }
+    return column(server.spec.endpoint, transport, 28, limit: 28)
+  }
+
+  /// An endpoint in a column.
+  private func column(
+    _ endpoint: Endpoint, _ transport: TransportProtocol?, _ width: Int, limit: Int = 0
+  ) -> String {
+    if isMarked { return MarkedEndpoint(endpoint, transport, width: width, limit: limit).marked }
+    return pad("\(endpoint)", width)
   }
 
   /// What stands behind the scheduler's name.

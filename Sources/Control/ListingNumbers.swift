@@ -2,36 +2,22 @@ import Config
 import Dataplane
 import Wire
 
-/// What a server is sent in a second.
-struct ServerRates {
-  var connections: UInt64 = 0
-  var inPackets: UInt64 = 0
-  var outPackets: UInt64 = 0
-  var inBytes: UInt64 = 0
-  var outBytes: UInt64 = 0
-}
-
 /// The forms of `ipvsadm -L` that show counters, rates, thresholds, templates and tunnels.
 extension Listing {
   /// Packet and byte counts: `ipvsadm -Ln --stats`, numbers in full as with `--exact` or shortened.
   public func statistics(isExact: Bool = true) -> String {
     var text = banner() + "Prot LocalAddress:Port               Conns   InPkts  OutPkts  InBytes OutBytes\n"
     text += "  -> RemoteAddress:Port\n"
+    let sums = services.counters { dataplane.counters(ofServer: $0) }
     for service in listed {
-      var sum = service.retired
-      for server in services.servers.values where server.service == service.number { sum.add(counters(of: server)) }
-      text += pad(title(of: service), 33) + numbers(Listing.list(sum), isExact: isExact) + "\n"
+      text += title(of: service, width: 33)
+      text += numbers(Listing.list(sums.services[service.number] ?? ServerCounters()), isExact: isExact) + "\n"
       for server in servers(of: service) {
-        text += "  -> " + pad("\(server.spec.endpoint)", 28)
-        text += numbers(Listing.list(counters(of: server)), isExact: isExact) + "\n"
+        text += "  -> " + column(server, of: service)
+        text += numbers(Listing.list(sums.servers[server.number] ?? ServerCounters()), isExact: isExact) + "\n"
       }
     }
     return text
-  }
-
-  /// What a server has been sent since its counters were last set to zero.
-  private func counters(of server: VirtualServices.Server) -> ServerCounters {
-    dataplane.counters(ofServer: server.number).since(server.zero)
   }
 
   private static func list(_ counters: ServerCounters) -> [UInt64] {
@@ -44,15 +30,12 @@ extension Listing {
     var text = banner() + "Prot LocalAddress:Port                 CPS    InPPS   OutPPS    InBPS   OutBPS\n"
     text += "  -> RemoteAddress:Port\n"
     for service in listed {
-      var sum = [UInt64](repeating: 0, count: 5)
-      for server in services.servers.values where server.service == service.number {
-        for (index, rate) in Listing.list(rates(server.number)).enumerated() { sum[index] &+= rate }
-      }
-      text += pad(title(of: service), 33) + numbers(sum, isExact: isExact) + "\n"
+      text += title(of: service, width: 33)
+      text += numbers(Listing.list(rates.rates(ofService: service.number)), isExact: isExact) + "\n"
       for server in servers(of: service) {
-        let list = Listing.list(rates(server.number))
+        let list = Listing.list(rates.rates(ofServer: server.number))
         // Servers' connections and packets are never shortened; ipvsadm does so only with their bytes.
-        text += "  -> " + pad("\(server.spec.endpoint)", 28) + numbers(Array(list[..<3]), isExact: true)
+        text += "  -> " + column(server, of: service) + numbers(Array(list[..<3]), isExact: true)
         text += numbers(Array(list[3...]), isExact: isExact) + "\n"
       }
     }

@@ -17,10 +17,8 @@ public final class Replay {
 
   /// The network.
   public private(set) var topology = Topology()
-  /// The services.
-  public private(set) var services = VirtualServices()
-  /// Of connections.
-  public var timeouts = ConnectionTimeouts()
+  /// Services, timeouts and whatever else ipvsadm changes.
+  private var administration = Administration()
   /// `net.ipv4.vs.*`.
   public private(set) var settings = IPVSSettings()
   /// Which packets carry which firewall mark.
@@ -38,6 +36,7 @@ public final class Replay {
   private var isStale = true
   private var nanoseconds: UInt64 = 1_000_000_000
   private var sweptTick: UInt64 = 0
+  private var estimatedTick: UInt64 = 0
   private var pending: [Int] = []
   private var pendingPort = 0
 
@@ -51,6 +50,7 @@ public final class Replay {
     settings.errorLimits = .unlimited
     settings.repeatsFaults = true
     dataplane = try Dataplane(connections: connections, bothDirections: true, seed: seed)
+    administration.rates = RateEstimator()
   }
 
   /// Changes the network.
@@ -87,44 +87,40 @@ public final class Replay {
   /// - Returns: what it prints.
   @discardableResult
   public func apply(_ command: IpvsadmCommand) throws -> String {
-    switch command {
-    case .list(let request):
-      let times = setTimeouts
-      return try listing.text(request, timeouts: times, nowNanoseconds: nanoseconds)
-    case .save:
-      return listing.saved()
-    default:
-      break
+    if case .restore = command {
+      throw IpvsadmError("-R has nothing to read here, write its lines as commands", exitCode: 2, isMissing: true)
     }
     flush()
-    isStale = true
-    switch command {
-    case .zero(let key):
-      try services.zero(key) { dataplane.counters(ofServer: $0) }
-    case .setTimeouts(let tcp, let tcpFin, let udp):
-      if tcp != 0 { timeouts.tcpSeconds = tcp }
-      if tcpFin != 0 { timeouts.tcpFinSeconds = tcpFin }
-      if udp != 0 { timeouts.udpSeconds = udp }
-    default:
-      try services.apply(command)
+    if command.isQuestion {
+      sweepIfDue(always: true)
+      return try administration.apply(command, in: place)
     }
+    isStale = true
+    let text = try administration.apply(command, in: place)
     publish()
-    return ""
+    return text
   }
 
-  private var setTimeouts: (tcp: UInt32, tcpFin: UInt32, udp: UInt32) {
-    (
-      UInt32(clamping: timeouts.tcpSeconds), UInt32(clamping: timeouts.tcpFinSeconds),
-      UInt32(clamping: timeouts.udpSeconds)
-    )
+  /// Answers a request as `lbd run` does over its socket, everything allowed.
+  func answer(to request: AdminRequest) -> AdminAnswer {
+    flush()
+    sweepIfDue(always: true)
+    isStale = true
+    let (answer, effect) = AdminDesk().answer(to: request, rights: .change, &administration, in: place)
+    if effect == .rules { publish() }
+    return answer
+  }
+
+  private var place: Administration.Surroundings {
+    Administration.Surroundings(dataplane: dataplane, topology: topology, nowNanoseconds: nanoseconds)
   }
 
   /// Loads a whole configuration.
   public func apply(_ configuration: Configuration) throws {
     flush()
     isStale = true
-    timeouts = configuration.timeouts
-    try services.load(configuration)
+    administration.timeouts = configuration.timeouts
+    try administration.services.load(configuration)
     settings = IPVSSettings(configuration.settings)
     markRules = configuration.markRules
     publish()
@@ -201,7 +197,7 @@ public final class Replay {
   public var listing: Listing {
     flush()
     sweepIfDue(always: true)
-    return Listing(services: services, dataplane: dataplane)
+    return administration.listing(in: place)
   }
 
   /// The account of all frames so far.
@@ -230,10 +226,10 @@ public final class Replay {
     guard pipeline != nil else { return }
     isStale = false
     let assembler = SnapshotAssembler(
-      services: services, topology: topology, ports: ports, timeouts: timeouts, settings: settings,
-      markRules: markRules.rules)
+      services: administration.services, topology: topology, ports: ports, timeouts: administration.timeouts,
+      settings: settings, markRules: markRules.rules)
     dataplane.publish(assembler.assemble().description, atNanoseconds: nanoseconds)
-    dataplane.tell(services.takeChanges())
+    dataplane.tell(administration.services.takeChanges())
   }
 
   private func sweepIfDue(always: Bool = false) {
@@ -244,6 +240,16 @@ public final class Replay {
     pipeline.sweep()
     pipeline.turn()
     pipeline.forEachTimed { onTimer($0.bytes) }
+    estimateIfDue()
+  }
+
+  /// After so many looks at nothing new an average does not move any more.
+  private static let estimateLimit: UInt64 = 128
+
+  private func estimateIfDue() {
+    let tick = nanoseconds / (UInt64(RateEstimator.seconds) * 1_000_000_000)
+    for _ in 0..<min(tick - estimatedTick, Replay.estimateLimit) { administration.estimate(dataplane) }
+    estimatedTick = tick
   }
 }
 

@@ -5,10 +5,13 @@ import Wire
 /// The editors of the one model: `ipvsadm` commands, and a configuration that replaces what is there.
 extension VirtualServices {
   /// Carries out a command that changes services or servers; others change nothing here.
-  mutating func apply(_ command: IpvsadmCommand) throws(EditError) {
+  /// - Parameter localPorts: of FULLNAT, for a service that is added.
+  mutating func apply(
+    _ command: IpvsadmCommand, localPorts: ClosedRange<UInt16> = Defaults.localPorts
+  ) throws(EditError) {
     switch command {
     case .addService(let spec):
-      try add(VirtualServices.service(spec), localPorts: Defaults.localPorts)
+      try add(VirtualServices.service(spec), localPorts: localPorts)
     case .editService(let spec):
       try edit(VirtualServices.service(spec))
     case .deleteService(let key):
@@ -23,9 +26,30 @@ extension VirtualServices {
       try edit(VirtualServices.server(spec), method: spec.method, of: key)
     case .deleteServer(let key, let endpoint):
       try delete(endpoint, from: key)
-    case .zero, .setTimeouts, .list, .save:
+    case .addLocalAddress(let key, let address, _):
+      try addLocalAddress(address, of: key)
+    case .deleteLocalAddress(let key, let address):
+      try deleteLocalAddress(address, of: key)
+    case .zero, .setTimeouts, .list, .save, .restore, .startDaemon, .stopDaemon, .listLocalAddresses, .help, .version:
       break
     }
+  }
+
+  private mutating func addLocalAddress(_ address: IPAddress, of key: ServiceKey) throws(EditError) {
+    guard let service = service(key) else { throw EditError.serviceNotDefined }
+    let active = service.localAddresses.filter(\.isActive).map(\.address)
+    guard !active.contains(address) else { throw EditError.localAddressExists }
+    setLocalAddresses(active + [address], of: key)
+    guard self.service(key)?.localAddresses.contains(where: { $0.address == address }) == true else {
+      throw EditError.tooManyLocalAddresses
+    }
+  }
+
+  private mutating func deleteLocalAddress(_ address: IPAddress, of key: ServiceKey) throws(EditError) {
+    guard let service = service(key) else { throw EditError.serviceNotDefined }
+    let active = service.localAddresses.filter(\.isActive).map(\.address)
+    guard active.contains(address) else { throw EditError.noLocalAddress }
+    setLocalAddresses(active.filter { $0 != address }, of: key)
   }
 
   /// A service that is not there is what ipvsadm complains of first.

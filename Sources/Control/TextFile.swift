@@ -4,7 +4,8 @@ import Kernel
 /// Small text files, written so that a reader never sees half of one.
 enum TextFile {
   /// Writes a neighbour file and renames it over `path`.
-  static func replace(_ path: String, with text: String) throws {
+  /// - Parameter isDurable: true when it must also outlast the machine's losing its power.
+  static func replace(_ path: String, with text: String, isDurable: Bool = false) throws {
     let step = "write \(path)"
     let temporary = path + ".new"
     do {
@@ -18,7 +19,12 @@ enum TextFile {
           written += count
         }
       }
+      if isDurable, fsync(file.number) != 0 { throw SystemError.current(step) }
     }
     guard rename(temporary, path) == 0 else { throw SystemError.current(step) }
+    guard isDurable else { return }
+    let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "."
+    let directory = try FileDescriptor(checking: open(String(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC), step)
+    guard fsync(directory.number) == 0 else { throw SystemError.current(step) }
   }
 }

@@ -244,6 +244,9 @@ public struct VirtualServices {
     server.method = method
     try useEndpoint(of: &server, key: key)
     servers[number] = server
+    if method == .fullNAT, spec.endpoint.address.family != key.family {
+      services[service.number]?.hasOpenedWide = true
+    }
     note(.edited, of: service.number)
   }
 
@@ -288,7 +291,7 @@ public struct VirtualServices {
   /// Lets the counters of a service and its servers, or of all, begin again at zero.
   /// - Parameter counters: what a server has been sent so far, which workers go on counting.
   mutating func zero(_ key: ServiceKey?, counters: (UInt16) -> ServerCounters) throws(EditError) {
-    var numbers = Array(services.keys)
+    var numbers = Set(services.keys)
     if let key {
       guard let service = service(key) else { throw EditError.noService }
       numbers = [service.number]
@@ -326,67 +329,5 @@ public struct VirtualServices {
       freeServices.give(service.number)
       endpoints.give(service.endpoint)
     }
-  }
-}
-
-/// Why an edit was refused, in the words of `ipvsadm`.
-public enum EditError: Error, Equatable, CustomStringConvertible {
-  case serviceExists
-  case noService
-  case serviceNotDefined
-  case serverExists
-  case noServer
-  case noScheduler(String)
-  case noEngine(String)
-  case refused(IpvsadmError)
-  case tooMany
-
-  /// The message.
-  public var description: String {
-    switch self {
-    case .serviceExists: "Service already exists"
-    case .noService: "No such service"
-    case .serviceNotDefined: "Service not defined"
-    case .serverExists: "Destination already exists"
-    case .noServer: "No such destination"
-    case .noScheduler(let name):
-      "Scheduler or persistence engine not found: \(name) (this version has "
-        + Scheduler.allCases.map(\.name).joined(separator: ", ") + ")"
-    case .noEngine(let name):
-      "Scheduler or persistence engine not found: \(name) (this version has "
-        + Defaults.persistenceEngineNames.joined(separator: ", ") + ")"
-    case .refused(let error): error.message
-    case .tooMany: "too many services and real servers (65535 at most, deleted ones with connections included)"
-    }
-  }
-
-  /// What ipvsadm prints, to the letter.
-  public var answer: IpvsadmError {
-    switch self {
-    case .noScheduler, .noEngine: IpvsadmError("Scheduler or persistence engine not found", exitCode: 255)
-    case .refused(let error): error
-    default: IpvsadmError(description, exitCode: 255)
-    }
-  }
-}
-
-extension ServiceKey {
-  /// nil for a mark.
-  fileprivate var transport: TransportProtocol? {
-    if case .address(let transport, _) = self { return transport }
-    return nil
-  }
-}
-
-extension ServerCounters {
-  /// What has come since `earlier`.
-  func since(_ earlier: ServerCounters) -> ServerCounters {
-    var difference = self
-    difference.connections &-= earlier.connections
-    difference.inPackets &-= earlier.inPackets
-    difference.outPackets &-= earlier.outPackets
-    difference.inBytes &-= earlier.inBytes
-    difference.outBytes &-= earlier.outBytes
-    return difference
   }
 }

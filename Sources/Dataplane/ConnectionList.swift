@@ -23,25 +23,60 @@ public struct ListedConnection: Sendable {
   public let secondsLeft: Int
 }
 
+/// How far a listing of connections has come.
+public struct ConnectionCursor: Sendable {
+  /// How much of a table is looked at in one piece: a fraction of a millisecond.
+  static let lineCount: UInt64 = 4096
+  let table: Int
+  let line: UInt64
+
+  /// At the beginning.
+  public init() { self.init(table: 0) }
+
+  init(table: Int) { self.init(table, 0) }
+
+  init(_ table: Int, _ line: UInt64) {
+    self.table = table
+    self.line = line
+  }
+}
+
 extension Dataplane {
   /// Calls `body` with every connection, in the order of the table, while the workers go on.
   ///
   /// Each entry is read whole or not at all; entries that come or go meanwhile may or may not be seen.
   public func forEachConnection(atNanoseconds now: UInt64, _ body: (ListedConnection) -> Void) {
+    var cursor = ConnectionCursor()
+    while forEachConnection(from: &cursor, atNanoseconds: now, body) {}
+  }
+
+  /// The same piece by piece, for whoever has something else to do in between.
+  /// - Parameter cursor: how far it has come.
+  /// - Returns: false when that was the last piece.
+  public func forEachConnection(
+    from cursor: inout ConnectionCursor, atNanoseconds now: UInt64, _ body: (ListedConnection) -> Void
+  ) -> Bool {
     var clock = Clock()
     clock.set(nanoseconds: now)
-    list(shared.state.tableV4, clock, { IPAddress(v4: $0.address) }, body)
-    list(shared.state.tableV6, clock, { IPAddress(high: $0.high, low: $0.low) }, body)
-    listWide(clock, body)
+    let lines = cursor.line..<cursor.line + ConnectionCursor.lineCount
+    let isAtEnd: Bool
+    switch cursor.table {
+    case 0: isAtEnd = list(shared.state.tableV4, lines, clock, { IPAddress(v4: $0.address) }, body)
+    case 1: isAtEnd = list(shared.state.tableV6, lines, clock, { IPAddress(high: $0.high, low: $0.low) }, body)
+    default: isAtEnd = listWide(lines, clock, body)
+    }
+    cursor = isAtEnd ? ConnectionCursor(table: cursor.table + 1) : ConnectionCursor(cursor.table, lines.upperBound)
+    return cursor.table < 3
   }
 
   /// Templates, and connections of services that are not one address and port.
-  private func listWide(_ clock: Clock, _ body: (ListedConnection) -> Void) {
+  private func listWide(_ lines: Range<UInt64>, _ clock: Clock, _ body: (ListedConnection) -> Void) -> Bool {
     let table = shared.state.tableWide
-    if lbd_load_relaxed(shared.state.entryCounts + SharedState.entryIndex(KeyWide.self)) == 0 { return }
+    if lbd_load_relaxed(shared.state.entryCounts + SharedState.entryIndex(KeyWide.self)) == 0 { return true }
     let call = CallRecord()
     defer { call.deallocate() }
-    for line in 0..<UInt64(table.lineCount) {
+    let end = UInt64(table.lineCount)
+    for line in min(lines.lowerBound, end)..<min(lines.upperBound, end) {
       let slot = table.line(line)
       guard let kind = WideKind(rawValue: UInt16(truncatingIfNeeded: lbd_load_acquire(slot))), kind != .reply else {
         continue
@@ -57,6 +92,7 @@ extension Dataplane {
       guard key.matches(slot), KeyWide(slot).nearHigh == key.nearHigh else { continue }
       body(describe(key, of: call, connection, clock))
     }
+    return lines.upperBound >= end
   }
 
   /// A call's template: what its key does not say, the call does.
@@ -112,12 +148,15 @@ extension Dataplane {
         connection, protocolNumber: protocolNumber, idle: connection.idleTicks(clock), now: clock.nanoseconds))
   }
 
+  /// - Returns: true when the table ends here.
   private func list<Key>(
-    _ table: ConnectionTable<Key>, _ clock: Clock, _ address: (Key) -> IPAddress, _ body: (ListedConnection) -> Void
-  ) {
+    _ table: ConnectionTable<Key>, _ lines: Range<UInt64>, _ clock: Clock, _ address: (Key) -> IPAddress,
+    _ body: (ListedConnection) -> Void
+  ) -> Bool {
     let isEmpty = lbd_load_relaxed(shared.state.entryCounts + SharedState.entryIndex(Key.self)) == 0
-    if isEmpty { return }
-    for line in 0..<UInt64(table.lineCount) {
+    if isEmpty { return true }
+    let end = UInt64(table.lineCount)
+    for line in min(lines.lowerBound, end)..<min(lines.upperBound, end) {
       for position in 0..<ConnectionTable<Key>.slotsPerLine {
         let slot = table.line(line) + position * Key.wordsPerSlot
         let endpoint = UInt16(truncatingIfNeeded: lbd_load_acquire(slot))
@@ -128,6 +167,7 @@ extension Dataplane {
         if let listed = describe(key, connection, client: address(key), clock) { body(listed) }
       }
     }
+    return lines.upperBound >= end
   }
 
   private func describe<Key: ConnectionKey>(

@@ -13,7 +13,7 @@ final class DirectorProcess {
       network.inside(
         network.plan.director,
         [network.executable, "run", "--config", network.configurationPath, "--port", port] + ports
-          + ["--report", reportPath]),
+          + ["--report", reportPath, "--socket", "\(network.plan.folder)/lbd.sock"]),
       logPath: "\(network.plan.folder)/director.log")
     let isUp = try Interruption.wait(seconds: 15) { DirectorProcess.saysReady(process.log) || !process.isRunning }
     guard process.isRunning else { throw LabFailure("the director ended at once: \(process.lastLine)") }

@@ -365,8 +365,8 @@ enum IpvsadmLines {
     "-A -f 9 -6 -s rr",
   ]
 
-  /// Commands that come with a later version.
-  static let later: [String] = [
+  /// Commands for the daemons.
+  static let daemons: [String] = [
     "ipvsadm --start-daemon backup --mcast-interface eth0",
     "ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 255 --mcast-group 239.1.2.3 --mcast-port 9999",
     "ipvsadm --start-daemon backup --mcast-interface eth0 --syncid 7",

@@ -21,7 +21,17 @@ import Wire
     case .zero(let key): "zero \(key.map { "\($0)" } ?? "all")"
     case .setTimeouts(let tcp, let tcpFin, let udp): "set \(tcp) \(tcpFin) \(udp)"
     case .list(let request): "list \(text(request))"
-    case .save: "save"
+    case .save(let isNumeric): isNumeric ? "save numeric" : "save"
+    case .restore(let isAtomic): isAtomic ? "restore at once" : "restore"
+    case .startDaemon(let spec):
+      "start \(spec.role) \(spec.interface) \(spec.syncID) \(spec.lengthLimit ?? 0) \(spec.group) \(spec.port) \(spec.ttl)"
+    case .stopDaemon(let role): "stop \(role)"
+    case .addLocalAddress(let key, let address, let interface):
+      "add local \(address) \(interface ?? "anywhere") to \(key)"
+    case .deleteLocalAddress(let key, let address): "delete local \(address) from \(key)"
+    case .listLocalAddresses(let key): "list locals of \(key.map { "\($0)" } ?? "all")"
+    case .help: "help"
+    case .version: "version"
     }
   }
 
@@ -29,6 +39,7 @@ import Wire
     var result = "\(request.format)"
     if let key = request.service { result += " of \(key)" }
     if request.isExact { result += " exact" }
+    if request.isJSON { result += " json" }
     return request.isSorted ? result : result + " unsorted"
   }
 
@@ -86,7 +97,29 @@ import Wire
     ("-Z -u 10.0.0.1:53", "zero UDP 10.0.0.1:53"),
     ("--set 1 2 3", "set 1 2 3"),
     ("--set 0 0 2678400", "set 0 0 2678400"),
-    ("-S -n", "save"),
+    ("-S", "save"),
+    ("-S -n", "save numeric"),
+    ("-R", "restore"),
+    ("--restore --atomic", "restore at once"),
+    ("-L --json", "list services json"),
+    ("-Lc --json", "list connections(withEngines: false) json"),
+    ("-h", "help"),
+    ("--version", "version"),
+    ("--start-daemon master", "start master eth0 0 0 224.0.0.81 8848 1"),
+    (
+      "--start-daemon=backup --syncid 255 --sync-maxlen 1000 --mcast-group ff02::5 --mcast-port 9 --mcast-ttl 255"
+        + " --mcast-interface averyverylongname", "start backup averyverylongna 255 1000 ff02::5 9 255"
+    ),
+    ("--stop-daemon backup --syncid 3", "stop backup"),
+    ("-a -t 10.0.0.1:80 -r 10.1.0.1:8080 -b", "add TCP 10.0.0.1:80 -> 10.1.0.1:8080 FNAT w1"),
+    ("-e -t 10.0.0.1:80 -r 10.1.0.1 -bw7", "edit TCP 10.0.0.1:80 -> 10.1.0.1:80 FNAT w7"),
+    ("-a -t 10.0.0.1:80 -r [fd00::1]:80 -b", "add TCP 10.0.0.1:80 -> [fd00::1]:80 FNAT w1"),
+    ("-a -t 10.0.0.1:80 -r 10.1.0.1 --fullnat", "add TCP 10.0.0.1:80 -> 10.1.0.1:80 FNAT w1"),
+    ("--add-laddr -z 10.2.0.9 -t 10.0.0.1:80 -F eth1", "add local 10.2.0.9 eth1 to TCP 10.0.0.1:80"),
+    ("-P -t 10.0.0.1:80 --local-address fd00::1", "add local fd00::1 anywhere to TCP 10.0.0.1:80"),
+    ("--del-laddr -z 10.2.0.9 -t 10.0.0.1:80 -F eth1", "delete local 10.2.0.9 from TCP 10.0.0.1:80"),
+    ("-G", "list locals of all"),
+    ("--get-laddr -n -f 7", "list locals of FWM 7"),
     ("-A -f 4294967295 -s rr", "add FWM 4294967295 rr"),
     ("-E -t 10.0.0.1:80", "edit TCP 10.0.0.1:80 wlc"),
     ("-D -t 10.0.0.1:80", "delete TCP 10.0.0.1:80"),
@@ -124,7 +157,7 @@ import Wire
       ("-A -t 10.0.0.1:80 -s rr -s rr", "multiple 'scheduler' options specified", 2),
       ("-A -t 10.0.0.1:80 --ops=1", "--ops=1: option does not take an argument", 255),
       ("-A -t 10.0.0.1:80 --nosuch", "--nosuch: unknown option", 255),
-      ("-A -t 10.0.0.1:80 -oQ", "-oQ: unknown option", 255),
+      ("-A -t 10.0.0.1:80 -oK", "-oK: unknown option", 255),
       ("-A -t [fd00::1]", "illegal virtual server address[:port] specified", 2),
       ("-A -t [10.0.0.1]:80", "illegal virtual server address[:port] specified", 2),
       ("-A -t 80", "illegal virtual server address[:port] specified", 2),
@@ -134,7 +167,32 @@ import Wire
       ("-A -t 10.0.0.1:80 -s rr -b sh-port", "incompatible scheduler flag `sh-port'", 2),
       ("-C -t 10.0.0.1:80", "Illegal 'service-address' option with the 'flush' command", 2),
       ("-d -t 10.0.0.1:80 -r 10.1.0.1 -m", "Illegal 'forwarding-method' option with the 'delete-server' command", 2),
-      ("-R", "the command 'restore' is not in this version", 2),
+      ("-R extra", "unexpected argument extra", 2),
+      ("-L --atomic", "Illegal 'atomic' option with the 'list' command", 2),
+      ("-C --json", "Illegal 'json' option with the 'flush' command", 2),
+      ("-A -t 10.0.0.1:80 -z 10.2.0.9", "Illegal 'local-address' option with the 'add-service' command", 2),
+      ("-P -t 10.0.0.1:80", "You need to supply the 'local-address' option for the 'add-laddr' command", 2),
+      ("-P -z 10.2.0.9", "You need to supply the 'service-address' option for the 'add-laddr' command", 2),
+      ("-P -z here -t 10.0.0.1:80", "illegal local address specified", 2),
+      (
+        "-a -f 7 -r 10.1.0.1 -b",
+        "FULLNAT is not to be had for a firewall mark: it has no address that answers could come from", 2
+      ),
+      ("-a -t 10.0.0.1:80 -r 10.1.0.1 -mb", "multiple 'forwarding-method' options specified", 2),
+      (
+        "-a -t 10.0.0.1:80 -r 10.1.0.1 --sched-flags flag-1",
+        "Illegal 'sched-flags' option with the 'add-server' command", 2
+      ),
+      ("-A -t 10.0.0.1:80 --sched rr", "--sched: unknown option", 255),
+      ("-Lnn", "multiple 'numeric' options specified", 2),
+      ("--start-daemon master --sync-maxlen 0", "illegal sync-maxlen specified", 2),
+      ("--start-daemon master --sync-maxlen 70000", "illegal sync-maxlen specified", 2),
+      ("--start-daemon master --mcast-group 10.0.0.1", "invalid IPv4 mcast-group `10.0.0.1'", 2),
+      ("--start-daemon master --mcast-group fd00::1", "invalid IPv6 mcast-group `fd00::1'", 2),
+      ("--start-daemon master --mcast-port 0", "illegal mcast-port specified", 2),
+      ("--start-daemon master --mcast-ttl 256", "illegal mcast-ttl specified", 2),
+      ("--start-daemon master foo", "unexpected argument foo", 2),
+      ("--start-daemon master --start-daemon backup", "invalid option `backup'", 2),
       (
         "-Lnc -t 10.1.0.100:80",
         "The option 'service-address' conflicts with the 'connection' option in the 'list' command", 2
@@ -151,15 +209,13 @@ import Wire
       return
     }
     #expect(error.message == message && error.exitCode == exitCode)
-    #expect(error.isMissing == message.hasSuffix("is not in this version"))
+    #expect(!error.isMissing)
   }
 
   /// A well formed command is the kernel's to refuse.
   @Test(arguments: IpvsadmLines.handedOn)
   func handsOn(words: String) {
-    if case .failure(let error) = parse(words) {
-      #expect(error.message.hasSuffix("is not in this version"), "\(error)")
-    }
+    if case .failure(let error) = parse(words) { Issue.record("\(words): \(error)") }
   }
 
   @Test(arguments: IpvsadmLines.commands)
@@ -178,13 +234,12 @@ import Wire
     }
   }
 
-  @Test(arguments: IpvsadmLines.later)
-  func tellsWhatComesLater(line: String) {
-    guard case .failure(let error)? = IpvsadmCommand.parse(line: line) else {
-      Issue.record("\(line) is accepted")
+  @Test(arguments: IpvsadmLines.daemons)
+  func readsDaemonLine(line: String) {
+    guard case .success(.startDaemon) = IpvsadmCommand.parse(line: line) else {
+      Issue.record("\(line) is refused")
       return
     }
-    #expect(error.message.hasSuffix("is not in this version"))
   }
 
   @Test(arguments: ["", "# ipvsadm -C", "iptables -t mangle -F", "echo ipvsadm -C"])
@@ -219,7 +274,7 @@ import Wire
   @Test(arguments: 0..<20)
   func survivesNonsense(seed: Int) {
     var random = RandomSource(state: UInt64(seed))
-    let words = (IpvsadmLines.commands + IpvsadmLines.later).flatMap { $0.split(separator: " ").dropFirst() }
+    let words = (IpvsadmLines.commands + IpvsadmLines.daemons).flatMap { $0.split(separator: " ").dropFirst() }
     for _ in 0..<300 {
       let count = Int.random(in: 0..<9, using: &random)
       let line = (0..<count).map { _ in String(words[Int.random(in: 0..<words.count, using: &random)]) }

@@ -1,10 +1,14 @@
 import Config
+import Foundation
 import Wire
 
 @testable import Control
 
 /// What tests of several files begin with.
 enum Samples {
+  /// How many times as long as usual random tests go on.
+  static let fuzzRounds = ProcessInfo.processInfo.environment["LBD_FUZZ_ROUNDS"].flatMap(Int.init) ?? 1
+
   static func address(_ text: String) -> IPAddress { IPAddress(text)! }
 
   /// From `10.0.0.1:80` or `[fd00::1]:80`.

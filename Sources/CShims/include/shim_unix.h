@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/xattr.h>
 #pragma clang assume_nonnull begin
 
 /* 0, or the errno. */
@@ -21,6 +22,11 @@ static inline int lbd_unix_send(int descriptor, const char *path, const void *by
   /* An abstract name has no terminator: its length is the address's. */
   socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] == '@' ? 0 : 1));
   return sendto(descriptor, bytes, count, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0 ? errno : 0;
+}
+
+/* Gives a file an access list, in the kernel's own form. 0, or -1 with errno. */
+static inline int lbd_unix_access_list(const char *path, const void *list, size_t length) {
+    return setxattr(path, "system.posix_acl_access", list, length, 0);
 }
 
 #pragma clang assume_nonnull end

@@ -1,0 +1,17 @@
+-A -t 10.1.0.99:80 -s wrr -p 600 -M 255.255.255.0
+-A -t 10.1.0.100:80 -s wlc
+-a -t 10.1.0.100:80 -r 10.2.0.11:8080 -m -w 1
+-a -t 10.1.0.100:80 -r 10.2.0.12:80 -g -w 2 -x 100 -y 50
+-a -t 10.1.0.100:80 -r 10.2.0.14:80 -i -w 0 --tun-type gue --tun-port 6080 --tun-csum
+-a -t 10.1.0.100:80 -r 10.2.0.15:80 -i -w 4 --tun-type gre --tun-nocsum
+-A -t 10.1.0.101:443 -s sh -b sh-fallback,sh-port
+-A -t 10.1.0.101:444 -s mh -p 10 -b mh-port
+-A -u 10.1.0.100:53 -s rr -o
+-A -u 10.1.0.100:500 -s rr -p 360
+-A -u 10.1.0.100:5060 -s rr -p 60 --pe sip
+-A --sctp-service 10.1.0.100:132 -s fo
+-A -t [fd00::1]:80 -s rr -p 9 -M 64
+-a -t [fd00::1]:80 -r [fd00:2::11]:80 -g -w 1
+-A -f 7 -s lblcr -p 50
+-a -f 7 -r 10.2.0.12:0 -g -w 10
+-A -f 9 -6 -s rr
