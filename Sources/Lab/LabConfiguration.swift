@@ -22,7 +22,10 @@ struct LabConfiguration {
     for family in LabPlan.families {
       text += service(family, port: LabPlan.httpPort, serverPort: plan.serverHTTPPort, protocolName: "TCP")
       text += service(family, port: LabPlan.echoPort, serverPort: LabPlan.echoPort, protocolName: "UDP")
-      text += service(family, port: LabPlan.closedPort, serverPort: LabPlan.closedPort, protocolName: "UDP")
+      // A mark of UDP, and a service for every port, have this one in them.
+      if plan.services == .address {
+        text += service(family, port: LabPlan.closedPort, serverPort: LabPlan.closedPort, protocolName: "UDP")
+      }
     }
     return text
   }
@@ -69,7 +72,7 @@ struct LabConfiguration {
     let rules = LabPlan.families.flatMap { family in
       let vip = LabPlan.vip(family)
       let program = family == .ipv4 ? "iptables" : "ip6tables"
-      let udp = "-t mangle -A PREROUTING -d \(vip) -p udp --dport \(LabPlan.echoPort)"
+      let udp = "-t mangle -A PREROUTING -d \(vip) -p udp --dport \(LabPlan.echoPort):\(LabPlan.closedPort)"
       return [
         "    to \(vip) protocol tcp port \(LabPlan.httpPort) mark \(LabConfiguration.mark(family, port: LabPlan.httpPort))",
         "    \(program) \(udp) -j MARK --set-mark \(LabConfiguration.mark(family, port: LabPlan.echoPort))",
