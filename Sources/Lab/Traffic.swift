@@ -66,7 +66,8 @@ struct Traffic {
     let result = try Command.run(
       inClient(
         Traffic.curl + [
-          "--local-port", "20000-20099", "--max-time", "5", "-H", "Connection: close", "-w",
+          // It goes on until the server closes: who closes first cannot use its port again for a minute.
+          "--local-port", "20000-20099", "--max-time", "5", "-H", "Connection: close", "--ignore-content-length", "-w",
           "%{local_ip} %{local_port}\n", LabPlan.url(family, "/client?[1-\(count)]"),
         ]), timeoutSeconds: 15 + Double(count) / 20)
     // An IPv4 client on an IPv6 socket is one of ::ffff:0:0/96.
