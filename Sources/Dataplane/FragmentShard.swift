@@ -38,14 +38,22 @@ struct FragmentShard {
   let datagrams: UnsafeMutablePointer<Datagram>
   let links: UnsafeMutablePointer<Link>
   let blocks: UnsafeMutableRawPointer
-  private var freeBlock: UInt32 = 0
-  private var usedBlocks: UInt32 = 0
-  private var freeBlockCount = Limits.fragmentBlocks
-  private var freeDatagram: UInt32 = 0
-  private var usedDatagrams: UInt32 = 0
+  /// What changes. In the memory and not in this record, so that nobody reads what another worker writes who only
+  /// wants to know where the lock is.
+  private let state: UnsafeMutablePointer<State>
+
+  private struct State {
+    var freeBlock: UInt32 = 0
+    var usedBlocks: UInt32 = 0
+    var freeBlockCount = Limits.fragmentBlocks
+    var freeDatagram: UInt32 = 0
+    var usedDatagrams: UInt32 = 0
+    var oldest: UInt32 = 0
+    var newest: UInt32 = 0
+  }
+
   /// The datagram that is given up first.
-  private(set) var oldest: UInt32 = 0
-  private var newest: UInt32 = 0
+  var oldest: UInt32 { state.pointee.oldest }
 
   /// Bytes of memory that a shard takes.
   static var byteCount: Int {
@@ -57,6 +65,9 @@ struct FragmentShard {
   /// - Parameter memory: `byteCount` zeroed bytes.
   init(memory: UnsafeMutableRawPointer) {
     lock = memory.bindMemory(to: UInt64.self, capacity: 1)
+    // Lock and state share the first line.
+    state = (memory + 8).bindMemory(to: State.self, capacity: 1)
+    state.initialize(to: State())
     blocks = memory + 64
     var next = blocks + (Limits.fragmentBlocks + 1) * FragmentShard.blockByteCount
     datagrams = next.bindMemory(to: Datagram.self, capacity: Limits.fragmentDatagrams + 1)
@@ -78,12 +89,12 @@ struct FragmentShard {
   func unlock() { lbd_store_release(lock, 0) }
 
   /// Blocks that are free.
-  var freeCount: Int { freeBlockCount }
+  var freeCount: Int { state.pointee.freeBlockCount }
 
   // MARK: - Taking in
 
   /// Keeps a fragment.
-  mutating func keep(_ fragment: Fragment, _ packet: UnsafeRawPointer, hash: UInt64, now: UInt64) -> Verdict {
+  func keep(_ fragment: Fragment, _ packet: UnsafeRawPointer, hash: UInt64, now: UInt64) -> Verdict {
     var verdict = Verdict()
     let bucket = UInt32(truncatingIfNeeded: hash) & UInt32(FragmentShard.bucketCount - 1)
     var number = buckets[Int(bucket)]
@@ -115,7 +126,7 @@ struct FragmentShard {
   }
 
   /// The fragment is dropped, and its datagram if it has to be, or if there is nothing else of it.
-  private mutating func refuse(_ number: UInt32, _ outcome: Outcome, endsAll: Bool, _ verdict: Verdict) -> Verdict {
+  private func refuse(_ number: UInt32, _ outcome: Outcome, endsAll: Bool, _ verdict: Verdict) -> Verdict {
     var verdict = verdict
     verdict.outcome = outcome
     if endsAll || datagrams[Int(number)].fragmentCount == 0 {
@@ -159,7 +170,7 @@ struct FragmentShard {
 
   private func end(of block: UInt32) -> Int { Int(links[Int(block)].offset) + Int(links[Int(block)].byteCount) }
 
-  private mutating func link(
+  private func link(
     _ block: UInt32, behind previous: UInt32, _ fragment: Fragment, in datagram: UnsafeMutablePointer<Datagram>
   ) {
     if previous == 0 {
@@ -181,12 +192,12 @@ struct FragmentShard {
   // MARK: - Blocks
 
   /// Copies a packet into blocks; the oldest datagrams give up theirs if need be.
-  private mutating func store(
+  private func store(
     _ fragment: Fragment, _ packet: UnsafeRawPointer, for datagram: UInt32, _ verdict: inout Verdict
   ) -> UInt32? {
     let count = fragment.packetByteCount
     let needed = (count + FragmentShard.blockByteCount - 1) / FragmentShard.blockByteCount
-    while freeBlockCount < needed { guard evict(except: datagram, &verdict) else { return nil } }
+    while state.pointee.freeBlockCount < needed { guard evict(except: datagram, &verdict) else { return nil } }
     var first: UInt32 = 0
     for index in (0..<needed).reversed() {
       let block = takeBlock()
@@ -223,28 +234,30 @@ struct FragmentShard {
     }
   }
 
-  private mutating func takeBlock() -> UInt32 {
-    freeBlockCount -= 1
-    if freeBlock == 0 {
+  private func takeBlock() -> UInt32 {
+    state.pointee.freeBlockCount -= 1
+    if state.pointee.freeBlock == 0 {
       // Memory that nobody has used yet is not touched before it has to be.
-      usedBlocks += 1
-      return usedBlocks
+      state.pointee.usedBlocks += 1
+      return state.pointee.usedBlocks
     }
-    let block = freeBlock
-    freeBlock = links[Int(block)].next
+    let block = state.pointee.freeBlock
+    state.pointee.freeBlock = links[Int(block)].next
     return block
   }
 
   // MARK: - Datagrams
 
-  private mutating func open(_ key: DatagramKey, bucket: UInt32, now: UInt64, _ verdict: inout Verdict) -> UInt32 {
-    while freeDatagram == 0, usedDatagrams == UInt32(Limits.fragmentDatagrams) { _ = evict(except: 0, &verdict) }
-    var number = freeDatagram
+  private func open(_ key: DatagramKey, bucket: UInt32, now: UInt64, _ verdict: inout Verdict) -> UInt32 {
+    while state.pointee.freeDatagram == 0, state.pointee.usedDatagrams == UInt32(Limits.fragmentDatagrams) {
+      _ = evict(except: 0, &verdict)
+    }
+    var number = state.pointee.freeDatagram
     if number == 0 {
-      usedDatagrams += 1
-      number = usedDatagrams
+      state.pointee.usedDatagrams += 1
+      number = state.pointee.usedDatagrams
     } else {
-      freeDatagram = datagrams[Int(number)].nextInBucket
+      state.pointee.freeDatagram = datagrams[Int(number)].nextInBucket
     }
     let datagram = datagrams + Int(number)
     datagram.initialize(to: Datagram(key: key))
@@ -252,14 +265,18 @@ struct FragmentShard {
     datagram.pointee.bucket = bucket
     datagram.pointee.nextInBucket = buckets[Int(bucket)]
     buckets[Int(bucket)] = number
-    datagram.pointee.older = newest
-    if newest == 0 { oldest = number } else { datagrams[Int(newest)].newer = number }
-    newest = number
+    datagram.pointee.older = state.pointee.newest
+    if state.pointee.newest == 0 {
+      state.pointee.oldest = number
+    } else {
+      datagrams[Int(state.pointee.newest)].newer = number
+    }
+    state.pointee.newest = number
     return number
   }
 
   /// Takes a datagram out of bucket and age; its blocks stay its own.
-  mutating func unlink(_ number: UInt32) {
+  func unlink(_ number: UInt32) {
     let datagram = datagrams[Int(number)]
     if buckets[Int(datagram.bucket)] == number {
       buckets[Int(datagram.bucket)] = datagram.nextInBucket
@@ -268,32 +285,40 @@ struct FragmentShard {
       while datagrams[Int(other)].nextInBucket != number { other = datagrams[Int(other)].nextInBucket }
       datagrams[Int(other)].nextInBucket = datagram.nextInBucket
     }
-    if datagram.older == 0 { oldest = datagram.newer } else { datagrams[Int(datagram.older)].newer = datagram.newer }
-    if datagram.newer == 0 { newest = datagram.older } else { datagrams[Int(datagram.newer)].older = datagram.older }
+    if datagram.older == 0 {
+      state.pointee.oldest = datagram.newer
+    } else {
+      datagrams[Int(datagram.older)].newer = datagram.newer
+    }
+    if datagram.newer == 0 {
+      state.pointee.newest = datagram.older
+    } else {
+      datagrams[Int(datagram.newer)].older = datagram.older
+    }
   }
 
   /// Frees a datagram that is unlinked.
-  mutating func release(_ number: UInt32) {
+  func release(_ number: UInt32) {
     var fragment = datagrams[Int(number)].first
     while fragment != 0 {
       let following = links[Int(fragment)].following
       var block = fragment
       while block != 0 {
         let next = links[Int(block)].next
-        links[Int(block)].next = freeBlock
-        freeBlock = block
-        freeBlockCount += 1
+        links[Int(block)].next = state.pointee.freeBlock
+        state.pointee.freeBlock = block
+        state.pointee.freeBlockCount += 1
         block = next
       }
       fragment = following
     }
-    datagrams[Int(number)].nextInBucket = freeDatagram
-    freeDatagram = number
+    datagrams[Int(number)].nextInBucket = state.pointee.freeDatagram
+    state.pointee.freeDatagram = number
   }
 
   /// Gives up the oldest datagram.
-  private mutating func evict(except kept: UInt32, _ verdict: inout Verdict) -> Bool {
-    let victim = oldest == kept && kept != 0 ? datagrams[Int(kept)].newer : oldest
+  private func evict(except kept: UInt32, _ verdict: inout Verdict) -> Bool {
+    let victim = state.pointee.oldest == kept && kept != 0 ? datagrams[Int(kept)].newer : state.pointee.oldest
     guard victim != 0 else { return false }
     verdict.evicted += Int(datagrams[Int(victim)].fragmentCount)
     unlink(victim)
