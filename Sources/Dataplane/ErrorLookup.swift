@@ -44,11 +44,20 @@ extension WorkerState {
     else { return nil }
     let server = server(connection.server)
     let isFullNAT = server.pointee.method == .fullNAT
-    // Errors are not carried over to the other family.
-    if isFullNAT, server.pointee.isIPv6 != isIPv6 { return nil }
-    return QuotedConnection(
+    var quoted = QuotedConnection(
       connection: connection, isToServer: true, client: far, virtual: near,
       serverPort: isFullNAT ? KeyWide(slot).serverPort : connection.localPort)
+    if isFullNAT {
+      quoted.carriesOver = server.pointee.isIPv6 != isIPv6
+      quoted.shift = StreamShift(ConveyedStream(word: lbd_load_relaxed(slot + 6)), ends(of: quoted, isIPv6: isIPv6))
+    }
+    return quoted
+  }
+
+  private func ends(of quoted: QuotedConnection, isIPv6: Bool) -> ProxyProtocol.Ends {
+    ProxyProtocol.Ends(
+      client: quoted.client.address, clientPort: quoted.client.port, service: quoted.virtual.address,
+      servicePort: quoted.virtual.port, isIPv6: isIPv6)
   }
 
   /// The connection whose server would have answered the quoted packet (NAT, FULLNAT).
@@ -96,18 +105,34 @@ extension WorkerState {
     let entry = KeyWide(slot)
     guard key.matches(slot) else { return nil }
     if server.pointee.method == .fullNAT {
-      let service = service(server.pointee.service)
-      guard service.pointee.isIPv6 == quote.isIPv6 else { return nil }
-      return QuotedConnection(
-        connection: connection, isToServer: false,
-        client: ((entry.nearHigh, entry.nearLow), UInt16(truncatingIfNeeded: entry.extra >> 48)),
-        virtual: (
-          (service.pointee.addressHigh, service.pointee.addressLow), UInt16(truncatingIfNeeded: entry.extra >> 32)
-        ), serverPort: near.port)
+      return fullNATReply(quote, connection, entry, isIPv6: service(server.pointee.service).pointee.isIPv6)
     }
     return QuotedConnection(
       connection: connection, isToServer: false, client: far,
       virtual: ((entry.nearHigh, entry.nearLow), UInt16(truncatingIfNeeded: entry.extra >> 32)), serverPort: near.port)
+  }
+
+  /// - Parameter entry: for replies: it has the client, and what the client speaks to is the service's.
+  private mutating func fullNATReply(
+    _ quote: QuotedPacket, _ connection: Connection, _ entry: KeyWide, isIPv6: Bool
+  ) -> QuotedConnection {
+    let service = service(server(connection.server).pointee.service)
+    var quoted = QuotedConnection(
+      connection: connection, isToServer: false,
+      client: ((entry.nearHigh, entry.nearLow), UInt16(truncatingIfNeeded: entry.extra >> 48)),
+      virtual: ((service.pointee.addressHigh, service.pointee.addressLow), UInt16(truncatingIfNeeded: entry.extra >> 32)),
+      serverPort: quote.destination.port)
+    quoted.carriesOver = isIPv6 != quote.isIPv6
+    guard ConveyedStream(word: entry.extra).conveyance.proxy != nil else { return quoted }
+    // All about the stream stands in the other entry.
+    let ends = ends(of: quoted, isIPv6: isIPv6)
+    let key = KeyWide(
+      .request, far: ends.client, farPort: ends.clientPort, near: ends.service, nearPort: ends.servicePort,
+      protocolNumber: quote.protocolNumber, secret: shared.tableWide.secret)
+    if let slot = shared.tableWide.find(key, hash: key.hash(shared.tableWide.secret)) {
+      quoted.shift = StreamShift(ConveyedStream(word: lbd_load_relaxed(slot + 6)), ends)
+    }
+    return quoted
   }
 
   /// An entry that has not timed out.

@@ -20,7 +20,9 @@ extension WorkerState {
     write(client, near, into: packet)
     packet.pointee.protocolNumber = quote.protocolNumber
     packet.pointee.segment = Packet.noSegment
-    if mark == nil, endpoint != 0 {
+    if mark == nil, endpoint != 0, service(snapshot.pointee.endpoint(endpoint).index).pointee.opensWide {
+      openWide(index, service: snapshot.pointee.endpoint(endpoint).index)
+    } else if mark == nil, endpoint != 0 {
       packet.pointee.flags.remove(.wide)
       openByError(index, packet, client, endpoint)
     } else if let number = mark ?? anyPortService(packet.pointee) {
@@ -34,9 +36,13 @@ extension WorkerState {
     write((source, 0), (destination, 0), into: packet)
     guard batch.outcomes[index] == .pending else { return nil }
     packet.pointee.form = before.form
-    let port = isWide ? connection.localPort : server(connection.server).pointee.port
-    return QuotedConnection(
+    let server = server(connection.server)
+    var port = isWide ? connection.localPort : server.pointee.port
+    if isWide, server.pointee.method == .fullNAT, let slot = packet.pointee.slot { port = KeyWide(slot).serverPort }
+    var quoted = QuotedConnection(
       connection: connection, isToServer: true, client: client, virtual: near, serverPort: port)
+    quoted.carriesOver = isWide && server.pointee.method == .fullNAT && server.pointee.isIPv6 != quote.isIPv6
+    return quoted
   }
 
   private mutating func openByError(

@@ -7,7 +7,8 @@ import Wire
 /// the client or from the server, so that is what is looked up: whoever would get the answer gets the error. The host keeps
 /// everything else, echo in the first place. As in IPVS an error changes no state and no timer, but counts as a packet.
 ///
-/// Types 3, 4 and 11 of IPv4 are relayed, as IPVS does; of IPv6 all errors.
+/// Types 3, 4 and 11 of IPv4 are relayed, as IPVS does; of IPv6 all errors. Of FULLNAT, whose servers and clients have nobody
+/// else to hear it from, type 12 as well.
 extension WorkerState {
   /// What an error is about.
   struct QuotedConnection {
@@ -19,6 +20,10 @@ extension WorkerState {
     /// What the client speaks to, and where its packets arrive at the server.
     var virtual: QuotedPacket.End
     var serverPort: UInt16
+    /// The receiver's family, where it is not the error's own: FULLNAT between the families.
+    var carriesOver = false
+    /// Of a stream that has a PROXY header in front.
+    var shift: StreamShift?
   }
 
   /// True when `Parse` shall leave it to this file.
@@ -26,11 +31,13 @@ extension WorkerState {
   static func isRelayed(type: UInt8, isIPv6: Bool) -> Bool {
     if isIPv6 { return ICMPv6.isError(type) }
     return type == ICMPv4.destinationUnreachable || type == ICMPv4.sourceQuench || type == ICMPv4.timeExceeded
+      || type == ICMPv4.parameterProblem
   }
 
   /// Takes an ICMP error through the rest of its journey.
   mutating func relayError(_ index: Int) {
     let packet = batch.packet(index)
+    if isParameterProblem(packet.pointee) { return relayParameterProblem(index, packet) }
     if relayTunnelError(index, packet) { return }
     guard let quote = QuotedPacket(of: packet.pointee) else { return batch.finish(index, .icmp) }
     if let quoted = connection(of: quote) { return relay(index, packet, quote, quoted) }
@@ -38,6 +45,18 @@ extension WorkerState {
     guard snapshot.pointee.settings.schedulesICMP, !(quote.isLaterFragment && quote.protocolNumber == IPProtocol.udp)
     else { return batch.finish(index, .icmp) }
     guard let quoted = openByError(index, packet, quote) else { return }
+    relay(index, packet, quote, quoted)
+  }
+
+  private func isParameterProblem(_ packet: Packet) -> Bool {
+    let icmp = UnsafeRawPointer(packet.network) + Int(packet.transportOffset)
+    return !packet.isIPv6 && icmp.loadByte(at: ICMPv4.typeOffset) == ICMPv4.parameterProblem
+  }
+
+  private mutating func relayParameterProblem(_ index: Int, _ packet: UnsafeMutablePointer<Packet>) {
+    guard let quote = QuotedPacket(of: packet.pointee), let quoted = connection(of: quote),
+      server(quoted.connection.server).pointee.method == .fullNAT
+    else { return batch.finish(index, .icmp) }
     relay(index, packet, quote, quoted)
   }
 
@@ -61,7 +80,8 @@ extension WorkerState {
   /// says by ICMPv6 it never believes, for its sum lacks the pseudo-header.
   private mutating func isBelieved(_ packet: UnsafeMutablePointer<Packet>, _ quoted: QuotedConnection) -> Bool {
     guard packet.pointee.isIPv6 else { return isErrorWhole(packet) }
-    if quoted.isToServer { return true }
+    // What is made anew on the other side is not repeated unseen.
+    if quoted.isToServer, !quoted.carriesOver { return true }
     let isFaulty =
       snapshot.pointee.settings.repeatsFaults
       && server(quoted.connection.server).pointee.method == .masquerading
@@ -82,7 +102,7 @@ extension WorkerState {
     if server.pointee.isAvailable { count(index, server: quoted.connection.server, isRequest: true) }
     guard hops > (isPassing ? 2 : 1) else { return endError(index, packet, .errorHopsUsedUp) }
     if isPassing { WorkerState.takeHop(packet.pointee.network, packet.pointee.form) }
-    WorkerState.takeHop(packet.pointee.network, packet.pointee.form)
+    if !quoted.carriesOver { WorkerState.takeHop(packet.pointee.network, packet.pointee.form) }
     switch server.pointee.method {
     case .tunnelling:
       return encapsulate(
@@ -90,6 +110,7 @@ extension WorkerState {
     case .directRouting:
       break
     case .masquerading, .fullNAT:
+      if quoted.carriesOver { return carryOver(toServer: index, packet, quote, quoted, server: server) }
       translateError(toServer: packet, quote, quoted, server: server)
     }
     return fit(index, packet, over: hop, .errorToServer)
@@ -102,7 +123,8 @@ extension WorkerState {
     let server = server(quoted.connection.server)
     let (high, low) =
       server.pointee.method == .fullNAT ? quoted.client.address : packet.pointee.destinationAddress
-    let hop = routedHop(high: high, low: low, isIPv6: packet.pointee.isIPv6)
+    let isIPv6 = packet.pointee.isIPv6 != quoted.carriesOver
+    let hop = routedHop(high: high, low: low, isIPv6: isIPv6)
     if hop.pointee.state == .local {
       // To this host instead of the client: of no use to anybody.
       if server.pointee.isAvailable { count(index, server: quoted.connection.server, isRequest: false) }
@@ -112,15 +134,46 @@ extension WorkerState {
       return endError(index, packet, .errorHopsUsedUp)
     }
     guard hop.pointee.state == .resolved else {
-      if hop.pointee.state == .unresolved { ask(high: high, low: low, index) }
+      if hop.pointee.state == .unresolved { ask(high: high, low: low, isIPv6: isIPv6) }
       return refuse(index, packet, hop)
     }
+    if quoted.carriesOver { return carryOver(toClient: index, packet, quote, quoted, over: hop) }
     let field = UnsafeRawPointer(packet.pointee.network).loadBigEndian16(at: IPv4.fragmentOffset)
     let isFixed = packet.pointee.isIPv6 || field & IPv4.dontFragment != 0
     if isFixed, packet.pointee.byteCount > hop.pointee.mtu { return endError(index, packet, .errorTooBig) }
     WorkerState.takeHop(packet.pointee.network, packet.pointee.form)
     translateError(toClient: packet, quote, quoted, server: server)
     if server.pointee.isAvailable { count(index, server: quoted.connection.server, isRequest: false) }
+    return fit(index, packet, over: hop, .errorToClient)
+  }
+
+  /// To a server of the other family.
+  private mutating func carryOver(
+    toServer index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection,
+    server: UnsafePointer<ServerRecord>
+  ) -> Departure {
+    let address = (high: server.pointee.addressHigh, low: server.pointee.addressLow)
+    let local = server.pointee.locals + quoted.connection.localAddress
+    let own = (high: local.pointee.high, low: local.pointee.low)
+    let ends = ErrorEnds(
+      source: own, destination: address, quotedSource: (address, quoted.serverPort),
+      quotedDestination: (own, quoted.connection.localPort), isIPv6: server.pointee.isIPv6)
+    let hop = ServerRecord.hop(server)
+    guard carryOver(packet, quote, quoted, ends, over: hop) else { return endError(index, packet, .notTranslatable) }
+    return fit(index, packet, over: hop, .errorToServer)
+  }
+
+  /// To a client of the other family.
+  private mutating func carryOver(
+    toClient index: Int, _ packet: UnsafeMutablePointer<Packet>, _ quote: QuotedPacket, _ quoted: QuotedConnection,
+    over hop: UnsafePointer<NextHop>
+  ) -> Departure {
+    let ends = ErrorEnds(
+      source: quoted.virtual.address, destination: quoted.client.address, quotedSource: quoted.client,
+      quotedDestination: quoted.virtual, isIPv6: !quote.isIPv6)
+    guard carryOver(packet, quote, quoted, ends, over: hop) else { return endError(index, packet, .notTranslatable) }
+    let number = quoted.connection.server
+    if server(number).pointee.isAvailable { count(index, server: number, isRequest: false) }
     return fit(index, packet, over: hop, .errorToClient)
   }
 

@@ -19,7 +19,7 @@ extension WorkerState {
       // Whoever sent it, the server can only answer a local address.
       WorkerState.write(own, at: .source, of: packet.pointee.network, isIPv6: quote.isIPv6)
       WorkerState.replaceQuoted(
-        quote, source: (address, quoted.serverPort), destination: (own, quoted.connection.localPort))
+        quote, quoted, source: (address, quoted.serverPort), destination: (own, quoted.connection.localPort))
     } else {
       WorkerState.replaceQuoted(quote, .source, (address, quoted.serverPort))
     }
@@ -34,37 +34,26 @@ extension WorkerState {
     WorkerState.write(quoted.virtual.address, at: .source, of: packet.pointee.network, isIPv6: quote.isIPv6)
     if server.pointee.method == .fullNAT {
       WorkerState.write(quoted.client.address, at: .destination, of: packet.pointee.network, isIPv6: quote.isIPv6)
-      WorkerState.replaceQuoted(quote, source: quoted.client, destination: quoted.virtual)
+      WorkerState.replaceQuoted(quote, quoted, source: quoted.client, destination: quoted.virtual)
     } else {
       WorkerState.replaceQuoted(quote, .destination, quoted.virtual)
     }
     WorkerState.finishError(packet, quote)
   }
 
-  /// Both ends, and the quoted transport checksum if it is there.
-  private static func replaceQuoted(_ quote: QuotedPacket, source: QuotedPacket.End, destination: QuotedPacket.End) {
-    let ends = quote.header + (quote.isIPv6 ? IPv6.sourceOffset : IPv4.sourceOffset)
-    let transport = quote.header + quote.transportOffset
-    let count = quote.isIPv6 ? 32 : 8
-    var before = Checksum()
-    before.add(UnsafeRawBufferPointer(start: ends, count: count))
-    before.add(UnsafeRawBufferPointer(start: transport, count: 4))
-    replaceQuoted(quote, .source, source)
-    replaceQuoted(quote, .destination, destination)
-    var after = Checksum()
-    after.add(UnsafeRawBufferPointer(start: ends, count: count))
-    after.add(UnsafeRawBufferPointer(start: transport, count: 4))
-    var change = ChecksumDelta()
-    change.replace16(before.folded, with: after.folded)
-    let isUDP = quote.protocolNumber == IPProtocol.udp
-    let offset = isUDP ? UDP.checksumOffset : TCP.checksumOffset
-    // SCTP's covers the whole packet, which is not quoted.
-    guard isUDP || quote.protocolNumber == IPProtocol.tcp, quote.transportOffset + offset + 2 <= quote.byteCount
-    else { return }
-    let old = UnsafeRawPointer(transport).loadUnaligned(fromByteOffset: offset, as: UInt16.self)
-    if isUDP, old == 0 { return }
-    let new = isUDP ? change.applyUDP(to: old) : change.apply(to: old)
-    transport.storeBytes(of: new, toByteOffset: offset, as: UInt16.self)
+  /// Both ends, and what of the transport header depends on them.
+  private static func replaceQuoted(
+    _ quote: QuotedPacket, _ quoted: QuotedConnection, source: QuotedPacket.End, destination: QuotedPacket.End
+  ) {
+    let before = addressSum(quote.header, isIPv6: quote.isIPv6)
+    write(source.address, at: .source, of: quote.header, isIPv6: quote.isIPv6)
+    write(destination.address, at: .destination, of: quote.header, isIPv6: quote.isIPv6)
+    let transport = QuotedTransport(
+      header: quote.header + quote.transportOffset, byteCount: quote.byteCount - quote.transportOffset,
+      protocolNumber: quote.protocolNumber)
+    transport.replace(
+      sourcePort: source.port, destinationPort: destination.port, quoted,
+      addresses: (before, addressSum(quote.header, isIPv6: quote.isIPv6)))
   }
 
   private static func replaceQuoted(_ quote: QuotedPacket, _ side: Side, _ end: QuotedPacket.End) {
@@ -92,12 +81,18 @@ extension WorkerState {
       finishIPv4Header(quote.header, byteCount: IPv4.headerByteCount(quote.header))
       finishIPv4Header(header, byteCount: IPv4.headerByteCount(header))
     }
+    finishMessage(packet)
+  }
+
+  /// The checksum of the message itself.
+  static func finishMessage(_ packet: UnsafeMutablePointer<Packet>) {
+    let header = packet.pointee.network
     let offset = Int(packet.pointee.transportOffset)
     let message = header + offset
     let byteCount = Int(packet.pointee.byteCount) - offset
     message.storeBigEndian16(0, at: ICMPv4.checksumOffset)
     var sum = Checksum()
-    if quote.isIPv6 {
+    if packet.pointee.isIPv6 {
       sum.addPseudoHeader6(
         addresses: header + IPv6.sourceOffset, protocolNumber: IPProtocol.icmpv6, byteCount: byteCount)
     }

@@ -2,8 +2,8 @@ import Wire
 
 /// The other IP header for a packet, IPv4's for IPv6's and back (RFC 7915), in front of the same transport header.
 ///
-/// Carried over: traffic class, hop limit less one, protocol, length, and whether the packet may be cut. Left out, as the
-/// RFC says: IPv4 options, extension headers, the flow label. Not translated: fragments, source routes.
+/// Carried over: traffic class, hop limit, protocol, length, and whether the packet may be cut. Left out, as the RFC says:
+/// IPv4 options, extension headers, the flow label. Not translated: source routes. Fragments have been put together before.
 enum FamilyTranslation {
   /// IPv6 packets of this size and less have no "don't fragment" as IPv4 (section 5.1): their sender would not make
   /// smaller ones.
@@ -45,42 +45,60 @@ enum FamilyTranslation {
     return false
   }
 
-  /// Writes an IPv4 header for what an IPv6 header says.
-  /// - Parameters:
-  ///   - old: the IPv6 header; may overlap.
-  ///   - new: where the IPv4 header goes.
-  static func writeIPv4(
-    _ new: UnsafeMutableRawPointer, from old: UnsafeRawPointer, segmentByteCount: Int, protocolNumber: UInt8,
-    identification: UInt16, source: UInt32, destination: UInt32
-  ) {
-    let trafficClass = old.loadBigEndian32(at: 0) >> 20 & 0xff
-    let hops = old.loadByte(at: IPv6.hopLimitOffset) &- 1
-    let total = IPv4.minimumHeaderByteCount + segmentByteCount
-    let isCuttable = total <= cuttableByteCount
-    new.storeBigEndian32(0x4500_0000 | trafficClass << 16 | UInt32(truncatingIfNeeded: total), at: 0)
-    new.storeBigEndian16(isCuttable ? identification : 0, at: IPv4.identificationOffset)
-    new.storeBigEndian16(isCuttable ? 0 : IPv4.dontFragment, at: IPv4.fragmentOffset)
-    new.storeByte(hops, at: IPv4.timeToLiveOffset)
-    new.storeByte(protocolNumber, at: IPv4.protocolOffset)
-    new.storeBigEndian32(source, at: IPv4.sourceOffset)
-    new.storeBigEndian32(destination, at: IPv4.destinationOffset)
-    WorkerState.finishIPv4Header(new, byteCount: IPv4.minimumHeaderByteCount)
-  }
+  /// What a header is written from: what it takes from the other family's, and what is its own.
+  struct Header {
+    var trafficClass: UInt8
+    var hops: UInt8
+    var segmentByteCount: Int
+    var protocolNumber: UInt8
+    var source: (high: UInt64, low: UInt64)
+    var destination: (high: UInt64, low: UInt64)
+    /// Of IPv4: the sender has cut it, so it may be cut again (section 5.1.1).
+    var wasFragmented = false
 
-  /// Writes an IPv6 header for what an IPv4 header says.
-  static func writeIPv6(
-    _ new: UnsafeMutableRawPointer, from old: UnsafeRawPointer, segmentByteCount: Int, protocolNumber: UInt8,
-    source: (high: UInt64, low: UInt64), destination: (high: UInt64, low: UInt64)
-  ) {
-    let service = UInt32(old.loadByte(at: IPv4.serviceOffset))
-    let hops = old.loadByte(at: IPv4.timeToLiveOffset) &- 1
-    new.storeBigEndian32(6 << 28 | service << 20, at: 0)
-    new.storeBigEndian16(UInt16(truncatingIfNeeded: segmentByteCount), at: IPv6.payloadLengthOffset)
-    new.storeByte(protocolNumber, at: IPv6.nextHeaderOffset)
-    new.storeByte(hops, at: IPv6.hopLimitOffset)
-    new.storeBigEndian64(source.high, at: IPv6.sourceOffset)
-    new.storeBigEndian64(source.low, at: IPv6.sourceOffset + 8)
-    new.storeBigEndian64(destination.high, at: IPv6.destinationOffset)
-    new.storeBigEndian64(destination.low, at: IPv6.destinationOffset + 8)
+    /// - Parameter old: the other family's header.
+    init(
+      from old: UnsafeRawPointer, segmentByteCount: Int, protocolNumber: UInt8, source: (high: UInt64, low: UInt64),
+      destination: (high: UInt64, low: UInt64)
+    ) {
+      let isIPv6 = old.loadByte(at: 0) >> 4 == 6
+      trafficClass =
+        isIPv6
+        ? UInt8(truncatingIfNeeded: old.loadBigEndian16(at: 0) >> 4) : old.loadByte(at: IPv4.serviceOffset)
+      hops = old.loadByte(at: isIPv6 ? IPv6.hopLimitOffset : IPv4.timeToLiveOffset)
+      self.segmentByteCount = segmentByteCount
+      self.protocolNumber = protocolNumber
+      self.source = source
+      self.destination = destination
+    }
+
+    /// - Parameter identification: of an IPv4 header that says it may be cut.
+    func write(to new: UnsafeMutableRawPointer, isIPv6: Bool, identification: UInt16) {
+      isIPv6 ? writeIPv6(new) : writeIPv4(new, identification: identification)
+    }
+
+    private func writeIPv4(_ new: UnsafeMutableRawPointer, identification: UInt16) {
+      let total = IPv4.minimumHeaderByteCount + segmentByteCount
+      let isCuttable = wasFragmented || total <= cuttableByteCount
+      new.storeBigEndian32(0x4500_0000 | UInt32(trafficClass) << 16 | UInt32(total & 0xffff), at: 0)
+      new.storeBigEndian16(isCuttable ? identification : 0, at: IPv4.identificationOffset)
+      new.storeBigEndian16(isCuttable ? 0 : IPv4.dontFragment, at: IPv4.fragmentOffset)
+      new.storeByte(hops, at: IPv4.timeToLiveOffset)
+      new.storeByte(protocolNumber, at: IPv4.protocolOffset)
+      new.storeBigEndian32(UInt32(truncatingIfNeeded: source.low), at: IPv4.sourceOffset)
+      new.storeBigEndian32(UInt32(truncatingIfNeeded: destination.low), at: IPv4.destinationOffset)
+      WorkerState.finishIPv4Header(new, byteCount: IPv4.minimumHeaderByteCount)
+    }
+
+    private func writeIPv6(_ new: UnsafeMutableRawPointer) {
+      new.storeBigEndian32(6 << 28 | UInt32(trafficClass) << 20, at: 0)
+      new.storeBigEndian16(UInt16(truncatingIfNeeded: segmentByteCount), at: IPv6.payloadLengthOffset)
+      new.storeByte(protocolNumber, at: IPv6.nextHeaderOffset)
+      new.storeByte(hops, at: IPv6.hopLimitOffset)
+      new.storeBigEndian64(source.high, at: IPv6.sourceOffset)
+      new.storeBigEndian64(source.low, at: IPv6.sourceOffset + 8)
+      new.storeBigEndian64(destination.high, at: IPv6.destinationOffset)
+      new.storeBigEndian64(destination.low, at: IPv6.destinationOffset + 8)
+    }
   }
 }

@@ -43,13 +43,16 @@ extension WorkerState {
     var cut = headers(of: header, byteCount: departure.byteCount - outer)
     cut.outer = outer
     cut.isOuterIPv6 = outer == IPv6.headerByteCount
-    let isSameFamily = cut.isIPv6 == packet.pointee.isIPv6
+    let isSameFamily = cut.isIPv6 == whole.isIPv6
     let room = min(Int(hop.pointee.mtu), pool.packetByteCountLimit - 22) - outer
+    let isCarriedOver = !isSameFamily && departure.outcome != .tunnel
     var limit = room
     if isSameFamily { limit = min(room, cut.isIPv6 ? max(whole.largest, IPv6.minimumMTU) : whole.largest) }
+    // RFC 7915 section 4: what may be cut, and comes from IPv4, fits every IPv6 path.
+    if isCarriedOver, cut.isIPv6 { limit = min(room, IPv6.minimumMTU) }
     let mayGoWhole = cut.isIPv6 || !isSameFamily
     batch.outcomes[index] = departure.outcome
-    if mayGoWhole, departure.byteCount - outer <= (isSameFamily ? min(room, whole.largest) : room) {
+    if mayGoWhole, departure.byteCount - outer <= (isSameFamily ? min(room, whole.largest) : limit) {
       let target = home(index)
       target.copyMemory(from: departure.header, byteCount: departure.byteCount)
       return batch.send(index, target, byteCount: departure.byteCount, over: hop, type: departure.type)
@@ -61,7 +64,7 @@ extension WorkerState {
       identification &+= 1
       header.storeBigEndian16(UInt16(truncatingIfNeeded: identification), at: IPv4.identificationOffset)
     }
-    keepBounds(&cut, packet.pointee, header, isTranslated: departure.outcome.isTranslated)
+    if !isCarriedOver { keepBounds(&cut, packet.pointee, header, isTranslated: departure.outcome.isTranslated) }
     send(index, header, cut, over: hop, type: departure.type)
   }
 

@@ -8,6 +8,8 @@ struct WholeDatagram {
   /// Bytes of data of each fragment, in order.
   let counts: UnsafeMutablePointer<UInt16>
   var fragmentCount = 0
+  /// The family that it came in.
+  var isIPv6 = false
   /// Bytes of the largest fragment, as an IP packet.
   var largest = 0
   /// From the IP header to the data of the first fragment.
@@ -39,7 +41,7 @@ struct WholeDatagram {
   ) -> Int? {
     guard let congestion = datagram.wholeCongestion else { return nil }
     let headers = Int(shard.pointee.links[Int(datagram.first)].headerByteCount)
-    let isIPv6 = datagram.key.isIPv6
+    isIPv6 = datagram.key.isIPv6
     dataOffset = isIPv6 ? headers - IPv6Extensions.fragmentByteCount : headers
     let total = dataOffset + Int(datagram.end)
     guard total <= 65_535 else { return nil }
@@ -72,6 +74,7 @@ struct WholeDatagram {
     _ packet: UnsafeRawPointer, byteCount: Int, headerByteCount: Int, frameHeader: UnsafeRawPointer, count: Int
   ) -> Int {
     begin(frameHeader, count: count)
+    isIPv6 = true
     dataOffset = headerByteCount - IPv6Extensions.fragmentByteCount
     let data = byteCount - headerByteCount
     network.copyMemory(from: packet, byteCount: dataOffset)

@@ -45,6 +45,11 @@ extension WorkerState {
     }
     let limit = Int(hop.pointee.mtu)
     let byteCount = translatedByteCount(packet, isIPv6: target.isIPv6)
+    guard byteCount <= 65_535 else {
+      // Only a datagram that was put together is as long as that.
+      batch.finish(index, .tooBig)
+      return .none(packet)
+    }
     if byteCount > limit, let passing = largestPassing(packet, isIPv6: target.isIPv6, limit: limit) {
       return answerTooBig(index, packet, limit: passing)
     }
@@ -103,6 +108,8 @@ extension WorkerState {
     if packet.pointee.isIPv6 == isIPv6 { return mustNotBeCut(packet, limit: limit) ? limit : nil }
     let extra = translatedByteCount(packet, isIPv6: isIPv6) - Int(packet.pointee.byteCount)
     if isIPv6 { return packet.pointee.mustNotBeCut ? limit - extra : nil }
+    // What its sender has cut may be cut by IPv4 routers, and so here (section 5.1.1).
+    if packet.pointee.flags.contains(.reassembled) { return nil }
     // An IPv6 sender makes no packets below its minimum MTU; those are cut here.
     return Int(packet.pointee.byteCount) > IPv6.minimumMTU ? max(IPv6.minimumMTU, limit - extra) : nil
   }
@@ -183,30 +190,20 @@ extension WorkerState {
     guard packet.pointee.isIPv6 != target.isIPv6 else { return rewriteHeader(packet, target) }
     let transport = old + Int(packet.pointee.transportOffset)
     let segment = Int(packet.pointee.byteCount) - Int(packet.pointee.transportOffset)
-    // The old header is read from a copy: the new one overlaps it.
-    withUnsafeTemporaryAllocation(byteCount: IPv4.maximumHeaderByteCount, alignment: 8) { copy in
-      guard let base = copy.baseAddress else { return }
-      base.copyMemory(from: old, byteCount: packet.pointee.isIPv6 ? 40 : 20)
-      let count = target.isIPv6 ? 40 : 20
-      let new = transport - count
-      if target.isIPv6 {
-        FamilyTranslation.writeIPv6(
-          new, from: base, segmentByteCount: segment, protocolNumber: packet.pointee.protocolNumber,
-          source: target.source, destination: target.destination)
-        packet.pointee.flags.insert(.ipv6)
-      } else {
-        identification &+= 1
-        FamilyTranslation.writeIPv4(
-          new, from: base, segmentByteCount: segment, protocolNumber: packet.pointee.protocolNumber,
-          identification: UInt16(truncatingIfNeeded: identification),
-          source: UInt32(truncatingIfNeeded: target.source.low),
-          destination: UInt32(truncatingIfNeeded: target.destination.low))
-        packet.pointee.flags.remove(.ipv6)
-      }
-      packet.pointee.network = new
-      packet.pointee.byteCount = UInt16(truncatingIfNeeded: count + segment)
-      packet.pointee.transportOffset = UInt16(truncatingIfNeeded: count)
-    }
+    // All that is needed of the old header is read before the new one, which overlaps it, is written.
+    var header = FamilyTranslation.Header(
+      from: old, segmentByteCount: segment, protocolNumber: packet.pointee.protocolNumber, source: target.source,
+      destination: target.destination)
+    header.hops &-= 1
+    header.wasFragmented = packet.pointee.flags.contains(.reassembled)
+    let count = target.isIPv6 ? IPv6.headerByteCount : IPv4.minimumHeaderByteCount
+    let new = transport - count
+    if !target.isIPv6 { identification &+= 1 }
+    header.write(to: new, isIPv6: target.isIPv6, identification: UInt16(truncatingIfNeeded: identification))
+    target.isIPv6 ? packet.pointee.flags.formUnion(.ipv6) : packet.pointee.flags.subtract(.ipv6)
+    packet.pointee.network = new
+    packet.pointee.byteCount = UInt16(truncatingIfNeeded: count + segment)
+    packet.pointee.transportOffset = UInt16(truncatingIfNeeded: count)
   }
 
   private func rewriteHeader(_ packet: UnsafeMutablePointer<Packet>, _ target: Target) {
