@@ -120,7 +120,9 @@ extension WorkerState {
     var quoted = QuotedConnection(
       connection: connection, isToServer: false,
       client: ((entry.nearHigh, entry.nearLow), UInt16(truncatingIfNeeded: entry.extra >> 48)),
-      virtual: ((service.pointee.addressHigh, service.pointee.addressLow), UInt16(truncatingIfNeeded: entry.extra >> 32)),
+      virtual: (
+        (service.pointee.addressHigh, service.pointee.addressLow), UInt16(truncatingIfNeeded: entry.extra >> 32)
+      ),
       serverPort: quote.destination.port)
     quoted.carriesOver = isIPv6 != quote.isIPv6
     guard ConveyedStream(word: entry.extra).conveyance.proxy != nil else { return quoted }

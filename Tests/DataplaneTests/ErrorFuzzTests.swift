@@ -14,9 +14,10 @@ import Wire
   private static func good(_ service: TestService, local: UInt16) -> [(frame: [UInt8], interface: Int)] {
     let answer = ErrorRelayTests.answer(service)
     let isFull = service.method == .fullNAT
-    let near = isFull ? Network.local(service.family) : Network.client(service.family)
+    let family = service.serverFamily ?? service.family
+    let near = isFull ? Network.local(family) : Network.client(family)
     let question = TestPacket(
-      source: near, destination: Network.server(service.family, 0), sourcePort: isFull ? local : 40_000,
+      source: near, destination: Network.server(family, 0), sourcePort: isFull ? local : 40_000,
       destinationPort: service.targetPort, transport: service.transport, payload: [1, 2, 3])
     var frames: [(frame: [UInt8], interface: Int)] = []
     for count in [4, 8, 20, 60] {
@@ -31,7 +32,7 @@ import Wire
         let client = ErrorRelayTests.fromClient(service).with { ($0.count, $0.quoted) = (count, dress(answer)) }
         frames.append((client.frame(from: Network.router, to: Network.outside), 0))
         let server = ErrorRelayTests.Message(
-          source: Network.server(service.family, 0), destination: near, quoted: dress(question), count: count)
+          source: Network.server(family, 0), destination: near, quoted: dress(question), count: count)
         frames.append((server.frame(from: Network.station(0), to: Network.inside), 1))
       }
     }
@@ -90,7 +91,7 @@ import Wire
     return sum.folded == 0xffff
   }
 
-  static let services = ErrorRelayTests.services
+  static let services = ErrorRelayTests.services + WideFullNATTests.services
 
   @Test(arguments: services)
   func bentQuotes(service: TestService) throws {

@@ -124,6 +124,57 @@ import Wire
     director.verifyEmptyAfterExpiry()
   }
 
+  /// Any order; they leave in pieces of the other family's, which may be cut on (sections 4 and 5.1.1).
+  @Test(arguments: services) func fragments(service: TestService) throws {
+    for (order, count) in zip(ReassemblyTests.orders, [3000, 2401, 3571, 3000]) {
+      let director = try Director(service)
+      let payload = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+      let request = TestPacket.request(service).with {
+        $0.payload = payload
+        // IPv4 without a checksum: IPv6 needs one.
+        $0.hasChecksum = service.family == .ipv6
+      }
+      let pieces = ReassemblyTests.fragments(of: request, payload: 1200)
+      let last = try #require(director.send(order.map { pieces[$0] }).last)
+      #expect(last.outcome == .fullNATRequest)
+      let localPort = try #require(director.listed.first?.local?.port)
+      try Self.verifyPieces(last, of: Self.translated(request, service, localPort: localPort))
+      let reply = TestPacket.reply(service, to: Network.local(service.serverFamily!), port: localPort, TCP.ack).with {
+        $0.payload = payload
+        $0.hasChecksum = service.serverFamily == .ipv6
+      }
+      let answers = ReassemblyTests.fragments(of: reply, payload: 1200)
+      let answer = try #require(director.send(order.map { answers[$0] }, interface: 1).last)
+      #expect(answer.outcome == .fullNATReply)
+      try Self.verifyPieces(answer, of: Self.answered(reply, service))
+      director.verifyEmptyAfterExpiry()
+    }
+  }
+
+  private static func verifyPieces(_ journey: Journey, of packet: TestPacket) throws {
+    let isV4 = packet.source.family == .ipv4
+    let limit = isV4 ? 1500 : 1280
+    for frame in journey.sent {
+      #expect(frame.bytes.count <= 14 + limit)
+      if isV4 { #expect(frame.bytes[20] & 0x40 == 0, "may be cut") }
+    }
+    let whole = try #require(ReassemblyTests.joined(journey.sent.map(\.bytes)))
+    let data = packet.packet.dropFirst(isV4 ? 20 : 40)
+    #expect(whole.suffix(data.count) == data && whole.count == data.count + (isV4 ? 20 : 48))
+  }
+
+  /// The longest IPv4 datagram is too long for IPv6, whose length has no room for a second header.
+  @Test func longestDatagram() throws {
+    let service = TestService(method: .fullNAT, family: .ipv4, serverFamily: .ipv6, transport: .udp)
+    for (count, outcome) in [(65_507, Outcome.tooBig), (65_487, .fullNATRequest)] {
+      let director = try Director([service], frameCount: 512)
+      let packet = TestPacket.request(service).with { $0.payload = .init(repeating: 1, count: count) }
+      let fragments = ReassemblyTests.fragments(of: packet, payload: 1480)
+      #expect(director.send(fragments).last?.outcome == outcome)
+      director.verifyEmptyAfterExpiry()
+    }
+  }
+
   /// A source route that has not been followed to its end.
   @Test func sourceRoutesAreNotCarriedOver() throws {
     let service = TestService(method: .fullNAT, family: .ipv4, serverFamily: .ipv6, transport: .udp)
