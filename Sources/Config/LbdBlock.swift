@@ -21,6 +21,15 @@ extension LbdSettings {
       }
       portKind = kind
     case "local_ports": readLocalPorts(directive, &diagnostics)
+    case "tunnel_fragments":
+      guard let word = directive.argument(0, "inside or outside", &diagnostics) else { return }
+      guard word.text == "inside" || word.text == "outside" else {
+        diagnostics.error(
+          at: word.position, "\(quoted(word.text)) is not a place to cut packets for tunnels",
+          remedy: "write inside or outside")
+        return
+      }
+      cutsInsideTunnels = word.text == "inside"
     case "sysctl": readSetting(directive, &diagnostics)
     default: break
     }

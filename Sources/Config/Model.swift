@@ -284,6 +284,8 @@ public struct LbdSettings: Hashable, Sendable {
   public var workerCount: Int?
   /// Source ports of FULLNAT connections.
   public var localPorts: ClosedRange<UInt16> = Defaults.localPorts
+  /// What is too large for a tunnel is cut before it is put in, not the outer packet.
+  public var cutsInsideTunnels = false
   /// What is set of `net.ipv4.vs.*`; what is not has its default.
   public var ipvs: [IPVSSetting: IPVSSetting.Value] = [:]
   /// What is set of `net.ipv4.icmp_*` and `net.ipv6.icmp.*`, likewise.

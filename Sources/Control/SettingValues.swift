@@ -6,6 +6,7 @@ extension IPVSSettings {
   /// What a configuration sets; the rest has its default.
   init(_ settings: LbdSettings) {
     self.init(settings.ipvs)
+    cutsInsideTunnels = settings.cutsInsideTunnels
     for (setting, value) in settings.icmp { errorLimits.set(setting, to: value) }
   }
 

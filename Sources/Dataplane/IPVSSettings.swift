@@ -99,6 +99,9 @@ public struct IPVSSettings: Sendable, Equatable {
   public var repeatsFaults = false
   /// Not IPVS's, but the kernel's: how many ICMP errors are originated.
   public var errorLimits = ICMPLimits()
+  /// Not IPVS's: a packet that is too large for a tunnel and may be cut is cut before it is put in, where IPVS cuts the outer
+  /// packet.
+  public var cutsInsideTunnels = false
   /// The FTP helper (the kernel's module `ip_vs_ftp`): data connections of NAT services on port 21 are expected.
   public var helpsFTP = false
 

@@ -8,9 +8,9 @@ import Wire
 /// than the largest fragment was, so that nothing on the way has to cut what the sender had made small enough; an
 /// IPv6 piece may have 1280 bytes all the same. Inside a tunnel of the other family that is not known.
 ///
-/// IPVS cuts a tunnel's outer packet. Where the link was given room for tunnels (more than Ethernet's 1500 bytes), each piece
-/// gets an outer header of its own instead: a real server that unpacks without putting together, as `lbd realserver` does
-/// in XDP, takes it.
+/// IPVS cuts a tunnel's outer packet. Where the link was given room for tunnels (more than Ethernet's 1500 bytes), or the
+/// configuration says so (`tunnel_fragments inside`), each piece gets tunnel headers of its own instead: a real server that
+/// unpacks without putting together, as `lbd realserver` does in XDP, takes it.
 extension WorkerState {
   /// How a datagram is to be cut.
   private struct Cut {
@@ -38,13 +38,14 @@ extension WorkerState {
   @inline(never)
   mutating func sendWhole(_ index: Int, _ departure: Departure, over hop: UnsafePointer<NextHop>) {
     let packet = batch.packet(index)
-    let outer = outerByteCount(packet.pointee, departure, over: hop)
+    let outer = outerByteCount(packet, departure, over: hop)
     let header = departure.header + outer
     var cut = headers(of: header, byteCount: departure.byteCount - outer)
     cut.outer = outer
-    cut.isOuterIPv6 = outer == IPv6.headerByteCount
+    cut.isOuterIPv6 = departure.type == NextHop.type(isIPv6: true)
     let isSameFamily = cut.isIPv6 == whole.isIPv6
-    let room = min(Int(hop.pointee.mtu), pool.packetByteCountLimit - 22) - outer
+    let mtu = outer == 0 ? Int(hop.pointee.mtu) : pathMTU(server(packet.pointee.connection.server), hop: hop)
+    let room = min(mtu, pool.packetByteCountLimit - 22) - outer
     let isCarriedOver = !isSameFamily && departure.outcome != .tunnel
     var limit = room
     if isSameFamily { limit = min(room, cut.isIPv6 ? max(whole.largest, IPv6.minimumMTU) : whole.largest) }
@@ -68,13 +69,16 @@ extension WorkerState {
     send(index, header, cut, over: hop, type: departure.type)
   }
 
-  /// Bytes of the outer header that every piece gets for itself; 0 when there is none, or it is cut with what is in it.
-  private func outerByteCount(_ packet: Packet, _ departure: Departure, over hop: UnsafePointer<NextHop>) -> Int {
-    let outer = packet.network - departure.header
-    let isPlain = outer == 20 || outer == IPv6.headerByteCount
+  /// Bytes of the tunnel headers that every piece gets for itself; 0 when there are none, or they are cut with what is in
+  /// them.
+  private func outerByteCount(
+    _ packet: UnsafeMutablePointer<Packet>, _ departure: Departure, over hop: UnsafePointer<NextHop>
+  ) -> Int {
+    guard departure.outcome == .tunnel else { return 0 }
+    let outer = packet.pointee.network - departure.header
+    if mayBeCutInside(packet) { return outer }
     let mtu = Int(hop.pointee.mtu)
-    guard departure.outcome == .tunnel, isPlain, mtu > Limits.usualMTU, whole.largest + outer <= mtu else { return 0 }
-    return outer
+    return mtu > Limits.usualMTU && whole.largest + outer <= mtu ? outer : 0
   }
 
   /// Which headers stay in front of every piece: of IPv6 those up to the routing header, and options before it, as Linux
@@ -139,29 +143,20 @@ extension WorkerState {
         piece == 0
         ? home(index)
         : addExtra(index, headerByteCount: front, payload: count, over: hop, isIPv6: cut.leavesAsIPv6)
-      target.copyMemory(from: header - cut.outer, byteCount: cut.outer + cut.headerByteCount)
+      (target + cut.outer).copyMemory(from: header, byteCount: cut.headerByteCount)
       (target + front).copyMemory(from: header + cut.headerByteCount + offset, byteCount: count)
       finish(target + cut.outer, cut, offset: offset, count: count)
-      if cut.outer != 0 { finishOuter(target, byteCount: front + count - cut.outer, isIPv6: cut.isOuterIPv6) }
+      if cut.outer != 0 {
+        let server = server(batch.packet(index).pointee.connection.server)
+        _ = writeTunnelHeaders(
+          index, inFrontOf: target + cut.outer, byteCount: front + count - cut.outer, server: server)
+      }
       if piece == 0 {
         batch.send(index, target, byteCount: front + count, over: hop, type: type)
         if !cut.isIPv6 { WorkerState.blankOptions(header, byteCount: cut.headerByteCount) }
       }
       offset += count
     }
-  }
-
-  /// An outer header around one piece.
-  private mutating func finishOuter(_ target: UnsafeMutableRawPointer, byteCount: Int, isIPv6: Bool) {
-    if isIPv6 {
-      target.storeBigEndian16(UInt16(truncatingIfNeeded: byteCount), at: IPv6.payloadLengthOffset)
-      return
-    }
-    identification &+= 1
-    let length = 20 + byteCount
-    target.storeBigEndian16(UInt16(truncatingIfNeeded: length), at: IPv4.totalLengthOffset)
-    target.storeBigEndian16(UInt16(truncatingIfNeeded: identification), at: IPv4.identificationOffset)
-    WorkerState.finishIPv4Header(target, byteCount: 20)
   }
 
   /// Where in its own frame a packet goes.

@@ -46,7 +46,8 @@ extension WorkerState {
       room = max(encapsulation.room(mtu: limit, isIPv6: isIPv6), isIPv6 || packet.pointee.isIPv6 ? 1280 : 68)
     }
     let byteCount = packet.pointee.byteCount
-    if Int(byteCount) > room, mustNotBeCut(packet, limit: room),
+    let isCutInside = mayBeCutInside(packet)
+    if Int(byteCount) > room, !isCutInside, mustNotBeCut(packet, limit: room),
       packet.pointee.isIPv6 || snapshot.pointee.settings.honoursDontFragment
     {
       return answerTooBig(index, packet, limit: room)
@@ -56,24 +57,39 @@ extension WorkerState {
       batch.finish(index, .tooBig)
       return .none(packet)
     }
-    let outer = writeTunnelHeaders(packet, server: server)
+    if isCutInside, Int(byteCount) > room, !packet.pointee.flags.contains(.reassembled) {
+      whole.take(packet, frameHeader: batch.bytes(index))
+    }
+    let outer = writeTunnelHeaders(
+      index, inFrontOf: packet.pointee.network, byteCount: Int(byteCount), server: server)
     let total = Int(byteCount) + (packet.pointee.network - outer)
     guard total > limit else {
       return Departure(over: hop, .tunnel, header: outer, byteCount: total, isIPv6: isIPv6)
+    }
+    if isCutInside {
+      sendWhole(index, Departure(over: hop, .tunnel, header: outer, byteCount: total, isIPv6: isIPv6), over: hop)
+      return .none(packet)
     }
     return isIPv6
       ? splitIPv6(index, packet, outer, limit: limit, over: hop, .tunnel)
       : splitIPv4(index, packet, outer, limit: limit, over: hop, .tunnel)
   }
 
+  /// `tunnel_fragments inside`: what may be cut is cut before it is put into the tunnel. That is IPv4 without "don't
+  /// fragment", and what has come in fragments. (Errors are small; whoever sends large ones has them cut outside.)
+  func mayBeCutInside(_ packet: UnsafeMutablePointer<Packet>) -> Bool {
+    guard snapshot.pointee.settings.cutsInsideTunnels, !packet.pointee.flags.contains(.icmpError) else { return false }
+    return packet.pointee.isIPv6 ? packet.pointee.flags.contains(.reassembled) : !packet.pointee.mustNotBeCut
+  }
+
+  /// Puts all headers of a tunnel in front of a packet, or of a piece of it.
   /// - Returns: where the outer header begins.
-  private mutating func writeTunnelHeaders(
-    _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>
+  mutating func writeTunnelHeaders(
+    _ index: Int, inFrontOf header: UnsafeMutableRawPointer, byteCount: Int, server: UnsafePointer<ServerRecord>
   ) -> UnsafeMutableRawPointer {
+    let packet = batch.packet(index)
     let encapsulation = server.pointee.encapsulation
-    let header = packet.pointee.network
     let form = packet.pointee.form
-    let byteCount = Int(packet.pointee.byteCount)
     let start = header - encapsulation.byteCount
     let payload = byteCount + encapsulation.byteCount
     // The client's side of the connection's key, and of IPv6 its address besides.

@@ -86,6 +86,20 @@ struct WholeDatagram {
     return dataOffset + data
   }
 
+  /// An IPv4 packet that came whole, and is cut as if it had not.
+  mutating func take(_ packet: UnsafeMutablePointer<Packet>, frameHeader: UnsafeRawPointer) {
+    let byteCount = Int(packet.pointee.byteCount)
+    begin(frameHeader, count: UnsafeRawPointer(packet.pointee.network) - frameHeader)
+    isIPv6 = false
+    dataOffset = IPv4.headerByteCount(packet.pointee.network)
+    network.copyMemory(from: packet.pointee.network, byteCount: byteCount)
+    counts[0] = UInt16(truncatingIfNeeded: byteCount - dataOffset)
+    fragmentCount = 1
+    largest = byteCount
+    packet.pointee.network = network
+    packet.pointee.flags.insert(.reassembled)
+  }
+
   private mutating func begin(_ frameHeader: UnsafeRawPointer, count: Int) {
     frameHeaderByteCount = count
     frame.copyMemory(from: frameHeader, byteCount: count)

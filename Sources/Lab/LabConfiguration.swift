@@ -4,7 +4,7 @@ import Wire
 struct LabConfiguration {
   let plan: LabPlan
 
-  /// keepalived.conf for the director: HTTP, a UDP echo and a closed UDP port, round robin, both families.
+  /// keepalived.conf for the director: HTTP, a UDP echo and closed UDP ports, round robin, both families.
   var director: String {
     var text = "! \(plan.mode.rawValue): \(plan.mode.summary)\n"
     if plan.mode.usesLocalAddresses {
@@ -19,12 +19,14 @@ struct LabConfiguration {
       }
     }
     if plan.services == .mark { text += markRules }
+    // The servers unpack, but put nothing together.
+    if plan.mode.hasNarrowTunnel { text += "\nlbd {\n  tunnel_fragments inside\n}\n" }
     for family in LabPlan.families {
       text += service(family, port: LabPlan.httpPort, serverPort: plan.serverHTTPPort, protocolName: "TCP")
       text += service(family, port: LabPlan.echoPort, serverPort: LabPlan.echoPort, protocolName: "UDP")
       // A mark of UDP, and a service for every port, have this one in them.
       if plan.services == .address {
-        text += service(family, port: LabPlan.closedPort, serverPort: LabPlan.closedPort, protocolName: "UDP")
+        for port in LabPlan.closedPorts { text += service(family, port: port, serverPort: port, protocolName: "UDP") }
       }
     }
     return text

@@ -6,7 +6,9 @@ public enum LabMode: String, CaseIterable, Sendable {
   case nat
   /// IP in IP to servers in another subnet; they answer the client themselves.
   case tun
-  /// The same with GRE, over links that take no more than the client's.
+  /// The same over links that take no more than the client's.
+  case tunNarrow = "tun-narrow"
+  /// The same with GRE.
   case tunGRE = "tun-gre"
   /// The same with GUE.
   case tunGUE = "tun-gue"
@@ -33,7 +35,7 @@ public enum LabMode: String, CaseIterable, Sendable {
     switch self {
     case .dr: "DR"
     case .nat: "NAT"
-    case .tun: "TUN"
+    case .tun, .tunNarrow: "TUN"
     case .tunGRE: "TUN type gre csum"
     case .tunGUE: "TUN type gue port 6080 csum"
     case .fullnat, .fullnatVLAN, .fullnatRouted, .fullnatTOA, .fullnatProxyV1, .fullnatProxyV2, .fullnatTranslated:
@@ -47,8 +49,12 @@ public enum LabMode: String, CaseIterable, Sendable {
   /// True when the method can rewrite the port: the lab then maps 80 to 8080.
   public var mapsPorts: Bool { !serversHoldVIP }
 
-  /// True for the three tunnels.
-  var isTunnel: Bool { self == .tun || self == .tunGRE || self == .tunGUE }
+  /// True for the tunnels.
+  var isTunnel: Bool { self == .tun || hasNarrowTunnel }
+  /// True where the links leave no room for the tunnel's headers.
+  var hasNarrowTunnel: Bool { self == .tunNarrow || self == .tunGRE || self == .tunGUE }
+  /// Bytes that the tunnel takes from a packet besides the outer IP header.
+  var tunnelByteCount: Int { self == .tunGRE ? 8 : self == .tunGUE ? 12 : 0 }
 
   /// What `lbd realserver setup` calls it.
   var realServerMode: String { isTunnel ? "tun" : rawValue }
@@ -75,6 +81,7 @@ public enum LabMode: String, CaseIterable, Sendable {
     case .dr: "direct routing: new MAC, same packet; the server answers the client directly"
     case .nat: "masquerading: server address in, VIP out; answers come back through the director"
     case .tun: "tunnel: IP in IP to servers behind a router; they answer the client directly"
+    case .tunNarrow: "tunnel: IP in IP to servers behind a router, over links of the client's MTU"
     case .tunGRE: "tunnel: GRE to servers behind a router, over links of the client's MTU"
     case .tunGUE: "tunnel: GUE to servers behind a router, over links of the client's MTU"
     case .fullnat: "full NAT: both addresses change; the servers know no route to the client"

@@ -74,9 +74,16 @@ public struct LabPlan: Sendable {
   var directorFacesServers: Bool { !isFlat && !hasRouter }
   /// Answers of servers holding the VIP pass through the director's kernel.
   var directorForwards: Bool { isTwoArmed && mode.serversHoldVIP }
-  /// Encapsulation needs room: 20 or 40 bytes more than the client's 1500. Without it (GRE, GUE) the director tells the
-  /// client, and what comes in fragments does not arrive: the servers' program does not put tunnel packets together.
-  var mtu: Int { mode == .tun ? 1600 : 1500 }
+  /// Encapsulation needs room: 20 or 40 bytes more than the client's 1500. Without it the director tells the client, and
+  /// cuts what may be cut before it puts it into the tunnel.
+  var mtu: Int { mode == .tun ? 1600 : LabPlan.clientMTU }
+  /// The client's link takes no more than usual.
+  static let clientMTU = 1500
+  /// The largest packet of a client that arrives uncut, as it is told.
+  func pathMTU(_ family: IPAddress.Family) -> Int {
+    if mode.hasNarrowTunnel { return mtu - (family == .ipv4 ? 20 : 40) - mode.tunnelByteCount }
+    return mode == .fullnatTranslated && family == .ipv4 ? mtu - 20 : LabPlan.clientMTU
+  }
   /// Interfaces the director listens on.
   var directorPorts: [String] { isTwoArmed ? ["eth0", "eth1"] : ["eth0"] }
   /// The switch's ends of the director's links.
@@ -136,6 +143,8 @@ public struct LabPlan: Sendable {
   static let echoPort = 5353
   /// A UDP service that nobody on the servers listens for: what arrives is answered by ICMP.
   static let closedPort = 5354
+  /// The next ones, likewise: tracepath(8) takes another for every probe.
+  static let closedPorts = closedPort..<closedPort + 16
   var serverHTTPPort: Int { mode.mapsPorts ? 8080 : 80 }
 
   /// `http://10.200.0.1/` or `http://[fd00:200::1]/`.

@@ -204,6 +204,29 @@ struct Traffic {
     return said
   }
 
+  /// What tracepath(8) says of the way: how many hops, and the largest packet that arrives uncut.
+  func tracepath() throws -> String {
+    let command = ["tracepath", "-n", "-m", "6", "-p", "\(LabPlan.closedPort)", LabPlan.vip(family)]
+    let result = try Command.run(inClient(command), timeoutSeconds: 30)
+    guard result.status == 0, let said = Traffic.summary(ofTracepath: result.output) else {
+      throw LabFailure(Command.complaint(command, result))
+    }
+    let hops = plan.hasRouter ? 3 : 2
+    guard result.output.contains("reached"), said == [plan.pathMTU(family), hops] else {
+      throw LabFailure("\(said[0]) bytes, \(said[1]) hops, for \(plan.pathMTU(family)) and \(hops)")
+    }
+    return "\(said[0]) bytes, \(said[1]) hops"
+  }
+
+  /// `Resume: pmtu 1500 hops 2 back 2`; nil when there is no such line.
+  static func summary(ofTracepath text: String) -> [Int]? {
+    let words = text.split { $0 == " " || $0 == "\n" }
+    guard let start = words.firstIndex(of: "Resume:"), start + 4 < words.count, words[start + 1] == "pmtu",
+      words[start + 3] == "hops", let size = Int(words[start + 2]), let hops = Int(words[start + 4])
+    else { return nil }
+    return [size, hops]
+  }
+
   // MARK: Who answers for the VIP
 
   /// The VIP must resolve to the director: were it a server, the test would pass without a balancer.

@@ -13,6 +13,7 @@ import Testing
         port packet
         workers 3
         local_ports 10000-20000
+        tunnel_fragments inside
       }
       """)
     #expect(diagnostics.isEmpty)
@@ -21,12 +22,14 @@ import Testing
     #expect(configuration.settings.portKind == .packet)
     #expect(configuration.settings.workerCount == 3)
     #expect(configuration.settings.localPorts == 10000...20000)
+    #expect(configuration.settings.cutsInsideTunnels)
   }
 
   @Test(arguments: [
     "connections 1023", "connections 67108865", "connections", "interface", "interface a/b",
     "interface abcdefghijklmnop", "port fast", "workers 0", "local_ports 5", "local_ports 0-5", "local_ports 9-5",
-    "local_ports 1-65536", "local_ports 1-2-3", "wrokers 2",
+    "local_ports 1-65536", "local_ports 1-2-3", "wrokers 2", "tunnel_fragments",
+    "tunnel_fragments inner",
   ])
   func refusesSetting(line: String) {
     let (configuration, diagnostics) = read("lbd {\n\(line)\n}")
