@@ -89,7 +89,10 @@ extension ConveyedStream {
     if segment.flags & TCP.syn != 0 { return .opening }
     guard isKnown else { return .unchanged }
     guard !isConfirmed, segment.sequence == first else { return .shift }
-    let isEmpty = segment.payloadByteCount == 0 && segment.flags & (TCP.fin | TCP.rst) == 0
+    // A reset counts where the server stands, and is the end: nothing goes ahead of it. Nor is a header made of what has no
+    // acknowledgement to give to it.
+    if segment.flags & TCP.rst != 0 || segment.flags & TCP.ack == 0 { return isSent ? .shift : .unchanged }
+    let isEmpty = segment.payloadByteCount == 0 && segment.flags & TCP.fin == 0
     if isEmpty {
       noteSent()
       return .becomeHeader

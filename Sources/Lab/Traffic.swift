@@ -177,7 +177,11 @@ struct Traffic {
       network.executable, "lab", "udp-probe", "--address", LabPlan.vip(family), "--port", "\(LabPlan.echoPort)",
       "--size", "\(byteCount)", "--count", "\(count)",
     ]
-    if isShuffled { words.append("--shuffled") }
+    if isShuffled {
+      words.append("--shuffled")
+      // The kernel sends no fragment that is larger than the path it has learned of.
+      try Command.check(["ip", family == .ipv4 ? "-4" : "-6", "-n", plan.client, "route", "flush", "cache"])
+    }
     let result = try Command.run(inClient(words), timeoutSeconds: 10 + 2 * Double(count))
     let said = result.output.split(separator: "\n").last.map(String.init)
     guard result.status == 0 else { throw LabFailure(said ?? Command.complaint(["udp-probe"], result)) }

@@ -198,6 +198,20 @@ import Wire
     play.director.verify()
   }
 
+  /// A client that gives up at once: the server hears of nothing but the end, where it stands.
+  @Test(arguments: services, [TCP.rst, TCP.rst | TCP.ack]) func reset(service: TestService, flags: UInt8) throws {
+    guard service.conveyance != .option else { return }
+    for segments in 0...2 {
+      let play = try Play(service)
+      if segments > 0 { _ = play.sent(play.request()) }
+      if segments > 1 { #expect(play.sent(play.request(TCP.ack, [1, 2, 3])).count == 1) }
+      let end = play.request(flags).with { if flags & TCP.ack == 0 { $0.acknowledgement = 0 } }
+      let shift = segments > 0 ? UInt32(play.header.count) : 0
+      #expect(play.sent(end) == [play.atServer(end) { $0.sequence &+= shift }], "after \(segments)")
+      play.director.verifyEmptyAfterExpiry()
+    }
+  }
+
   @Test func blocksAreShifted() throws {
     let play = try Play(TestService(method: .fullNAT, conveyance: .proxyV2))
     _ = play.sent(play.request())
