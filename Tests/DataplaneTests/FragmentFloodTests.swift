@@ -63,6 +63,8 @@ import Wire
     print("fragments seed \(seed), \(count) frames")
     var random = SplitMix(seed: seed)
     let director = try Director(FuzzTests.services, frameCount: 4096, clientMTU: 1300, serverMTU: 1400)
+    director.settings.cutsInsideTunnels = seed & 1 == 1
+    director.publish()
     let packets = FuzzTests.services.flatMap { service in
       [
         TestPacket.request(service), TestPacket.request(service, TCP.ack).with { $0.fragment = 0x4000 },

@@ -23,7 +23,7 @@ import Wire
       TestService(method: .fullNAT, family: family, transport: transport, port: 83, weights: [1, 1]),
       TestService(
         method: .tunnelling, family: family, serverFamily: other, transport: transport, port: 84,
-        scheduler: .sourceHashing),
+        scheduler: .sourceHashing, encapsulation: .gue(port: 6080, hasChecksum: true)),
       TestService(method: .masquerading, family: family, transport: transport, port: 85, weights: [0]),
       TestService(
         method: .fullNAT, family: family, transport: transport, port: 86, scheduler: .leastConnection,
@@ -177,6 +177,8 @@ import Wire
     var random = SplitMix(seed: seed)
     let corpus = Self.corpus()
     let director = try Director(Self.services, clientMTU: 1300, serverMTU: 1400)
+    director.settings.cutsInsideTunnels = seed & 1 == 1
+    director.publish()
     var done = 0
     while done < count {
       let interface = random.next(below: 2)
