@@ -16,8 +16,9 @@ public final class Dataplane {
   private var timeouts = Timeouts()
   /// Before the last change.
   private var former: (timeouts: Timeouts, nanoseconds: UInt64)?
-  private let seed: UInt64
+  let seed: UInt64
   private var tun: TunDevice?
+  private var probe: Probe?
 
   /// - Parameters:
   ///   - connections: room in the connection table (`Limits.connections`).
@@ -34,7 +35,33 @@ public final class Dataplane {
   }
 
   /// The latest snapshot.
+  var latest: Snapshot { current }
+
+  /// What it says.
   var snapshot: UnsafePointer<SnapshotView> { UnsafePointer(current.view) }
+
+  /// Says what would become of frames, one after the other, if they came now: nothing is sent, counted or remembered.
+  /// - Parameters:
+  ///   - interfaces: their MAC addresses, in the dataplane's order.
+  ///   - number: the worker whose queue they come by; only what it remembers by itself depends on it.
+  public func foresee(
+    _ frames: [ProbeFrame], interfaces: [EthernetAddress], worker number: Int = 0
+  ) throws -> [PacketJourney] {
+    let probe: Probe
+    if let old = self.probe, old.interfaces == interfaces {
+      probe = old
+    } else {
+      probe = try Probe(self, interfaces: interfaces)
+      self.probe = probe
+    }
+    return try probe.journeys(of: frames, over: current, worker: number)
+  }
+
+  /// Workers there are.
+  public var workerCount: Int { workers.count }
+
+  /// True when frames for the host's own stack can be handed over.
+  var isHostReachable: Bool { tun != nil || workers.contains { $0.readMail != nil } }
 
   // MARK: - Publishing
 
