@@ -159,6 +159,16 @@ public final class Dataplane {
     return statistics
   }
 
+  /// What each worker has done.
+  public var workerNumbers: [WorkerNumbers] {
+    workers.map { worker in
+      let totals = worker.counters.totals
+      return WorkerNumbers(
+        received: totals[Counters.Total.received.rawValue], missed: totals[Counters.Total.missed.rawValue],
+        refused: worker.outcomes[Int(Outcome.transmitRingFull.rawValue)], busyNanoseconds: worker.busyNanoseconds)
+    }
+  }
+
   /// Entries in the connection tables: two for a connection whose replies pass here.
   public var entryCounts: (ipv4: Int, ipv6: Int) {
     (
@@ -232,6 +242,18 @@ public final class Dataplane {
   public func stop() {
     for worker in workers { worker.stop() }
   }
+}
+
+/// What one worker has done.
+public struct WorkerNumbers: Sendable, Hashable {
+  /// Frames taken from its ports.
+  public var received: UInt64
+  /// Frames that were lost before it saw them, as of when it last went to sleep.
+  public var missed: UInt64
+  /// Frames for which there was no room in a transmit ring.
+  public var refused: UInt64
+  /// Time that its thread has had a processor; 0 for one without a thread.
+  public var busyNanoseconds: UInt64
 }
 
 /// What the workers have done.

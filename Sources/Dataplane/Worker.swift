@@ -51,6 +51,9 @@ final class Worker: @unchecked Sendable {
     wake.raise()
   }
 
+  /// Time that the thread has had a processor.
+  var busyNanoseconds: UInt64 { thread?.processorNanoseconds ?? 0 }
+
   /// How long a worker is waited for; a batch takes a fraction of a millisecond.
   private static var patienceMicroseconds: UInt32 { 200_000 }
 
