@@ -17,6 +17,9 @@ public enum AdminClient {
   /// Answers that are longer make no sense.
   private static let byteLimit = 256 << 20
 
+  /// lbd may be busy with a large batch, but not for longer than this.
+  private static let patienceSeconds = 10
+
   /// Where to ask unless told otherwise: `LBD_SOCKET`, else the usual place.
   public static var defaultPath: String {
     getenv("LBD_SOCKET").map { String(cString: $0) } ?? AdminRequest.defaultSocketPath
@@ -35,6 +38,8 @@ public enum AdminClient {
         : "is `lbd run` running? --socket or LBD_SOCKET say where its socket is"
       throw AdminFault("cannot reach lbd at \(path): \(reason) (\(remedy))")
     }
+    var patience = timeval(tv_sec: patienceSeconds, tv_usec: 0)
+    _ = setsockopt(file.number, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     send(AdminFrame.encode(.request, question.request.encoded()), to: file.number)
     var answer = Answer()
     while true {
@@ -78,6 +83,7 @@ public enum AdminClient {
         count = max(0, result)
       }
       if failure == EINTR { continue }
+      guard failure != EAGAIN else { throw AdminFault("lbd does not answer") }
       guard !part.isEmpty else { throw AdminFault("lbd has closed the connection") }
       bytes += part
     }
