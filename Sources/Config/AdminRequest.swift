@@ -11,6 +11,9 @@ public struct AdminRequest: Hashable, Sendable {
   /// The client can put names in the place of marked endpoints (`MarkedEndpoint`).
   public var takesMarks = false
 
+  /// The words are `lbd`'s own (`LbdQuestion`), and not ipvsadm's.
+  public var isOwn = false
+
   /// Where lbd listens unless told otherwise.
   public static let defaultSocketPath = "/run/lbd.sock"
   /// The largest body of a request that changes rules, and of one that only asks.
@@ -23,7 +26,7 @@ public struct AdminRequest: Hashable, Sendable {
 
   /// As a frame's body.
   public func encoded() -> [UInt8] {
-    var bytes: [UInt8] = [takesMarks ? 1 : 0]
+    var bytes: [UInt8] = [(takesMarks ? 1 : 0) | (isOwn ? 2 : 0)]
     bytes.append(number: arguments.count)
     for argument in arguments { bytes.append(counted: argument.utf8) }
     bytes.append(number: names.hosts.count)
@@ -43,7 +46,8 @@ public struct AdminRequest: Hashable, Sendable {
   /// From a frame's body.
   public init(decoding body: ArraySlice<UInt8>) throws(AdminFault) {
     var reader = Reader(rest: body)
-    takesMarks = try reader.byte() & 1 != 0
+    let flags = try reader.byte()
+    (takesMarks, isOwn) = (flags & 1 != 0, flags & 2 != 0)
     let count = try reader.count(ofAtLeast: 4)
     guard count <= AdminRequest.argumentLimit else { throw AdminFault("\(count) words are too many") }
     for _ in 0..<count { arguments.append(try reader.string()) }

@@ -20,6 +20,13 @@ extension Director {
       dataplane: dataplane, topology: watcher.topology, nowNanoseconds: MonotonicClock.nanoseconds())
   }
 
+  /// What questions are answered from.
+  private var whyPlace: WhyPlace {
+    WhyPlace(
+      dataplane: dataplane, topology: watcher.topology, ports: ports.portMap, administration: administration,
+      markRules: configuration.markRules.rules, nowNanoseconds: MonotonicClock.nanoseconds())
+  }
+
   /// Opens the socket, where one is wanted.
   func openSocket() throws -> AdminServer? {
     guard let path = options.socketPath else { return nil }
@@ -33,6 +40,7 @@ extension Director {
   }
 
   private func answer(_ request: AdminRequest, _ rights: AdminRights) -> AdminAnswer {
+    if request.isOwn { return QuestionDesk().answer(to: request, rights: rights, in: whyPlace) }
     // Only mark rules can make a change impossible that is well formed; no other change needs a way back.
     let before = configuration.markRules.rules.isEmpty ? nil : administration
     let daemonCount = administration.daemons.listed.count

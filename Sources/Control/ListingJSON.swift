@@ -31,6 +31,9 @@ struct ListingJSON {
 
   // MARK: - Services
 
+  /// All services, without a line's end.
+  var servicesText: String { String(services().dropLast()) }
+
   private func services() -> String {
     let counters = listing.services.counters { listing.dataplane.counters(ofServer: $0) }
     var text = "{\"version\":\"1.2.1\",\"services\":["
@@ -142,7 +145,7 @@ struct ListingJSON {
   }
 
   /// Names come from commands, and may have anything in them.
-  private static func quoted(_ text: String) -> String {
+  static func quoted(_ text: String) -> String {
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {

@@ -33,6 +33,7 @@ public final class Replay {
   private let dataplane: Dataplane
   private var pipeline: MemoryPipeline?
   private var ports = PortMap(links: [])
+  private var wantedLinks: [Int32]?
   private var isStale = true
   private var nanoseconds: UInt64 = 1_000_000_000
   private var sweptTick: UInt64 = 0
@@ -69,6 +70,14 @@ public final class Replay {
     return topology.apply(edit)
   }
 
+  /// Takes over a whole network, before any frame.
+  /// - Parameter links: the interfaces to use, by number; nil for all of them.
+  func use(_ topology: Topology, links: [Int32]?) {
+    self.topology = topology
+    wantedLinks = links
+    isStale = true
+  }
+
   /// Changes the mark rules.
   public func apply(_ edit: MarkRuleList.Edit) throws {
     flush()
@@ -103,8 +112,10 @@ public final class Replay {
 
   /// Answers a request as `lbd run` does over its socket, everything allowed.
   func answer(to request: AdminRequest) -> AdminAnswer {
+    if request.isOwn { try? prepare() }
     flush()
     sweepIfDue(always: true)
+    if request.isOwn { return QuestionDesk().answer(to: request, rights: .change, in: whyPlace) }
     isStale = true
     let (answer, effect) = AdminDesk().answer(to: request, rights: .change, &administration, in: place)
     if effect == .rules { publish() }
@@ -113,6 +124,20 @@ public final class Replay {
 
   private var place: Administration.Surroundings {
     Administration.Surroundings(dataplane: dataplane, topology: topology, nowNanoseconds: nanoseconds)
+  }
+
+  /// Answers one of `lbd`'s own questions, as of now.
+  /// - Returns: the text, which a question about packets may ask for as JSON.
+  public func answer(to question: LbdQuestion) throws -> String {
+    try prepare()
+    flush()
+    return try QuestionDesk().text(for: question, in: whyPlace)
+  }
+
+  var whyPlace: WhyPlace {
+    WhyPlace(
+      dataplane: dataplane, topology: topology, ports: ports, administration: administration,
+      markRules: markRules.rules, nowNanoseconds: nanoseconds)
   }
 
   /// Loads a whole configuration.
@@ -211,9 +236,10 @@ public final class Replay {
     return ports.links.firstIndex { topology.links[$0]?.address == address } ?? 0
   }
 
-  private func prepare() throws {
+  func prepare() throws {
     if pipeline == nil {
-      ports = PortMap(links: topology.links.values.filter { $0.vlan == nil }.map(\.index).sorted())
+      let all = topology.links.values.filter { $0.vlan == nil }.map(\.index).sorted()
+      ports = PortMap(links: wantedLinks ?? Array(all.prefix(Limits.portCapacity)))
       guard !ports.links.isEmpty else { throw ReplayError.noInterface }
       pipeline = try MemoryPipeline(
         dataplane, interfaces: ports.links.map { topology.links[$0]?.address ?? EthernetAddress(0) })

@@ -89,6 +89,13 @@ public struct VirtualServices {
   /// No services.
   public init() {}
 
+  /// No services, and only so many numbers for endpoints, services and servers.
+  init(endpointCount: UInt16, count: UInt16) {
+    endpoints = NumberPool(range: 1...endpointCount)
+    freeServices = NumberPool(range: 1...count)
+    freeServers = NumberPool(range: 1...count)
+  }
+
   /// The active services, in the order of listings.
   var listed: [Service] {
     ListingOrder.sorted(services.values.filter(\.isActive).sorted { $0.number > $1.number })
@@ -143,7 +150,11 @@ public struct VirtualServices {
       old.retired = ServerCounters()
       services[number] = old
     } else {
-      guard let number = freeServices.take(), let endpoint = endpoints.take() else { throw EditError.tooMany }
+      guard let number = freeServices.take() else { throw EditError.tooMany }
+      guard let endpoint = endpoints.take() else {
+        freeServices.give(number)
+        throw EditError.tooMany
+      }
       serviceNumbers[spec.key] = number
       services[number] = Service(
         number: number, endpoint: endpoint, spec: spec, scheduler: scheduler, localPorts: localPorts)
@@ -209,6 +220,7 @@ public struct VirtualServices {
     guard var service = service(key) else { throw EditError.serviceNotDefined }
     let name = ServerName(service: service.number, endpoint: spec.endpoint)
     var server: Server
+    var isNew = false
     if let number = serverNumbers[name], let old = servers[number] {
       guard !old.isAvailable else { throw EditError.serverExists }
       server = old
@@ -221,10 +233,18 @@ public struct VirtualServices {
       server = Server(
         number: number, service: service.number, endpoint: 0, spec: spec, lastWeight: spec.weight, method: method,
         isAvailable: true)
-      serverNumbers[name] = number
-      renewed.append(number)
+      isNew = true
     }
-    try useEndpoint(of: &server, key: key)
+    do {
+      try useEndpoint(of: &server, key: key)
+    } catch {
+      if isNew { freeServers.give(server.number) }
+      throw error
+    }
+    if isNew {
+      serverNumbers[name] = server.number
+      renewed.append(server.number)
+    }
     serverAge += 1
     server.age = serverAge
     servers[server.number] = server

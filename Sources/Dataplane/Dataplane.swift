@@ -16,8 +16,9 @@ public final class Dataplane {
   private var timeouts = Timeouts()
   /// Before the last change.
   private var former: (timeouts: Timeouts, nanoseconds: UInt64)?
-  private let seed: UInt64
+  let seed: UInt64
   private var tun: TunDevice?
+  private var probe: Probe?
 
   /// - Parameters:
   ///   - connections: room in the connection table (`Limits.connections`).
@@ -34,7 +35,33 @@ public final class Dataplane {
   }
 
   /// The latest snapshot.
+  var latest: Snapshot { current }
+
+  /// What it says.
   var snapshot: UnsafePointer<SnapshotView> { UnsafePointer(current.view) }
+
+  /// Says what would become of frames, one after the other, if they came now: nothing is sent, counted or remembered.
+  /// - Parameters:
+  ///   - interfaces: their MAC addresses, in the dataplane's order.
+  ///   - number: the worker whose queue they come by; only what it remembers by itself depends on it.
+  public func foresee(
+    _ frames: [ProbeFrame], interfaces: [EthernetAddress], worker number: Int = 0
+  ) throws -> [PacketJourney] {
+    let probe: Probe
+    if let old = self.probe, old.interfaces == interfaces {
+      probe = old
+    } else {
+      probe = try Probe(self, interfaces: interfaces)
+      self.probe = probe
+    }
+    return try probe.journeys(of: frames, over: current, worker: number)
+  }
+
+  /// Workers there are.
+  public var workerCount: Int { workers.count }
+
+  /// True when frames for the host's own stack can be handed over.
+  var isHostReachable: Bool { tun != nil || workers.contains { $0.readMail != nil } }
 
   // MARK: - Publishing
 
@@ -132,6 +159,16 @@ public final class Dataplane {
     return statistics
   }
 
+  /// What each worker has done.
+  public var workerNumbers: [WorkerNumbers] {
+    workers.map { worker in
+      let totals = worker.counters.totals
+      return WorkerNumbers(
+        received: totals[Counters.Total.received.rawValue], missed: totals[Counters.Total.missed.rawValue],
+        refused: worker.outcomes[Int(Outcome.transmitRingFull.rawValue)], busyNanoseconds: worker.busyNanoseconds)
+    }
+  }
+
   /// Entries in the connection tables: two for a connection whose replies pass here.
   public var entryCounts: (ipv4: Int, ipv6: Int) {
     (
@@ -205,6 +242,18 @@ public final class Dataplane {
   public func stop() {
     for worker in workers { worker.stop() }
   }
+}
+
+/// What one worker has done.
+public struct WorkerNumbers: Sendable, Hashable {
+  /// Frames taken from its ports.
+  public var received: UInt64
+  /// Frames that were lost before it saw them, as of when it last went to sleep.
+  public var missed: UInt64
+  /// Frames for which there was no room in a transmit ring.
+  public var refused: UInt64
+  /// Time that its thread has had a processor; 0 for one without a thread.
+  public var busyNanoseconds: UInt64
 }
 
 /// What the workers have done.

@@ -74,6 +74,12 @@ struct ErrorBudget {
   /// The owner's last word.
   func deallocate() { places.deallocate() }
 
+  /// Becomes what another one is, of the same secret and share.
+  mutating func assume(_ other: borrowing ErrorBudget) {
+    (credit, last) = (other.credit, other.last)
+    places.update(from: other.places, count: ErrorBudget.setCount * ErrorBudget.placesPerSet)
+  }
+
   /// Takes one error to `address`, if there is one.
   mutating func take(
     type: UInt8, code: UInt8, isIPv6: Bool, to address: (high: UInt64, low: UInt64), limits: ICMPLimits,

@@ -66,6 +66,9 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
         state.states.isSecure = view.pointee.settings.secureTCP.isInEffect
         state.cacheSweep = CacheSweepState()
         mailbox.report(generation: view.pointee.generation)
+      case .remember:
+        mailbox.memory.take(from: state)
+        mailbox.reportMemory()
       case .stop:
         isStopped = true
       }
@@ -130,7 +133,7 @@ extension WorkerState {
 
   /// The first stride: parse, classify.
   @inline(never)
-  private mutating func look(_ piece: Range<Int>, addresses: UnsafePointer<UInt64>) {
+  mutating func look(_ piece: Range<Int>, addresses: UnsafePointer<UInt64>) {
     var first = piece.lowerBound
     while first < piece.upperBound {
       let end = batch.endOfIngress(from: first, limit: piece.upperBound)
@@ -190,7 +193,7 @@ extension WorkerState {
 
   /// The second: schedule, rewrite. Packets of one form together, each form with its own code.
   @inline(__always)
-  private mutating func act(_ piece: Range<Int>) {
+  mutating func act(_ piece: Range<Int>) {
     var index = piece.lowerBound
     while index < piece.upperBound {
       let form = batch.packet(index).pointee.form

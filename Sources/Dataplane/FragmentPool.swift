@@ -21,13 +21,25 @@ struct FragmentPool: @unchecked Sendable {
 
   /// - Parameter memory: `byteCount` zeroed bytes.
   init(memory: UnsafeMutableRawPointer, secret: HashSecret) {
+    let records = memory + FragmentPool.shardCount * FragmentShard.byteCount
+    self.init(memory: memory, records: records, secret: secret)
+    for index in 0..<FragmentPool.shardCount {
+      FragmentShard.prepare(memory + index * FragmentShard.byteCount)
+    }
+  }
+
+  /// Over shards that are prepared, or will be before anything is done with them.
+  /// - Parameter records: where to note where the shards are.
+  init(memory: UnsafeMutableRawPointer, records: UnsafeMutableRawPointer, secret: HashSecret) {
     self.secret = secret
-    shards = (memory + FragmentPool.shardCount * FragmentShard.byteCount).bindMemory(
-      to: FragmentShard.self, capacity: FragmentPool.shardCount)
+    shards = records.bindMemory(to: FragmentShard.self, capacity: FragmentPool.shardCount)
     for index in 0..<FragmentPool.shardCount {
       (shards + index).initialize(to: FragmentShard(memory: memory + index * FragmentShard.byteCount))
     }
   }
+
+  /// Bytes of what is noted of the shards.
+  static var recordByteCount: Int { shardCount * MemoryLayout<FragmentShard>.stride }
 
   /// How long a datagram waits, in nanoseconds.
   static func lifetime(isIPv6: Bool) -> UInt64 {

@@ -59,15 +59,25 @@ struct FragmentShard {
   static var byteCount: Int {
     let blocks = (Limits.fragmentBlocks + 1) * (blockByteCount + MemoryLayout<Link>.stride)
     let datagrams = (Limits.fragmentDatagrams + 1) * MemoryLayout<Datagram>.stride
-    return (64 + blocks + datagrams + bucketCount * 4 + 63) & ~63
+    // Whole pages, so that a shard can be copied by itself (`StateImage`).
+    return (64 + blocks + datagrams + bucketCount * 4 + 4095) & ~4095
   }
 
-  /// - Parameter memory: `byteCount` zeroed bytes.
+  /// Makes zeroed memory a shard without fragments; touches its first page only.
+  static func prepare(_ memory: UnsafeMutableRawPointer) {
+    (memory + 8).bindMemory(to: State.self, capacity: 1).initialize(to: State())
+  }
+
+  /// Makes a copy of a shard, taken while its lock was held, one that nobody holds.
+  static func unlock(copy memory: UnsafeMutableRawPointer) {
+    memory.storeBytes(of: 0, as: UInt64.self)
+  }
+
+  /// - Parameter memory: `byteCount` bytes, prepared.
   init(memory: UnsafeMutableRawPointer) {
     lock = memory.bindMemory(to: UInt64.self, capacity: 1)
     // Lock and state share the first line.
     state = (memory + 8).bindMemory(to: State.self, capacity: 1)
-    state.initialize(to: State())
     blocks = memory + 64
     var next = blocks + (Limits.fragmentBlocks + 1) * FragmentShard.blockByteCount
     datagrams = next.bindMemory(to: Datagram.self, capacity: Limits.fragmentDatagrams + 1)

@@ -97,6 +97,9 @@ struct MarkRules {
     return mark
   }
 
+  /// The rules that a packet meets, by their place in order.
+  func met(by subject: Subject) -> [Int] { (0..<count).filter { matches(records + $0, subject) } }
+
   @inline(__always)
   private func matches(_ record: UnsafePointer<Record>, _ subject: Subject) -> Bool {
     let flags = record.pointee.flags

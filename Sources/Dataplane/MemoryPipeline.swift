@@ -17,13 +17,15 @@ public final class MemoryPipeline {
   }
 
   // Only ever touched by the one driver; the check would be a runtime call in every turn.
-  @exclusivity(unchecked) private var forwarder: Forwarder<MemoryPort, OpenHost>
+  @exclusivity(unchecked) var forwarder: Forwarder<MemoryPort, OpenHost>
   private let ports: UnsafeMutablePointer<MemoryPort>
   private let memory: MappedMemory
 
   /// The host takes everything: what it was given is seen by the outcome.
-  private struct OpenHost: HostStack, ~Copyable {
-    mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool { true }
+  struct OpenHost: HostStack, ~Copyable {
+    var isOpen = true
+
+    mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool { isOpen }
   }
 
   /// - Parameters:
@@ -44,6 +46,21 @@ public final class MemoryPipeline {
       pool: FramePool(base: memory.base, chunkByteCount: chunkByteCount, frameCount: frameCount), ports: ports,
       portInterfaces: Array(interfaces.indices), interfaceAddresses: interfaces.map(\.number), host: OpenHost())
     dataplane.adopt(worker)
+    worker.readMail = { [unowned self] in forwarder.readMail() }
+  }
+
+  /// A pipeline of its own, over a state that is nobody else's (`Probe`).
+  /// - Parameter forwarder: made over the frames and ports it is given.
+  init(
+    interfaceCount: Int, frameCount: Int, chunkByteCount: Int,
+    _ forwarder: (consuming FramePool, UnsafeMutablePointer<MemoryPort>) -> Forwarder<MemoryPort, OpenHost>
+  ) throws {
+    self.chunkByteCount = chunkByteCount
+    memory = try MappedMemory(byteCount: frameCount * chunkByteCount, hugePages: .never)
+    ports = .allocate(capacity: max(interfaceCount, 1))
+    for index in 0..<interfaceCount { (ports + index).initialize(to: MemoryPort(capacity: frameCount)) }
+    self.forwarder = forwarder(
+      FramePool(base: memory.base, chunkByteCount: chunkByteCount, frameCount: frameCount), ports)
   }
 
   /// The frames' memory, for those who want to know what is done to it.

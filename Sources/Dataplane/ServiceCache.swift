@@ -12,6 +12,11 @@ final class ServiceCache {
   private let holdsSets: Bool
   private let memory: MappedMemory
 
+  /// Where it lies.
+  var block: (base: UnsafeMutableRawPointer, byteCount: Int) {
+    (memory.base, DestinationCache.byteCount(holdsSets: holdsSets))
+  }
+
   private init(holdsSets: Bool, seed: UInt64) throws {
     self.holdsSets = holdsSets
     memory = try MappedMemory(byteCount: DestinationCache.byteCount(holdsSets: holdsSets), hugePages: .never)
@@ -39,20 +44,25 @@ final class ServiceCache {
 }
 
 extension WorkerState {
-  /// Picks by one of the schedulers less often used (`Scheduler.isOutOfLine`), with all that some of them ask for.
-  /// - Returns: the server's number.
-  @inline(never)
-  mutating func pickOutOfLine(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
+  /// All that a scheduler may want to know of a packet.
+  func flow(of index: Int) -> ScheduledFlow {
     let packet = batch.packet(index)
     let isIPv6 = packet.pointee.isIPv6
     let client = packet.pointee.sourceAddress
     // Of an ICMP error IPVS takes the quoted packet's, which is the client.
     let destination = packet.pointee.flags.contains(.icmpError) ? client : packet.pointee.destinationAddress
-    let flow = ScheduledFlow(
+    return ScheduledFlow(
       clientFold: fold(high: client.high, low: client.low, isIPv6: isIPv6),
       destinationFold: fold(high: destination.high, low: destination.low, isIPv6: isIPv6),
       clientPort: packet.pointee.farPort, destinationHigh: destination.high, destinationLow: destination.low,
       seconds: UInt32(truncatingIfNeeded: clock.nanoseconds / 1_000_000_000))
+  }
+
+  /// Picks by one of the schedulers less often used (`Scheduler.isOutOfLine`), with all that some of them ask for.
+  /// - Returns: the server's number.
+  @inline(never)
+  mutating func pickOutOfLine(_ index: Int, service: UnsafePointer<ServiceRecord>, number: UInt16) -> UInt16? {
+    let flow = flow(of: index)
     let word = shared.schedulerStates + Int(number)
     while true {
       let old = SchedulerState(word: lbd_load_relaxed(word))

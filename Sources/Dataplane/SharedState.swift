@@ -90,6 +90,8 @@ final class SharedMemory: @unchecked Sendable {
   let hasReplies: Bool
   /// True when the tables lie on huge pages.
   let usesHugePages: Bool
+  let layout: SharedLayout
+  let blocks: SharedLayout.Blocks
 
   private let memory: MappedMemory
   private let counts: MappedMemory
@@ -105,33 +107,21 @@ final class SharedMemory: @unchecked Sendable {
   init(connectionCapacity: Int, bothDirections: Bool, seed: UInt64) throws {
     Limits.verify()
     precondition((Limits.connections.least...Limits.connections.most).contains(connectionCapacity))
-    let slots = Snapshot.powerOfTwo(atLeast: connectionCapacity) * (bothDirections ? 4 : 2)
-    let lines4 = slots / 4
-    let lines6 = slots / 2
-    let lineBytes = Int(LB_LINE_BYTES)
-    // Pages that no family uses are never touched and cost nothing.
-    let wideLines = slots
-    let memory = try MappedMemory(byteCount: (lines4 + lines6 + wideLines) * lineBytes, hugePages: .preferred)
-    let serverWords = Limits.serverCapacity
-    let counts = try MappedMemory(byteCount: serverWords * (8 + 8 + 1 + 8) + 128, hugePages: .never)
-    let paths = try MappedMemory(byteCount: PathMTUs.byteCount, hugePages: .never)
-    let fragments = try MappedMemory(byteCount: FragmentPool.byteCount, hugePages: .never)
-    let callCount = Limits.calls(forConnections: connectionCapacity)
-    let callMemory = try MappedMemory(byteCount: CallTable.byteCount(of: callCount), hugePages: .never)
-    let helperMemory = try MappedMemory(byteCount: HelperTable.byteCount, hugePages: .never)
-    let secret = HashSecret(seed: seed)
-    state = SharedState(
-      tableV4: ConnectionTable(memory: memory.base, lineCount: lines4, secret: secret),
-      tableV6: ConnectionTable(memory: memory.base + lines4 * lineBytes, lineCount: lines6, secret: secret),
-      tableWide: ConnectionTable(
-        memory: memory.base + (lines4 + lines6) * lineBytes, lineCount: wideLines, secret: secret),
-      connectionCounts: counts.base.bindMemory(to: UInt64.self, capacity: serverWords),
-      overloaded: (counts.base + serverWords * 16 + 128).bindMemory(to: UInt8.self, capacity: serverWords),
-      schedulerStates: (counts.base + serverWords * 8).bindMemory(to: UInt64.self, capacity: serverWords),
-      templateCounts: (counts.base + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
-      entryCounts: (counts.base + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16),
-      paths: PathMTUs(memory: paths.base), fragments: FragmentPool(memory: fragments.base, secret: secret),
-      calls: CallTable(memory: callMemory.base, count: callCount), helpers: HelperTable(memory: helperMemory.base))
+    let layout = SharedLayout(connectionCapacity: connectionCapacity, bothDirections: bothDirections, seed: seed)
+    let sizes = layout.byteCounts
+    let memory = try MappedMemory(byteCount: sizes.tables, hugePages: .preferred)
+    let counts = try MappedMemory(byteCount: sizes.counts, hugePages: .never)
+    let paths = try MappedMemory(byteCount: sizes.paths, hugePages: .never)
+    let fragments = try MappedMemory(byteCount: sizes.fragments, hugePages: .never)
+    let callMemory = try MappedMemory(byteCount: sizes.calls, hugePages: .never)
+    let helperMemory = try MappedMemory(byteCount: sizes.helpers, hugePages: .never)
+    let blocks = SharedLayout.Blocks(
+      tables: memory.base, counts: counts.base, paths: paths.base, fragments: fragments.base, calls: callMemory.base,
+      helpers: helperMemory.base)
+    let pool = FragmentPool(memory: fragments.base, secret: HashSecret(seed: seed))
+    state = layout.state(in: blocks, fragments: pool)
+    self.layout = layout
+    self.blocks = blocks
     usesHugePages = memory.usesHugePages
     self.connectionCapacity = connectionCapacity
     hasReplies = bothDirections

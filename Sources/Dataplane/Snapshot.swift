@@ -15,10 +15,10 @@ struct SnapshotView {
   // By number. Behind the last of each stands one that is nobody's: an entry of the table that outlived what it refers
   // to (which only a lost race can leave behind) leads there and nowhere else.
   fileprivate let endpoints: UnsafeMutablePointer<EndpointRecord>
-  fileprivate let services: UnsafeMutablePointer<ServiceRecord>
-  let servers: UnsafeMutablePointer<ServerRecord>
+  var services: UnsafeMutablePointer<ServiceRecord>
+  var servers: UnsafeMutablePointer<ServerRecord>
   fileprivate let endpointLimit: UInt32
-  fileprivate let serviceLimit: UInt32
+  let serviceLimit: UInt32
   let serverLimit: UInt32
   var nextHops: UnsafeMutablePointer<NextHop>
   var routes4: UnsafeMutablePointer<RouteTable<UInt32>>
@@ -97,7 +97,8 @@ struct InterfaceRecord {
 public final class Snapshot {
   let view: UnsafeMutablePointer<SnapshotView>
   private let arena = Arena()
-  private let caches: [UInt16: ServiceCache]
+  /// By service number.
+  let caches: [UInt16: ServiceCache]
 
   /// Counts up with every snapshot built.
   public var generation: UInt64 { view.pointee.generation }

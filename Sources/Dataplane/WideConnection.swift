@@ -54,9 +54,7 @@ extension WorkerState {
       let packet = batch.packet(index)
       (packet.pointee.flags, packet.pointee.form, packet.pointee.head) = before
     }
-    let reply = KeyWide(
-      .reply, far: ends.destination, farPort: ends.destinationPort, near: ends.source, nearPort: ends.sourcePort,
-      protocolNumber: ends.protocolNumber, secret: table.secret)
+    let reply = replyKey(ends)
     guard let slot = table.find(reply, hash: reply.hash(table.secret)) else {
       return meetExpected(index, ends) && advanceWide(index)
     }
@@ -94,9 +92,15 @@ extension WorkerState {
     return ends
   }
 
-  private func requestKey(_ ends: WideEnds) -> KeyWide {
+  func requestKey(_ ends: WideEnds) -> KeyWide {
     KeyWide(
       .request, far: ends.source, farPort: ends.sourcePort, near: ends.destination, nearPort: ends.destinationPort,
+      protocolNumber: ends.protocolNumber, secret: shared.tableWide.secret)
+  }
+
+  func replyKey(_ ends: WideEnds) -> KeyWide {
+    KeyWide(
+      .reply, far: ends.destination, farPort: ends.destinationPort, near: ends.source, nearPort: ends.sourcePort,
       protocolNumber: ends.protocolNumber, secret: shared.tableWide.secret)
   }
 
@@ -157,6 +161,11 @@ extension WorkerState {
   /// The packet's firewall mark, by lbd's own rules; 0 for none.
   private mutating func mark(of index: Int) -> UInt32 {
     guard snapshot.pointee.markRules.count != 0 else { return 0 }
+    return snapshot.pointee.markRules.mark(of: markSubject(index))
+  }
+
+  /// The packet as mark rules look at it.
+  mutating func markSubject(_ index: Int) -> MarkRules.Subject {
     let packet = batch.packet(index)
     let ends = wideEnds(index)
     let interface = interfaces.map { UInt16($0[Int(batch.ingress[index])]) } ?? 0
@@ -164,12 +173,11 @@ extension WorkerState {
     let frame = UnsafeRawPointer(isWhole ? whole.frame : batch.bytes(index))
     let isTagged = UnsafeRawPointer(packet.pointee.network) - frame >= 18
     let vlan = isTagged ? frame.loadBigEndian16(at: 14) & 0xfff : 0
-    return snapshot.pointee.markRules.mark(
-      of: MarkRules.Subject(
-        isIPv6: packet.pointee.isIPv6, protocolNumber: ends.protocolNumber,
-        hasPorts: !packet.pointee.flags.contains(.icmpError), sourcePort: ends.sourcePort,
-        destinationPort: ends.destinationPort,
-        interface: MarkRules.interface(port: interface, vlan: vlan), sourceHigh: ends.source.high,
-        sourceLow: ends.source.low, destinationHigh: ends.destination.high, destinationLow: ends.destination.low))
+    return MarkRules.Subject(
+      isIPv6: packet.pointee.isIPv6, protocolNumber: ends.protocolNumber,
+      hasPorts: !packet.pointee.flags.contains(.icmpError), sourcePort: ends.sourcePort,
+      destinationPort: ends.destinationPort,
+      interface: MarkRules.interface(port: interface, vlan: vlan), sourceHigh: ends.source.high,
+      sourceLow: ends.source.low, destinationHigh: ends.destination.high, destinationLow: ends.destination.low)
   }
 }

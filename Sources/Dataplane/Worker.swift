@@ -17,6 +17,9 @@ final class Worker: @unchecked Sendable {
   /// What the frames lie in; must outlive the thread.
   var frameMemory: AnyObject?
   private var thread: PinnedThread?
+  /// A worker without a thread: whoever drives it reads its mail when asked.
+  var readMail: (() -> Void)?
+  private var askedMemories: UInt64 = 0
 
   init(number: Int) throws {
     self.number = number
@@ -46,6 +49,27 @@ final class Worker: @unchecked Sendable {
       usleep(100)
     }
     wake.raise()
+  }
+
+  /// Time that the thread has had a processor.
+  var busyNanoseconds: UInt64 { thread?.processorNanoseconds ?? 0 }
+
+  /// How long a worker is waited for; a batch takes a fraction of a millisecond.
+  private static var patienceMicroseconds: UInt32 { 200_000 }
+
+  /// What the worker remembers from batch to batch, as it says itself between two of them.
+  /// - Returns: nil when it does not answer in time.
+  func remembered() -> WorkerMemory? {
+    post(.remember)
+    askedMemories += 1
+    readMail?()
+    var waited: UInt32 = 0
+    while mailbox.reportedMemories != askedMemories {
+      guard thread != nil, waited < Worker.patienceMicroseconds else { return nil }
+      usleep(50)
+      waited += 50
+    }
+    return mailbox.memory
   }
 
   /// Runs a forwarder on a thread of its own until it is told to stop.

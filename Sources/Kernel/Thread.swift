@@ -65,6 +65,14 @@ public struct PinnedThread: ~Copyable, Sendable {
     return PinnedThread(thread: thread)
   }
 
+  /// Time that it has had a processor; 0 when the kernel does not say.
+  public var processorNanoseconds: UInt64 {
+    var clock = clockid_t()
+    var time = timespec()
+    guard pthread_getcpuclockid(thread, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+
   /// Waits until the body has returned.
   public consuming func join() {
     pthread_join(thread, nil)

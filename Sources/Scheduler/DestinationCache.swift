@@ -27,6 +27,9 @@ public struct DestinationCache {
   /// A view over memory that has been made a cache with `initialize`.
   init(base: UnsafeMutableRawPointer) { self.base = base }
 
+  /// The same cache in a copy of its memory.
+  public func moved(to base: UnsafeMutableRawPointer) -> DestinationCache { DestinationCache(base: base) }
+
   static var bucketBits: Int { 12 }
   static var bucketCount: Int { 1 << bucketBits }
   static var waysPerBucket: Int { 16 }

@@ -35,6 +35,19 @@ struct VirtualServicesTests {
     #expect(services.takeChanges().renewed.isEmpty)
   }
 
+  /// What is refused for want of an endpoint's number takes no other number with it.
+  @Test func endpointsRunOut() throws {
+    var services = VirtualServices(endpointCount: 2, count: 2)
+    try services.run("-A -t 10.1.0.100:80 -s rr")
+    try services.run("-a -t 10.1.0.100:80 -r 10.2.0.11:80 -m")
+    for refused in ["-a -t 10.1.0.100:80 -r 10.2.0.12:80 -m", "-A -t 10.1.0.100:81 -s rr"] {
+      for _ in 0..<3 { #expect(throws: EditError.tooMany) { try services.run(refused) } }
+    }
+    _ = services.takeChanges()
+    try services.run("-a -t 10.1.0.100:80 -r 10.2.0.12:80 -g")
+    #expect(services.servers.count == 2 && services.takeChanges().renewed.count == 1)
+  }
+
   @Test func lastWeightOutlivesQuiescenceButNotAdding() throws {
     var services = Samples.services(VirtualServicesTests.start)
     func lastWeight() -> Int32? {

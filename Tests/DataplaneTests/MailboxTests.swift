@@ -14,6 +14,7 @@ import Testing
   private func number(_ message: Mailbox.Message?) -> Int {
     switch message {
     case .snapshot(let view): Int(bitPattern: view) / 64
+    case .remember: -3
     case .stop: -1
     case nil: -2
     }
@@ -31,6 +32,15 @@ import Testing
       #expect(number(mailbox.take()) == -1)
       #expect(!mailbox.hasMail)
     }
+  }
+
+  @Test func remembering() {
+    let mailbox = Mailbox()
+    #expect(mailbox.post(.remember))
+    #expect(number(mailbox.take()) == -3)
+    #expect(mailbox.reportedMemories == 0)
+    mailbox.reportMemory()
+    #expect(mailbox.reportedMemories == 1)
   }
 
   @Test func full() {

@@ -1,0 +1,29 @@
+import Config
+import Dataplane
+import Wire
+
+/// What `lbd why` and `lbd top` are answered from. Only read.
+struct WhyPlace {
+  let dataplane: Dataplane
+  let topology: Topology
+  let ports: PortMap
+  let administration: Administration
+  let markRules: [MarkRule]
+  let nowNanoseconds: UInt64
+
+  var services: VirtualServices { administration.services }
+
+  /// The name of one of the dataplane's interfaces.
+  func name(ofInterface index: Int) -> String {
+    ports.links.indices.contains(index) ? topology.links[ports.links[index]]?.name ?? "?" : "?"
+  }
+
+  /// Their MAC addresses.
+  var addresses: [EthernetAddress] { ports.links.map { topology.links[$0]?.address ?? EthernetAddress(0) } }
+
+  /// `10.0.0.11:80`, or what there is to say of a server that is no more.
+  func name(ofServer number: UInt16) -> String {
+    guard let server = services.servers[number] else { return "a server that is no more" }
+    return "\(server.spec.endpoint)" + (server.isAvailable ? "" : " (removed)")
+  }
+}
