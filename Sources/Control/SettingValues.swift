@@ -7,6 +7,7 @@ extension IPVSSettings {
   init(_ settings: LbdSettings) {
     self.init(settings.ipvs)
     for (setting, value) in settings.icmp { errorLimits.set(setting, to: value) }
+    ftpPorts = HelperPorts(settings.ftpPorts)
   }
 
   /// IPVS's defaults but for what is set.

@@ -99,8 +99,9 @@ public struct IPVSSettings: Sendable, Equatable {
   public var repeatsFaults = false
   /// Not IPVS's, but the kernel's: how many ICMP errors are originated.
   public var errorLimits = ICMPLimits()
-  /// The FTP helper (the kernel's module `ip_vs_ftp`): data connections of NAT services on port 21 are expected.
-  public var helpsFTP = false
+  /// The FTP helper (the kernel's module `ip_vs_ftp`): ports whose connections through NAT are read for announced data
+  /// connections.
+  public var ftpPorts = HelperPorts()
 
   /// IPVS's defaults.
   public init() {}

@@ -147,7 +147,10 @@ public enum FTP {
       guard position < data.count, let end = data[position...].firstIndex(of: delimiter), end - position <= 45 else {
         return nil
       }
-      address = IPAddress(String(decoding: data[position..<end], as: UTF8.self))
+      address =
+        isIPv6
+        ? IPAddress(String(decoding: data[position..<end], as: UTF8.self))
+        : fourNumbers(UnsafeRawBufferPointer(rebasing: data[position..<end])).map { IPAddress(v4: $0) }
       guard let address, (address.family == .ipv6) == isIPv6 else { return nil }
       position = end + 1
     }
@@ -158,6 +161,20 @@ public enum FTP {
     }
     guard position < data.count, port != 0, data[position] == delimiter else { return nil }
     return Announcement(address: address, port: port, range: start..<position + 1)
+  }
+
+  /// An IPv4 address; zeros in front of its numbers do not count, and do not make them octal.
+  private static func fourNumbers(_ text: UnsafeRawBufferPointer) -> UInt32? {
+    var address: UInt32 = 0
+    var count = 0
+    for part in text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
+      guard !part.isEmpty, part.allSatisfy(isDigit), count < 4 else { return nil }
+      let number = part.reduce(0) { min($0 * 10 + UInt32($1 - UInt8(ascii: "0")), 256) }
+      guard number < 256 else { return nil }
+      address = address << 8 | number
+      count += 1
+    }
+    return count == 4 ? address : nil
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
