@@ -19,9 +19,13 @@ struct LabConfiguration {
       }
     }
     if plan.services == .mark { text += markRules }
+    if plan.hasFTP { text += "\nlbd {\n  helper ftp\n}\n" }
     for family in LabPlan.families {
       text += service(family, port: LabPlan.httpPort, serverPort: plan.serverHTTPPort, protocolName: "TCP")
       text += service(family, port: LabPlan.echoPort, serverPort: LabPlan.echoPort, protocolName: "UDP")
+      if plan.hasFTP {
+        text += service(family, port: LabPlan.ftpPort, serverPort: LabPlan.serverFTPPort, protocolName: "TCP")
+      }
       // A mark of UDP, and a service for every port, have this one in them.
       if plan.services == .address {
         text += service(family, port: LabPlan.closedPort, serverPort: LabPlan.closedPort, protocolName: "UDP")

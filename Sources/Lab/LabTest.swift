@@ -97,6 +97,7 @@ final class LabTest {
     if traffic.network.plan.mode.conveyance != nil {
       try check("\(name): the servers see the client", { try traffic.clients(matrix.clientCount) })
     }
+    if traffic.network.plan.hasFTP { try runFTP(FTPTransfer(traffic: traffic), name) }
     for (what, body) in rest {
       if what.hasPrefix("UDP 8192"), traffic.network.plan.mode.isTunnel, traffic.network.plan.mtu == 1500 {
         skip("\(name): \(what)", "fragments of tunnel packets are not put together by the servers' program")
@@ -110,6 +111,18 @@ final class LabTest {
       } else {
         skip("\(name): \(what)", "requests are not answered")
       }
+    }
+  }
+
+  private func runFTP(_ transfer: FTPTransfer, _ name: String) throws {
+    for active in [false, true] {
+      let kind = "\(name): FTP, \(active ? "active" : "passive")"
+      guard FTPTransfer.isInstalled else {
+        skip(kind, "needs \(FTPTransfer.server): \(Prerequisites.remedy(FTPTransfer.server))")
+        continue
+      }
+      try check("\(kind), download") { try transfer.downloads(active: active) }
+      try check("\(kind), upload") { try transfer.upload(active: active) }
     }
   }
 
