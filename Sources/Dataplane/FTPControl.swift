@@ -60,13 +60,15 @@ extension WorkerState {
     if packet.pointee.flags.contains(.reassembled) { return }
     let mode = lbd_load_acquire(record + 1)
     // A segment that is sent again has to be what it was; only addresses of IPv4 make one that was changed.
-    let isRepeated = mode == 0 && SequenceShift(word: lbd_load_acquire(record)).isPlace(segment.sequence)
-    guard mode != 0 || isRepeated else { return }
+    let shift = SequenceShift(word: lbd_load_acquire(record))
+    let isRepeated = mode == 0 && shift.isPlace(segment.sequence)
+    guard shift.hasRoom, mode != 0 || isRepeated else { return }
     let isIPv6 = packet.pointee.isIPv6
     let announcement =
       mode != HelperTable.extendedPassive
       ? FTP.passiveReply(in: segment.data) : FTP.extendedPassiveReply(in: segment.data, isIPv6: isIPv6)
-    guard let announcement else { return }
+    // Zeros in front of numbers can be as many as there is room for.
+    guard let announcement, announcement.range.count < SequenceShift.deltaLimit else { return }
     // Another host's address would be one that no server record stands for.
     let own = (server.pointee.addressHigh, server.pointee.addressLow)
     if let address = announcement.address, address.words != own { return }

@@ -9,7 +9,7 @@ public enum FTP {
   public static let controlPort: UInt16 = 21
 
   /// What a client's segment asks for.
-  public enum Request: Equatable {
+  public enum Request: Equatable, Sendable {
     /// `PASV`
     case passive
     /// `EPSV`, of the connection's own family
@@ -19,13 +19,18 @@ public enum FTP {
   }
 
   /// An end that a server announces, and where in the segment it stands.
-  public struct Announcement: Equatable {
+  public struct Announcement: Equatable, Sendable {
     /// The address; nil where the server leaves it to the client to know (`229`).
     public var address: IPAddress?
     /// The port.
     public var port: UInt16
     /// The bytes that name address and port.
     public var range: Range<Int>
+
+    /// An end, and where it stands.
+    public init(address: IPAddress?, port: UInt16, range: Range<Int>) {
+      (self.address, self.port, self.range) = (address, port, range)
+    }
   }
 
   /// Reads a client's segment.
