@@ -3,8 +3,8 @@
 #
 # Quick when nothing is missing: dpkg is asked first, apt only if it has to be.
 #
-# Debian starts a service as soon as its package is installed and enables it for the next boot. The lab runs nginx (and
-# the benchmarks haproxy) by itself inside namespaces and wants no server on the host, so for the time of the
+# Debian starts a service as soon as its package is installed and enables it for the next boot. The lab runs nginx and
+# vsftpd (and the benchmarks haproxy) by itself inside namespaces and wants no server on the host, so for the time of the
 # installation policy-rc.d forbids starting anything (exit code 101), and a service that came with this installation is
 # disabled afterwards. A policy-rc.d that was there before is put back.
 set -eu
@@ -72,7 +72,7 @@ apt-get install -q -y --no-install-recommends $missing </dev/null
 for package in $missing; do
   case "$package" in
   nginx-light | libnginx-mod-stream) [ -n "$had_nginx" ] || update-rc.d nginx disable >/dev/null 2>&1 || true ;;
-  haproxy | iperf3) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
+  haproxy | iperf3 | vsftpd) update-rc.d "$package" disable >/dev/null 2>&1 || true ;;
   esac
 done
 

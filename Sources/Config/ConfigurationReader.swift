@@ -64,7 +64,10 @@ struct ConfigurationReader {
       rules.add(block, &diagnostics)
     }
     configuration.services = rules.services
-    for service in configuration.services { checkLocalAddresses(of: service) }
+    for service in configuration.services {
+      checkLocalAddresses(of: service)
+      checkHelper(of: service)
+    }
   }
 
   private mutating func readGlobals(_ directive: Directive) {
@@ -93,6 +96,17 @@ struct ConfigurationReader {
     guard let group = LocalAddressGroup(directive, budget: &addressBudget, &diagnostics) else { return }
     localFamilies[group.name] = Set(group.addresses.map(\.family))
     configuration.localAddressGroups.append(group)
+  }
+
+  /// FTP through NAT works without its helper only while no data connection is wanted.
+  private mutating func checkHelper(of service: VirtualService) {
+    guard let position = service.position, case .address(.tcp, let endpoint) = service.key,
+      endpoint.port == Defaults.ftpPort, !configuration.settings.ftpPorts.contains(Defaults.ftpPort),
+      service.realServers.contains(where: { service.forwardingMethod(to: $0) == .masquerading })
+    else { return }
+    diagnostics.note(
+      at: position, "FTP's data connections do not pass NAT without the helper",
+      remedy: "add 'helper ftp' to the lbd block")
   }
 
   /// FULLNAT needs local addresses of the servers' family; other methods have no use for them.

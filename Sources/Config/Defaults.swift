@@ -18,6 +18,8 @@ public enum Defaults {
   public static let udpTimeoutSeconds = 300
   /// Entries of the connection table.
   public static let connectionCapacity = 1 << 20
+  /// FTP's control connections, where the helper is on and no port is named.
+  public static let ftpPort: UInt16 = 21
   /// Source ports of FULLNAT connections.
   public static let localPorts: ClosedRange<UInt16> = 1024...65535
 
@@ -37,6 +39,7 @@ public enum Defaults {
   static let timeoutSecondsMax = 31 * 24 * 60 * 60
   static let connectionCapacityRange = 1024...(64 << 20)
   static let workerCountMax = 1024
+  static let ftpPortCountMax = 8
   /// Services are numbered in 16 bits.
   static let serviceCountMax = 65535
   static let realServerCountMax = 1 << 20

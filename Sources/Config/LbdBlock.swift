@@ -31,6 +31,7 @@ extension LbdSettings {
       }
       cutsInsideTunnels = word.text == "inside"
     case "sysctl": readSetting(directive, &diagnostics)
+    case "helper": readHelper(directive, &diagnostics)
     default: break
     }
   }
@@ -73,6 +74,31 @@ extension LbdSettings {
     case .failure(let failure):
       diagnostics.error(at: first.position, failure.message, remedy: failure.remedy)
     }
+  }
+
+  /// `helper ftp [ports N …]`; each line sets all of it.
+  private mutating func readHelper(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let name = directive.argument(0, "a protocol's name", &diagnostics) else { return }
+    guard name.text == "ftp" else {
+      return diagnostics.error(at: name.position, "there is no helper for \(quoted(name.text))", remedy: "write ftp")
+    }
+    guard directive.words.count > 2 else { return ftpPorts = [Defaults.ftpPort] }
+    let word = directive.words[2]
+    guard word.text == "ports" else {
+      return diagnostics.error(
+        at: word.position, "\(quoted(word.text)) is not an option of the helper", remedy: "write 'ports 21 2121'")
+    }
+    var ports: [UInt16] = []
+    for index in 2...max(2, directive.words.count - 2) {
+      guard let port = directive.integer(index, in: 1...65535, "a port", &diagnostics) else { return }
+      if !ports.contains(UInt16(port)) { ports.append(UInt16(port)) }
+    }
+    guard ports.count <= Defaults.ftpPortCountMax else {
+      return diagnostics.error(
+        at: word.position, "\(ports.count) ports are too many",
+        remedy: "write \(Defaults.ftpPortCountMax) at most, as ip_vs_ftp takes")
+    }
+    ftpPorts = ports
   }
 
   private mutating func readLocalPorts(_ directive: Directive, _ diagnostics: inout DiagnosticList) {

@@ -288,6 +288,8 @@ public struct LbdSettings: Hashable, Sendable {
   public var cutsInsideTunnels = false
   /// What is set of `net.ipv4.vs.*`; what is not has its default.
   public var ipvs: [IPVSSetting: IPVSSetting.Value] = [:]
+  /// Ports whose connections through NAT the FTP helper is for; none: it is off.
+  public var ftpPorts: [UInt16] = []
   /// What is set of `net.ipv4.icmp_*` and `net.ipv6.icmp.*`, likewise.
   public var icmp: [ICMPSetting: ICMPSetting.Value] = [:]
 

@@ -118,7 +118,7 @@ enum Vocabulary {
     Entry(.realServer, "UDP_CHECK", opens: .udpCheck),
     Entry(.realServer, "FILE_CHECK", opens: .fileCheck),
     Entry(.realServer, "BFD_CHECK", opens: .bfdCheck),
-    Entry(.lbd, "connections interface port workers local_ports tunnel_fragments sysctl", .acted),
+    Entry(.lbd, "connections interface port workers local_ports tunnel_fragments sysctl helper", .acted),
     Entry(.lbd, "mark_rules", opens: .markRules, .acted),
   ]
 

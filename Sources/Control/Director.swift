@@ -74,6 +74,7 @@ public final class Director {
     administration.timeouts = configuration.timeouts
     administration.localPorts = settings.localPorts
     try administration.services.load(configuration)
+    administration.services.noteHelped(settings.ftpPorts)
     try Director.loadRules(options, &administration, watcher.topology)
     let services = administration.services
     let links = try Director.links(options, configuration, services, watcher.topology)
@@ -290,6 +291,7 @@ public final class Director {
         edited.timeouts = new.timeouts
       }
       edited.localPorts = new.settings.localPorts
+      edited.services.noteHelped(new.settings.ftpPorts)
       try assembler(of: edited.services, new).checkMarks(isXDP: ports.kind == .xdp)
       administration = edited
       configuration = new

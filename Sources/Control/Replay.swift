@@ -85,11 +85,12 @@ public final class Replay {
     try markRules.apply(edit)
   }
 
-  /// Switches the FTP helper on.
-  public func useFTPHelper() {
+  /// Switches the FTP helper on, for connections to these ports.
+  public func helpFTP(_ ports: [UInt16]) {
     flush()
     isStale = true
-    settings.helpsFTP = true
+    settings.ftpPorts = HelperPorts(ports)
+    administration.services.noteHelped(ports)
   }
 
   /// Carries out an `ipvsadm` command.
@@ -146,6 +147,7 @@ public final class Replay {
     isStale = true
     administration.timeouts = configuration.timeouts
     try administration.services.load(configuration)
+    administration.services.noteHelped(configuration.settings.ftpPorts)
     settings = IPVSSettings(configuration.settings)
     markRules = configuration.markRules
     publish()

@@ -111,10 +111,7 @@ public final class ReplayCase {
     }
     if first == "modprobe" {
       state += "$ \(line)\n"
-      guard line.split(separator: " ").dropFirst() == ["ip_vs_ftp"] else {
-        throw ReplayCaseError("\(place): \(line): of the kernel's modules only ip_vs_ftp is known")
-      }
-      return replay.useFTPHelper()
+      return replay.helpFTP(try ReplayCase.ports(ofModule: line, place: place))
     }
     if let parsed = IptablesText.parse(line: line) { return try run(marks: parsed, line, place: place) }
     guard first == "ip" || first == "sysctl" else {
@@ -131,6 +128,22 @@ public final class ReplayCase {
         if !line.contains("-q") { state += ReplayCase.echo(of: edit) }
       }
     }
+  }
+
+  /// The ports in `modprobe ip_vs_ftp [ports=21,2121]`.
+  private static func ports(ofModule line: String, place: String) throws -> [UInt16] {
+    let words = line.split(separator: " ").dropFirst()
+    guard words.first == "ip_vs_ftp", words.count <= 2 else {
+      throw ReplayCaseError("\(place): \(line): of the kernel's modules only ip_vs_ftp is known")
+    }
+    guard words.count == 2, let list = words.last else { return [FTP.controlPort] }
+    let ports = list.dropFirst("ports=".count).split(separator: ",", omittingEmptySubsequences: false).map {
+      UInt16($0)
+    }
+    guard list.hasPrefix("ports="), ports.count <= HelperPorts.capacity, !ports.contains(nil) else {
+      throw ReplayCaseError("\(place): \(line): write ports=N,N, 8 at most")
+    }
+    return ports.compactMap { $0 }
   }
 
   /// What sysctl(8) prints.

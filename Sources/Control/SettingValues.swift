@@ -8,6 +8,7 @@ extension IPVSSettings {
     self.init(settings.ipvs)
     cutsInsideTunnels = settings.cutsInsideTunnels
     for (setting, value) in settings.icmp { errorLimits.set(setting, to: value) }
+    ftpPorts = HelperPorts(settings.ftpPorts)
   }
 
   /// IPVS's defaults but for what is set.

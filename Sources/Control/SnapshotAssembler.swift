@@ -23,6 +23,7 @@ struct SnapshotAssembler {
       tcp: UInt32(clamping: timeouts.tcpSeconds), tcpFin: UInt32(clamping: timeouts.tcpFinSeconds),
       udp: UInt32(clamping: timeouts.udpSeconds))
     description.settings = settings
+    description.hasHelped = !services.helpedPorts.isEmpty
     description.markRules = marked.compiled
     let index = Topology.Index(topology)
     let servers = Dictionary(grouping: services.servers.values, by: \.service)
@@ -194,7 +195,7 @@ extension SnapshotAssembler {
           address: service.address, port: service.port, transport: service.transport, side: .destination,
           isAnyPort: service.port == 0))
       // FTP's data connections go to any port.
-      if service.port == 21, service.transport == .tcp {
+      if service.transport == .tcp, service.port == FTP.controlPort || services.helpedPorts.contains(service.port) {
         entries.append(Ours(address: service.address, transport: .tcp, side: .destination, isAnyPort: true))
       }
       for local in service.localAddresses {
@@ -216,7 +217,23 @@ extension SnapshotAssembler {
             isAnyPort: server.port == 0))
       }
     }
-    return entries + marked.ours(for: marks)
+    return entries + dataConnections(description) + marked.ours(for: marks)
+  }
+
+  /// What servers send over FTP's data connections: from any port of theirs, since it is the server that chooses.
+  private func dataConnections(_ description: SnapshotDescription) -> [Ours] {
+    let helped = Set(
+      description.services.filter { isHelped($0) }.map(\.number))
+    let servers = description.servers.filter { $0.method == .masquerading && helped.contains($0.service) }
+    return Set(servers.map(\.address)).sorted().map {
+      Ours(address: $0, transport: .tcp, side: .source, isAnyPort: true)
+    }
+  }
+
+  /// Connections to a helper's port may come to a service by mark, or for every port, too.
+  private func isHelped(_ service: SnapshotDescription.Service) -> Bool {
+    if service.goesByEndpoint { return service.transport == .tcp && services.helpedPorts.contains(service.port) }
+    return !services.helpedPorts.isEmpty && (service.mark != 0 || service.transport == .tcp)
   }
 
   /// One thing that is ours.

@@ -74,6 +74,8 @@ public struct VirtualServices {
   /// Servers whose number has just been given to a new server: their counters start at zero.
   private var renewed: [UInt16] = []
   private var serverAge: UInt64 = 0
+  /// Ports that the FTP helper is on for, or has been.
+  private(set) var helpedPorts: Set<UInt16> = []
 
   private struct ServerName: Hashable {
     var service: UInt16
@@ -193,6 +195,10 @@ public struct VirtualServices {
   mutating func clear() {
     for service in services.values where service.isActive { try? delete(service.spec.key) }
   }
+
+  /// The FTP helper is on for connections to these ports. What it has been on for stays known: data connections that it has
+  /// announced come after it has been switched off.
+  mutating func noteHelped(_ ports: [UInt16]) { helpedPorts.formUnion(ports) }
 
   /// Says how a FULLNAT service's servers learn of clients: new connections' servers, that is.
   mutating func setConveyance(_ conveyance: ClientConveyance, of key: ServiceKey) {

@@ -8,16 +8,14 @@ import Wire
 /// before its first packet. A text that is replaced by a longer or shorter one shifts the server's sequence numbers for
 /// the rest of the connection: so do the client's acknowledgements, the other way round.
 ///
-/// Only connections of a service on port 21 come here, and only while the helper is on: they are in the wide table, and
-/// note their record in `HelperTable`. Both directions may be two workers' at the same time, so a record is a few words,
-/// each changed as a whole.
+/// Only connections to the helper's ports come here, of those that were opened while it was on: they are in the wide table,
+/// and note their record in `HelperTable`. Both directions may be two workers' at the same time, so a record is a few
+/// words, each changed as a whole.
 extension WorkerState {
   /// A packet of a connection that may have a record, before its addresses are replaced.
   @inline(never)
   mutating func helpFTP(_ index: Int, _ packet: UnsafeMutablePointer<Packet>, server: UnsafePointer<ServerRecord>) {
-    guard packet.pointee.isTCP, !packet.pointee.flags.contains(.fragment), let slot = packet.pointee.slot else {
-      return
-    }
+    guard packet.pointee.isTCP, let slot = packet.pointee.slot else { return }
     let key = KeyWide(slot)
     guard key.helper != 0, !key.isExpected, let segment = ControlSegment(packet) else { return }
     let record = shared.helpers.record(of: key.helper)
@@ -58,15 +56,19 @@ extension WorkerState {
     _ index: Int, _ packet: UnsafeMutablePointer<Packet>, _ segment: ControlSegment,
     _ record: UnsafeMutablePointer<UInt64>, key: KeyWide, server: UnsafePointer<ServerRecord>
   ) {
+    // Its pieces have bounds of their own, which a longer text would not keep.
+    if packet.pointee.flags.contains(.reassembled) { return }
     let mode = lbd_load_acquire(record + 1)
     // A segment that is sent again has to be what it was; only addresses of IPv4 make one that was changed.
-    let isRepeated = mode == 0 && SequenceShift(word: lbd_load_acquire(record)).isPlace(segment.sequence)
-    guard mode != 0 || isRepeated else { return }
+    let shift = SequenceShift(word: lbd_load_acquire(record))
+    let isRepeated = mode == 0 && shift.isPlace(segment.sequence)
+    guard shift.hasRoom, mode != 0 || isRepeated else { return }
     let isIPv6 = packet.pointee.isIPv6
     let announcement =
       mode != HelperTable.extendedPassive
       ? FTP.passiveReply(in: segment.data) : FTP.extendedPassiveReply(in: segment.data, isIPv6: isIPv6)
-    guard let announcement else { return }
+    // Zeros in front of numbers can be as many as there is room for.
+    guard let announcement, announcement.range.count < SequenceShift.deltaLimit else { return }
     // Another host's address would be one that no server record stands for.
     let own = (server.pointee.addressHigh, server.pointee.addressLow)
     if let address = announcement.address, address.words != own { return }
@@ -147,7 +149,7 @@ extension WorkerState {
   /// A client's packet for an announced port: its connection takes the place of the one that is expected.
   /// - Returns: true when there was one.
   mutating func meetExpected(_ index: Int, _ ends: WideEnds) -> Bool {
-    guard snapshot.pointee.settings.helpsFTP, ends.protocolNumber == TransportProtocol.tcp.rawValue,
+    guard snapshot.pointee.hasHelpers, ends.protocolNumber == TransportProtocol.tcp.rawValue,
       ends.sourcePort != 0
     else { return false }
     let table = shared.tableWide

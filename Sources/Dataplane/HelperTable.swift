@@ -81,6 +81,12 @@ struct SequenceShift {
   private var after: Int32 { Int32(bitPattern: UInt32(truncatingIfNeeded: word)) >> 12 }
   private var before: Int32 { after - Int32(bitPattern: UInt32(truncatingIfNeeded: word) << 20) >> 20 }
 
+  /// True while any announcement may still be added.
+  var hasRoom: Bool { abs(after) < 1 << 19 - SequenceShift.deltaLimit }
+
+  /// No announcement changes a segment by that much.
+  static var deltaLimit: Int32 { 1 << 11 }
+
   /// True for the segment that was changed last.
   func isPlace(_ sequence: UInt32) -> Bool { word & 0xfff != 0 && position == sequence }
 
@@ -97,7 +103,7 @@ struct SequenceShift {
   func adding(_ delta: Int, at sequence: UInt32) -> SequenceShift? {
     if word != 0, before != after, Int32(bitPattern: sequence &- position) <= 0 { return self }
     let sum = Int(after) + delta
-    guard abs(sum) < 1 << 19, abs(delta) < 1 << 11 else { return nil }
+    guard abs(sum) < 1 << 19, abs(delta) < SequenceShift.deltaLimit else { return nil }
     return SequenceShift(position: sequence, after: Int32(sum), delta: Int32(delta))
   }
 }

@@ -102,8 +102,9 @@ public struct IPVSSettings: Sendable, Equatable {
   /// Not IPVS's: a packet that is too large for a tunnel and may be cut is cut before it is put in, where IPVS cuts the outer
   /// packet.
   public var cutsInsideTunnels = false
-  /// The FTP helper (the kernel's module `ip_vs_ftp`): data connections of NAT services on port 21 are expected.
-  public var helpsFTP = false
+  /// The FTP helper (the kernel's module `ip_vs_ftp`): ports whose connections through NAT are read for announced data
+  /// connections.
+  public var ftpPorts = HelperPorts()
 
   /// IPVS's defaults.
   public init() {}

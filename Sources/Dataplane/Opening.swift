@@ -57,7 +57,7 @@ extension WorkerState {
     let isLasting =
       !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
       || server.pointee.method == .fullNAT
-    let isControl = snapshot.pointee.settings.helpsFTP && packet.pointee.nearPort == FTP.controlPort
+    let isControl = snapshot.pointee.settings.ftpPorts.contains(packet.pointee.nearPort)
     if isControl, packet.pointee.isTCP, packet.pointee.flags.contains(.wide), server.pointee.method == .masquerading {
       key.helper = shared.helpers.take()
     }

@@ -31,6 +31,8 @@ struct SnapshotView {
   var hasWide: Bool
   /// True when some service is on port 21 of TCP, which takes the data connections of FTP too.
   var hasFTP: Bool
+  /// True when the FTP helper is on, or has been: connections that it has changed need it to their end.
+  var hasHelpers: Bool
   /// Ticks, by `timeoutIndex`.
   fileprivate let timeouts: UnsafeMutablePointer<UInt32>
   /// Those before the last change, for connections that have had no packet since.
@@ -272,7 +274,7 @@ public final class Snapshot {
         persistenceMasks: array(service.masks), persistenceMaskCount: service.masks.count,
         isOnePacket: service.isOnePacket, conveyance: service.conveyance, goesByCall: byCall.contains(service.number),
         opensWide: byCall.contains(service.number)
-          || description.settings.helpsFTP && Snapshot.isFTP(service) && !untranslated.contains(service.number)
+          || description.helps(service) && !untranslated.contains(service.number)
           || service.conveyance != .none || mixed.contains(service.number))
     }
 
@@ -309,12 +311,13 @@ public final class Snapshot {
         routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),
         hasWide: !families.isEmpty
-          && description.services.contains {
-            !$0.goesByEndpoint || Snapshot.isFTP($0) || $0.hasCalls || $0.opensWide || $0.conveyance != .none
-              || mixed.contains($0.number)
-          },
-        hasFTP: description.services.contains(where: Snapshot.isFTP), timeouts: array(timeouts),
-        formerTimeouts: array(formerTimeouts), timeoutsChanged: former?.nanoseconds ?? 0,
+          && (description.hasHelpers
+            || description.services.contains {
+              !$0.goesByEndpoint || Snapshot.isFTP($0) || $0.hasCalls || $0.opensWide || $0.conveyance != .none
+                || mixed.contains($0.number)
+            }),
+        hasFTP: description.services.contains(where: Snapshot.isFTP), hasHelpers: description.hasHelpers,
+        timeouts: array(timeouts), formerTimeouts: array(formerTimeouts), timeoutsChanged: former?.nanoseconds ?? 0,
         leastTimeouts: array(zip(timeouts, formerTimeouts).map { min($0, $1) }),
         settings: description.settings, markRules: MarkRules(description.markRules, memory: arena),
         caches: array(caches.sorted { $0.key < $1.key }.map(\.value.cache)), cacheCount: caches.count))

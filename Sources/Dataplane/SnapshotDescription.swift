@@ -240,6 +240,8 @@ public struct SnapshotDescription: Sendable {
   public var timeouts = Timeouts()
   /// `net.ipv4.vs.*`.
   public var settings = IPVSSettings()
+  /// The FTP helper has been on: connections may still have need of it.
+  public var hasHelped = false
   /// Which packets carry which firewall mark, in order.
   public var markRules: [MarkRule] = []
 
@@ -263,5 +265,16 @@ public struct Timeouts: Sendable, Equatable {
     if established != 0 { tcp[1] = established }
     if tcpFin != 0 { tcp[4] = tcpFin }
     if udp != 0 { self.udp = udp }
+  }
+}
+
+extension SnapshotDescription {
+  /// True when the FTP helper is on, or has been.
+  var hasHelpers: Bool { hasHelped || !settings.ftpPorts.isEmpty }
+
+  /// True for a service whose connections to NAT servers the FTP helper is for, and that is known by address and port: the
+  /// others are in the wide table anyhow.
+  func helps(_ service: Service) -> Bool {
+    service.goesByEndpoint && service.transport == .tcp && settings.ftpPorts.contains(service.port)
   }
 }

@@ -136,7 +136,8 @@ extension WorkerState {
     if snapshot.pointee.hasFTP, packet.isTCP, packet.nearPort == 20 || packet.nearPort >= 1024,
       let number = service(of: packet, port: 21, side: .destination)
     {
-      return number
+      // Others keep a client's connections apart: it is the host's then, even where there is a service for every port.
+      return service(number).pointee.persistenceSeconds != 0 ? number : nil
     }
     return service(of: packet, port: 0, side: .anyPort)
   }

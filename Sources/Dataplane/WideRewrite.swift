@@ -18,7 +18,7 @@ extension WorkerState {
       guard let route = directHop(client, form) ?? searchHop(client, index, packet) else { return .none(packet) }
       hop = route
     }
-    if snapshot.pointee.settings.helpsFTP { helpFTP(index, packet, server: server) }
+    if snapshot.pointee.hasHelpers { helpFTP(index, packet, server: server) }
     let limit = Int(hop.pointee.mtu)
     let outcome: Outcome = form.isReply ? .masqueradeReply : .masqueradeRequest
     guard Int(packet.pointee.byteCount) <= limit else {

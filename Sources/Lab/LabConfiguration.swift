@@ -21,9 +21,13 @@ struct LabConfiguration {
     if plan.services == .mark { text += markRules }
     // The servers unpack, but put nothing together.
     if plan.mode.hasNarrowTunnel { text += "\nlbd {\n  tunnel_fragments inside\n}\n" }
+    if plan.hasFTP { text += "\nlbd {\n  helper ftp\n}\n" }
     for family in LabPlan.families {
       text += service(family, port: LabPlan.httpPort, serverPort: plan.serverHTTPPort, protocolName: "TCP")
       text += service(family, port: LabPlan.echoPort, serverPort: LabPlan.echoPort, protocolName: "UDP")
+      if plan.hasFTP {
+        text += service(family, port: LabPlan.ftpPort, serverPort: LabPlan.serverFTPPort, protocolName: "TCP")
+      }
       // A mark of UDP, and a service for every port, have this one in them.
       if plan.services == .address {
         for port in LabPlan.closedPorts { text += service(family, port: port, serverPort: port, protocolName: "UDP") }

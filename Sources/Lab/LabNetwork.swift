@@ -80,6 +80,22 @@ public final class LabNetwork {
         access("\(home)/nginx.pid", F_OK) == 0 || !nginx.isRunning
       }
       guard isUp, nginx.isRunning else { throw LabFailure("nginx of \(server) does not start: \(nginx.lastLine)") }
+      if plan.hasFTP, FTPTransfer.isInstalled { try startFTP(server, home: home) }
+    }
+  }
+
+  private func startFTP(_ server: String, home: String) throws {
+    try Command.check(["mkdir", "\(home)/empty"])
+    try Command.check(["ln", downloadPath, "\(home)/download"])
+    try TextFile.write(FTPTransfer.configuration(home: home), to: "\(home)/ftp.conf")
+    let program = try BackgroundProcess(
+      inside(server, [FTPTransfer.server, "\(home)/ftp.conf"]), logPath: "\(home)/ftp.log")
+    let listing = inside(server, ["ss", "-H", "-l", "-t", "-n", "sport = :\(LabPlan.serverFTPPort)"])
+    let isUp = try Interruption.wait(seconds: 10) {
+      (try? Command.run(listing))?.output.isEmpty == false || !program.isRunning
+    }
+    guard isUp, program.isRunning else {
+      throw LabFailure("\(FTPTransfer.server) of \(server) does not start: \(program.lastLine)")
     }
   }
 

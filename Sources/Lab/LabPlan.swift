@@ -145,6 +145,11 @@ public struct LabPlan: Sendable {
   static let closedPort = 5354
   /// The next ones, likewise: tracepath(8) takes another for every probe.
   static let closedPorts = closedPort..<closedPort + 16
+  static let ftpPort = 21
+  /// The servers', which send data from the port below.
+  static let serverFTPPort = 2121
+  /// FTP is for NAT: without it, or with it and DR's or a tunnel's one port, it would need persistence.
+  var hasFTP: Bool { mode == .nat && services == .address }
   var serverHTTPPort: Int { mode.mapsPorts ? 8080 : 80 }
 
   /// `http://10.200.0.1/` or `http://[fd00:200::1]/`.

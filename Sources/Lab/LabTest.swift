@@ -98,6 +98,7 @@ final class LabTest {
     if traffic.network.plan.mode.conveyance != nil {
       try check("\(name): the servers see the client", { try traffic.clients(matrix.clientCount) })
     }
+    if traffic.network.plan.hasFTP { try runFTP(FTPTransfer(traffic: traffic), name) }
     for (what, body) in rest {
       // A dead path fails once; waiting for a dozen timeouts tells no more.
       if what.hasPrefix("tracepath"), traffic.network.plan.services != .address {
@@ -107,6 +108,18 @@ final class LabTest {
       } else {
         skip("\(name): \(what)", "requests are not answered")
       }
+    }
+  }
+
+  private func runFTP(_ transfer: FTPTransfer, _ name: String) throws {
+    for active in [false, true] {
+      let kind = "\(name): FTP, \(active ? "active" : "passive")"
+      guard FTPTransfer.isInstalled else {
+        skip(kind, "needs \(FTPTransfer.server): \(Prerequisites.remedy(FTPTransfer.server))")
+        continue
+      }
+      try check("\(kind), download") { try transfer.downloads(active: active) }
+      try check("\(kind), upload") { try transfer.upload(active: active) }
     }
   }
 

@@ -15,7 +15,10 @@ enum Prerequisites {
   static func check(tools: [String]) throws {
     guard geteuid() == 0 else { throw LabFailure("lbd lab needs root (network namespaces)") }
     if let tool = tools.first(where: { Command.locate($0) == nil }) {
-      throw LabFailure("needs \(tool): apt-get install \(packages[tool] ?? tool)")
+      throw LabFailure("needs \(tool): \(remedy(tool))")
     }
   }
+
+  /// How a tool is come by.
+  static func remedy(_ tool: String) -> String { "apt-get install \(packages[tool] ?? tool)" }
 }

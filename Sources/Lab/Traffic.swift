@@ -104,25 +104,32 @@ struct Traffic {
 
   /// Puts the same file under a fresh name and compares digests at the server that took it.
   func upload() throws -> String {
-    let name = "upload/\(family)-\(plan.mode.rawValue)"
+    try upload(named: "\(family)-\(plan.mode.rawValue)") {
+      try transfer(["-o", "/dev/null", "-T", network.downloadPath, LabPlan.url(family, "/\($0)")])
+    }
+  }
+
+  /// What is put to the path `put` is given has to be at one of the servers.
+  func upload(named name: String, put: (String) throws -> Void) throws -> String {
+    let name = "upload/\(name)"
     let copies = (1...plan.servers.count).map { "\(plan.folder)/rs\($0)/\(name)" }
     copies.forEach { unlink($0) }
     defer { copies.forEach { unlink($0) } }
-    try transfer(["-o", "/dev/null", "-T", network.downloadPath, LabPlan.url(family, "/\(name)")])
+    try put(name)
     guard let copy = copies.first(where: { access($0, F_OK) == 0 }) else {
       throw LabFailure("no server has the uploaded file")
     }
     return try compare(network.downloadPath, copy)
   }
 
-  private func transfer(_ arguments: [String]) throws {
+  func transfer(_ arguments: [String]) throws {
     let seconds = 30 + plan.fileByteCount >> 22
     let command = inClient(Traffic.curl + ["--max-time", "\(seconds)"] + arguments)
     let result = try Command.run(command, timeoutSeconds: Double(seconds) + 5)
     guard result.status == 0 else { throw LabFailure(Command.complaint(["curl"] + arguments.suffix(1), result)) }
   }
 
-  private func compare(_ sent: String, _ received: String) throws -> String {
+  func compare(_ sent: String, _ received: String) throws -> String {
     let digests = try Command.check(["sha256sum", sent, received], timeoutSeconds: 60)
       .split(separator: "\n").compactMap { $0.split(separator: " ").first }
     guard digests.count == 2, digests[0] == digests[1] else { throw LabFailure("the digests differ") }

@@ -9,7 +9,7 @@ public enum FTP {
   public static let controlPort: UInt16 = 21
 
   /// What a client's segment asks for.
-  public enum Request: Equatable {
+  public enum Request: Equatable, Sendable {
     /// `PASV`
     case passive
     /// `EPSV`, of the connection's own family
@@ -19,13 +19,18 @@ public enum FTP {
   }
 
   /// An end that a server announces, and where in the segment it stands.
-  public struct Announcement: Equatable {
+  public struct Announcement: Equatable, Sendable {
     /// The address; nil where the server leaves it to the client to know (`229`).
     public var address: IPAddress?
     /// The port.
     public var port: UInt16
     /// The bytes that name address and port.
     public var range: Range<Int>
+
+    /// An end, and where it stands.
+    public init(address: IPAddress?, port: UInt16, range: Range<Int>) {
+      (self.address, self.port, self.range) = (address, port, range)
+    }
   }
 
   /// Reads a client's segment.
@@ -147,7 +152,10 @@ public enum FTP {
       guard position < data.count, let end = data[position...].firstIndex(of: delimiter), end - position <= 45 else {
         return nil
       }
-      address = IPAddress(String(decoding: data[position..<end], as: UTF8.self))
+      address =
+        isIPv6
+        ? IPAddress(String(decoding: data[position..<end], as: UTF8.self))
+        : fourNumbers(UnsafeRawBufferPointer(rebasing: data[position..<end])).map { IPAddress(v4: $0) }
       guard let address, (address.family == .ipv6) == isIPv6 else { return nil }
       position = end + 1
     }
@@ -158,6 +166,20 @@ public enum FTP {
     }
     guard position < data.count, port != 0, data[position] == delimiter else { return nil }
     return Announcement(address: address, port: port, range: start..<position + 1)
+  }
+
+  /// An IPv4 address; zeros in front of its numbers do not count, and do not make them octal.
+  private static func fourNumbers(_ text: UnsafeRawBufferPointer) -> UInt32? {
+    var address: UInt32 = 0
+    var count = 0
+    for part in text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
+      guard !part.isEmpty, part.allSatisfy(isDigit), count < 4 else { return nil }
+      let number = part.reduce(0) { min($0 * 10 + UInt32($1 - UInt8(ascii: "0")), 256) }
+      guard number < 256 else { return nil }
+      address = address << 8 | number
+      count += 1
+    }
+    return count == 4 ? address : nil
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }

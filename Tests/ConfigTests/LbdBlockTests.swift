@@ -26,10 +26,47 @@ import Testing
   }
 
   @Test(arguments: [
+    ("helper ftp", [21]), ("helper ftp ports 2121", [2121]), ("helper ftp ports 21 2121 21", [21, 2121]),
+    ("helper ftp ports 1 2 3 4 5 6 7 65535", [1, 2, 3, 4, 5, 6, 7, 65535]),
+    ("helper ftp ports 2121\nhelper ftp", [21]),
+  ])
+  func helper(line: String, ports: [UInt16]) {
+    let (configuration, diagnostics) = read("lbd {\n\(line)\n}")
+    #expect(diagnostics.isEmpty)
+    #expect(configuration.settings.ftpPorts == ports)
+  }
+
+  @Test(arguments: [
+    ("no helper", "lb_kind NAT", "", "", [Diagnostic.Severity.note]),
+    ("the helper", "lb_kind NAT", "", "lbd {\nhelper ftp\n}", []),
+    ("the helper, for another port", "lb_kind NAT", "", "lbd {\nhelper ftp ports 2121\n}", [.note]),
+    ("direct routing", "lb_kind DR", "", "", []),
+    ("one server by NAT", "lb_kind DR", "lvs_method NAT", "", [.note]),
+  ])
+  func ftpThroughNATNeedsItsHelper(
+    name: String, method: String, serverMethod: String, block: String, findings: [Diagnostic.Severity]
+  ) {
+    let (_, diagnostics) = read(
+      """
+      \(block)
+      virtual_server 192.0.2.80 21 {
+        protocol TCP
+        lb_algo rr
+        \(method)
+        real_server 192.0.2.11 21 {
+          \(serverMethod)
+        }
+      }
+      """)
+    #expect(diagnostics.map(\.severity) == findings, "\(name)")
+  }
+
+  @Test(arguments: [
     "connections 1023", "connections 67108865", "connections", "interface", "interface a/b",
     "interface abcdefghijklmnop", "port fast", "workers 0", "local_ports 5", "local_ports 0-5", "local_ports 9-5",
-    "local_ports 1-65536", "local_ports 1-2-3", "wrokers 2", "tunnel_fragments",
-    "tunnel_fragments inner",
+    "local_ports 1-65536", "local_ports 1-2-3", "wrokers 2", "tunnel_fragments", "tunnel_fragments inner",
+    "helper", "helper sip", "helper ftp 21", "helper ftp ports",
+    "helper ftp ports 0", "helper ftp ports 65536", "helper ftp ports 21 x", "helper ftp ports 1 2 3 4 5 6 7 8 9",
   ])
   func refusesSetting(line: String) {
     let (configuration, diagnostics) = read("lbd {\n\(line)\n}")

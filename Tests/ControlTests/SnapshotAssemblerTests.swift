@@ -56,6 +56,48 @@ struct SnapshotAssemblerTests {
     #expect(missing == [.init(address: Samples.address("10.1.0.254"), link: 1)])
   }
 
+  /// Both directions: clients connect to any port of the VIP's, servers send from any port of theirs.
+  @Test(arguments: [
+    ("off", [], false, [], []), ("on", [21], true, [], ["10.2.0.11", "10.2.0.13", "fd00:2::11"]),
+    ("on for another port", [2121], true, ["10.1.0.102"], ["10.2.0.12"]),
+    ("off again", [21, 2121], false, ["10.1.0.102"], ["10.2.0.11", "10.2.0.12", "10.2.0.13", "fd00:2::11"]),
+  ])
+  func dataConnectionsOfFTPAreOurs(
+    name: String, ports: [UInt16], isOn: Bool, vips: [String], servers: [String]
+  ) throws {
+    var network = Samples.network
+    for address in ["10.1.0.101/32", "10.1.0.102/32", "fd00:1::100/128"] {
+      for edit in try TopologyText.parse(line: "ip addr add \(address) dev eth0").get() {
+        #expect(network.apply(edit) == nil)
+      }
+    }
+    var services = Samples.services(
+      """
+      -A -t 10.1.0.101:21 -s rr
+      -a -t 10.1.0.101:21 -r 10.2.0.11:2100 -m
+      -a -t 10.1.0.101:21 -r 10.2.0.13 -m
+      -a -t 10.1.0.101:21 -r 10.2.0.14 -g
+      -A -t 10.1.0.102:2121 -s rr
+      -a -t 10.1.0.102:2121 -r 10.2.0.12 -m
+      -A -u 10.1.0.100:21 -s rr
+      -a -u 10.1.0.100:21 -r 10.2.0.15 -m
+      -A -t 10.1.0.100:80 -s rr
+      -a -t 10.1.0.100:80 -r 10.2.0.16 -m
+      -A -t [fd00:1::100]:21 -s rr
+      -a -t [fd00:1::100]:21 -r [fd00:2::11]:21 -m
+      """)
+    services.noteHelped(ports)
+    var settings = IPVSSettings()
+    if isOn { settings.ftpPorts = HelperPorts(ports) }
+    let assembler = SnapshotAssembler(
+      services: services, topology: network, ports: Samples.ports, timeouts: ConnectionTimeouts(), settings: settings)
+    let ours = assembler.ours(assembler.assemble().description).filter { $0.isAnyPort && $0.transport == .tcp }
+    // Port 21 is special without the helper, too: IPVS schedules data connections of persistent services by it.
+    let destinations = Set(ours.filter { $0.side == .destination }.map(\.address.description))
+    #expect(destinations == Set(vips + ["10.1.0.101", "fd00:1::100"]), "\(name)")
+    #expect(ours.filter { $0.side == .source }.map(\.address.description) == servers, "\(name)")
+  }
+
   /// Its records stay, since connections may refer to them; its packets are not taken.
   @Test func serviceOnAnAddressOfSomeoneElseIsNotOurs() {
     let assembler = assembler("-A -t 10.1.0.200:80\n-a -t 10.1.0.200:80 -r 10.2.0.11:80")

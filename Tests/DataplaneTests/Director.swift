@@ -102,6 +102,8 @@ final class Director {
   var serverVLAN: UInt16 = 0
   var timeouts = Timeouts()
   var settings = IPVSSettings()
+  /// The FTP helper has been on.
+  var hasHelped = false
   private(set) var nanoseconds: UInt64 = 10_000_000_000
   private let freeFrames: Int
 
@@ -135,6 +137,7 @@ final class Director {
     var description = SnapshotDescription()
     description.timeouts = timeouts
     description.settings = settings
+    description.hasHelped = hasHelped
     description.interfaces = [
       .init(address: Network.outside, mtu: clientMTU, ipv4: Network.outer(.ipv4), ipv6: Network.outer(.ipv6)),
       .init(address: Network.inside, mtu: serverMTU, ipv4: Network.inner(.ipv4), ipv6: Network.inner(.ipv6)),

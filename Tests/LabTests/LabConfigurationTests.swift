@@ -53,6 +53,16 @@ import Wire
     #expect(text.count { $0 == "{" } == text.count { $0 == "}" })
   }
 
+  /// Only where the helper is: NAT, services by address.
+  @Test(arguments: LabMode.allCases, LabServices.allCases)
+  func ftpIsForNAT(_ mode: LabMode, _ services: LabServices) {
+    let text = LabConfiguration(plan: LabPlan(mode: mode, services: services)).director
+    let hasFTP = mode == .nat && services == .address
+    #expect(text.contains("lbd {\n  helper ftp\n}\n") == hasFTP)
+    #expect(text.contains("virtual_server fd00:200::1 21 {") == hasFTP)
+    #expect(text.contains("real_server 10.0.2.11 2121 {") == hasFTP)
+  }
+
   @Test func servicesByMark() {
     let text = LabConfiguration(plan: LabPlan(mode: .nat, services: .mark)).director
     #expect(text.contains("    to fd00:200::1 protocol tcp port 80 mark 3\n"))
