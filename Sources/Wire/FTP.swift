@@ -152,10 +152,7 @@ public enum FTP {
       guard position < data.count, let end = data[position...].firstIndex(of: delimiter), end - position <= 45 else {
         return nil
       }
-      address =
-        isIPv6
-        ? IPAddress(String(decoding: data[position..<end], as: UTF8.self))
-        : fourNumbers(UnsafeRawBufferPointer(rebasing: data[position..<end])).map { IPAddress(v4: $0) }
+      address = IPAddress(withoutZeros(UnsafeRawBufferPointer(rebasing: data[position..<end])))
       guard let address, (address.family == .ipv6) == isIPv6 else { return nil }
       position = end + 1
     }
@@ -168,18 +165,18 @@ public enum FTP {
     return Announcement(address: address, port: port, range: start..<position + 1)
   }
 
-  /// An IPv4 address; zeros in front of its numbers do not count, and do not make them octal.
-  private static func fourNumbers(_ text: UnsafeRawBufferPointer) -> UInt32? {
-    var address: UInt32 = 0
-    var count = 0
-    for part in text.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false) {
-      guard !part.isEmpty, part.allSatisfy(isDigit), count < 4 else { return nil }
-      let number = part.reduce(0) { min($0 * 10 + UInt32($1 - UInt8(ascii: "0")), 256) }
-      guard number < 256 else { return nil }
-      address = address << 8 | number
-      count += 1
+  /// An address's text without the zeros in front of its numbers: there may be any number of them, and they make none octal.
+  private static func withoutZeros(_ text: UnsafeRawBufferPointer) -> String {
+    var kept: [UInt8] = []
+    var isFirst = true
+    for (place, byte) in text.enumerated() {
+      let next = place + 1 < text.count ? text[place + 1] : UInt8(ascii: ":")
+      let isDelimited = next == UInt8(ascii: ":") || next == UInt8(ascii: ".")
+      if isFirst, byte == UInt8(ascii: "0"), !isDelimited { continue }
+      isFirst = byte == UInt8(ascii: ":") || byte == UInt8(ascii: ".")
+      kept.append(byte)
     }
-    return count == 4 ? address : nil
+    return String(decoding: kept, as: UTF8.self)
   }
 
   private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
