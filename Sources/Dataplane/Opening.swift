@@ -57,8 +57,10 @@ extension WorkerState {
     let isLasting =
       !(service.pointee.isOnePacket && protocolNumber == TransportProtocol.udp.rawValue)
       || server.pointee.method == .fullNAT
-    let isControl = snapshot.pointee.settings.ftpPorts.contains(packet.pointee.nearPort)
-    if isControl, packet.pointee.isTCP, packet.pointee.flags.contains(.wide), server.pointee.method == .masquerading {
+    // The ports last: looking at eight of them costs more than all of this for a connection that needs none.
+    if packet.pointee.flags.contains(.wide), packet.pointee.isTCP, server.pointee.method == .masquerading,
+      snapshot.pointee.hasHelpers, snapshot.pointee.settings.ftpPorts.contains(packet.pointee.nearPort)
+    {
       key.helper = shared.helpers.take()
     }
     if isLasting, !insert(index, key: key, connection: &connection, server: server, in: table) {
