@@ -40,7 +40,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # programs are linked with. An nginx that is there already will do for the lab.
 BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev libpcap-dev \
                   'libcurl4|libcurl4t64' libncurses6 libsqlite3-0 libxml2
-LAB_PACKAGES   := iproute2 procps ethtool curl wrk tcpdump nftables vsftpd $(if $(wildcard /usr/sbin/nginx),,nginx-light)
+LAB_PACKAGES   := iproute2 procps ethtool curl wrk tcpdump nftables vsftpd iputils-tracepath $(if $(wildcard /usr/sbin/nginx),,nginx-light)
 BENCH_PACKAGES := valgrind
 # What lbd is held against in the lab; wrk and nftables are the lab's already.
 PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream

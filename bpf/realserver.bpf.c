@@ -7,7 +7,7 @@
  * the same for all: IP in IP (RFC 2003, RFC 2473, RFC 4213), GRE (RFC 2784), GUE (draft-ietf-intarea-gue-09), in all
  * four nestings of IPv4 and IPv6.
  *
- * It does not reassemble outer fragments, nor carry congestion marks from the outer to the inner header (RFC 6040), nor
+ * It does not reassemble outer fragments (a director with `tunnel_fragments inside` sends none), nor carry congestion marks from the outer to the inner header (RFC 6040), nor
  * look at checksums of GRE and GUE: the packet inside has its own. Anything it does not understand goes to the kernel as
  * it came; so do GRE with a key, and GUE with options (a checksum that the receiver is to finish, which only a director
  * sends that has not received it from a wire).

@@ -105,6 +105,8 @@ extension WorkerState {
     if !quoted.carriesOver { WorkerState.takeHop(packet.pointee.network, packet.pointee.form) }
     switch server.pointee.method {
     case .tunnelling:
+      // One in fragments gets its headers piece by piece.
+      packet.pointee.connection = quoted.connection
       return encapsulate(
         index, packet, packet.pointee.form, packet.pointee.network, packet.pointee.byteCount, server: server, hop: hop)
     case .directRouting:

@@ -119,7 +119,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .fragmentContradictory: "fragments that contradict each other, or add up to no datagram"
     case .fragmentsTooMany: "a datagram in too many fragments"
     case .fragmentPoolFull: "a fragment that had to make room for younger ones"
-    case .notTranslatable: "a fragment or source route, which is not carried over to the other IP family (FULLNAT)"
+    case .notTranslatable: "a source route, or an ICMP error that the other IP family has no word for (FULLNAT)"
     case .serverRemoved: "the connection's real server has been removed"
     case .serverLocal: "the real server is this host itself"
     case .noServerAvailable: "no real server can take it; answered with ICMP port unreachable"

@@ -141,7 +141,7 @@ extension WorkerState {
       if cut.first != 0 { count = piece == 0 ? cut.first : Int(whole.counts[piece]) }
       let target =
         piece == 0
-        ? home(index)
+        ? home(index) - cut.outer
         : addExtra(index, headerByteCount: front, payload: count, over: hop, isIPv6: cut.leavesAsIPv6)
       (target + cut.outer).copyMemory(from: header, byteCount: cut.headerByteCount)
       (target + front).copyMemory(from: header + cut.headerByteCount + offset, byteCount: count)

@@ -52,7 +52,8 @@ extension WorkerState {
     {
       return answerTooBig(index, packet, limit: room)
     }
-    guard Int(byteCount) + encapsulation.byteCount + (isIPv6 ? 0 : IPv4.minimumHeaderByteCount) <= 65_535 else {
+    guard isCutInside || Int(byteCount) + encapsulation.byteCount + (isIPv6 ? 0 : IPv4.minimumHeaderByteCount) <= 65_535
+    else {
       // Only a datagram that was put together is as long as that.
       batch.finish(index, .tooBig)
       return .none(packet)

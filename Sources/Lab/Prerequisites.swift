@@ -4,12 +4,12 @@ import Glibc
 enum Prerequisites {
   private static let packages = [
     "ip": "iproute2", "sysctl": "procps", "ethtool": "ethtool", "nginx": "nginx-light", "curl": "curl", "wrk": "wrk",
-    "tcpdump": "tcpdump", "nft": "nftables",
+    "tcpdump": "tcpdump", "nft": "nftables", "tracepath": "iputils-tracepath",
   ]
 
   static let forNetwork = ["ip", "sysctl", "ethtool", "nginx"]
   static let forDemo = forNetwork + ["curl"]
-  static let forTest = forDemo + ["wrk", "tcpdump"]
+  static let forTest = forDemo + ["wrk", "tcpdump", "tracepath"]
 
   /// Throws the first thing that is missing.
   static func check(tools: [String]) throws {

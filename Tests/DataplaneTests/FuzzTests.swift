@@ -173,6 +173,15 @@ import Wire
     #expect(!FrameFence.isClosed(frame, at: 64, in: pipeline))
   }
 
+  @Test(arguments: [IPAddress.Family.ipv4, .ipv6]) func fragmentsAreKnown(family: IPAddress.Family) {
+    let packet = TestPacket.request(TestService(family: family, transport: .udp))
+    let isFragment: ([UInt8]) -> Bool = { $0.withUnsafeBytes { FrameFence.isFragment($0) } }
+    #expect(!isFragment(packet.arriving))
+    for (offset, more) in [(0, true), (8, true), (8, false)] {
+      #expect(isFragment(ReassemblyTests.fragment(of: packet, offset, 8, more: more)))
+    }
+  }
+
   private func bend(_ count: Int, seed: UInt64) throws {
     var random = SplitMix(seed: seed)
     let corpus = Self.corpus()

@@ -87,6 +87,49 @@ import Wire
     director.verifyEmptyAfterExpiry()
   }
 
+  /// The longest datagram has no room for headers around all of it.
+  @Test func longestDatagram() throws {
+    let service = TestService(
+      method: .tunnelling, transport: .udp, encapsulation: .gue(port: 6080, hasChecksum: true))
+    let director = try Director([service], frameCount: 512)
+    let packet = TestPacket.request(service).with { $0.payload = .init(repeating: 1, count: 65_507) }
+    let fragments = ReassemblyTests.fragments(of: packet, payload: 1480)
+    #expect(director.send(fragments).last?.outcome == .tooBig)
+    director.settings.cutsInsideTunnels = true
+    director.publish()
+    let last = try #require(director.send(fragments).last)
+    #expect(last.outcome == .tunnel && last.sent.count == 46)
+    director.verifyEmptyAfterExpiry()
+  }
+
+  private static func piece(_ data: [UInt8], _ range: Range<Int>) -> [UInt8] {
+    let more: UInt16 = range.upperBound < data.count ? 0x2000 : 0
+    let builder = FrameBuilder(from: Network.router, to: Network.outside).ipv4(
+      from: Network.client(.ipv4), to: Network.virtual(.ipv4), identification: 9,
+      fragment: UInt16(range.lowerBound / 8) | more, protocolNumber: IPProtocol.icmpv4)
+    return builder.payload(Array(data[range])).frame
+  }
+
+  /// An ICMP error in fragments, over a link with room for tunnels: to the server of the connection that it is about.
+  @Test(arguments: encapsulations) func errorInFragments(encapsulation: Encapsulation) throws {
+    let service = TestService(
+      method: .tunnelling, serverFamily: .ipv4, transport: .udp, weights: [1, 1], encapsulation: encapsulation)
+    let director = try Director([service], serverMTU: 1600)
+    for port in UInt16(40_000)...40_001 { _ = director.fromClient(.request(service, port: port)) }
+    for port in UInt16(40_000)...40_001 {
+      let station = director.station(of: director.fromClient(.request(service, port: port)))
+      let quoted = ErrorRelayTests.answer(service, port: port).with { $0.payload = .init(repeating: 1, count: 400) }
+      let error = ErrorRelayTests.fromClient(service).with { ($0.quoted, $0.count) = (quoted, 408) }
+      let data = Array(error.frame(from: Network.router, to: Network.outside).dropFirst(34))
+      let pieces = [Self.piece(data, 0..<208), Self.piece(data, 208..<data.count)]
+      let last = try #require(director.send(pieces).last)
+      #expect(last.outcome == .errorToServer && director.station(of: last) == station)
+      let joined = try #require(ReassemblyTests.joined(Self.unpacked(last, service, mtu: 1600)))
+      #expect(joined.dropFirst(20) == data[...])
+    }
+    director.verifyEmptyAfterExpiry()
+  }
+
   /// A packet that came whole: it is cut where its sender allows that, and refused as before where not.
   @Test(arguments: services) func wholePacket(service: TestService) throws {
     for (mtu, fragment) in [(1500, 0), (1400, 0), (1500, 0x4000)] as [(Int, UInt16)] {

@@ -38,6 +38,13 @@ import Wire
     #expect(director(.tunGUE).contains("  lb_kind TUN type gue port 6080 csum\n"))
   }
 
+  /// Servers that put nothing together, behind links without room for a tunnel.
+  @Test(arguments: LabMode.allCases) func tunnelFragments(mode: LabMode) {
+    let isNarrow = [.tunNarrow, .tunGRE, .tunGUE].contains(mode)
+    #expect(director(mode).contains("lbd {\n  tunnel_fragments inside\n}\n") == isNarrow)
+    #expect(director(mode).contains("virtual_server fd00:200::1 \(LabPlan.closedPorts.upperBound - 1) {"))
+  }
+
   @Test func fullNATHasLocalAddresses() {
     let text = director(.fullnatVLAN)
     #expect(text.contains("local_address_group local_v4 {\n  10.2.0.1-8\n}\n"))

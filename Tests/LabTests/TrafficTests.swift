@@ -25,6 +25,19 @@ import Wire
     #expect(Traffic.Load(line + "\n" + TrafficTests.summary)?.errors == String(line.dropFirst(2)))
   }
 
+  @Test func readsThePath() {
+    let text = """
+       1?: [LOCALHOST]                      pmtu 1500
+       1:  10.200.0.1                                            0.051ms pmtu 1480
+       1:  10.200.0.1                                            0.011ms
+       2:  10.200.0.1                                            0.034ms reached
+           Resume: pmtu 1480 hops 2 back 2
+      """
+    #expect(Traffic.summary(ofTracepath: text) == [1480, 2])
+    #expect(Traffic.summary(ofTracepath: "tracepath: no route") == nil)
+    #expect(Traffic.summary(ofTracepath: "Resume: pmtu 1480") == nil)
+  }
+
   struct ShareRow: Sendable, CustomTestStringConvertible {
     let testDescription: String
     let answers: [String]
