@@ -55,14 +55,17 @@ import Testing
     if random.below(3) == 0 {
       request.input = (0..<random.below(200)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
     } else if request.isOwn {
-      request.input = WhyQuestion(
-        frames: (0..<random.below(4)).map { _ in
-          WhyQuestion.Frame(
-            nanoseconds: random.next(), bytes: (0..<random.below(120)).map { _ in UInt8(truncatingIfNeeded: random.next()) })
-        }
-      ).input
+      request.input =
+        WhyQuestion(
+          frames: (0..<random.below(4)).map { _ in
+            WhyQuestion.Frame(
+              nanoseconds: random.next(),
+              bytes: (0..<random.below(120)).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+          }
+        ).input
     } else {
-      request.input = Array((0..<random.below(30)).map { _ in words[random.below(words.count)] }.joined(separator: " ").utf8)
+      request.input = Array(
+        (0..<random.below(30)).map { _ in words[random.below(words.count)] }.joined(separator: " ").utf8)
     }
     return request
   }
@@ -113,7 +116,9 @@ import Testing
         var bytes = AdminFrame.encode(.request, request.encoded())
         let turned = random.below(4)
         for _ in 0..<turned { bytes[random.below(bytes.count)] ^= 1 << UInt8(random.below(8)) }
-        if random.below(20) == 0 { bytes = (0..<random.below(300)).map { _ in UInt8(truncatingIfNeeded: random.next()) } }
+        if random.below(20) == 0 {
+          bytes = (0..<random.below(300)).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        }
         let client = try LocalSocket.connect(to: path)
         let sent = bytes.prefix(random.below(3) == 0 ? random.below(bytes.count + 1) : bytes.count)
         _ = Array(sent).withUnsafeBytes { LocalSocket.send(client.number, $0) }
