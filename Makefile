@@ -15,7 +15,7 @@ CHECKED_IMPORTS := --explicit-target-dependency-import-check error
 BUILD_FLAGS ?=
 # How often `test-tsan` lets threads race.
 RACE_ROUNDS ?= 10
-# How long `fuzz` goes on.
+# How long `fuzz` and each part of `fuzz-socket` go on.
 FUZZ_SECONDS ?= 60
 # More options for the lab, e.g. LAB_FLAGS='--prefix mine-' beside another lab on the same machine.
 LAB_FLAGS ?=
@@ -48,8 +48,8 @@ PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz lab lint install uninstall clean \
-        bench bench-build bench-pick bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
+.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-socket lab lint install uninstall clean \
+        bench bench-build bench-pick bench-listing bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
 
@@ -111,6 +111,11 @@ fuzz: toolchain ## bent frames under AddressSanitizer, for FUZZ_SECONDS
 	LBD_TESTS=frames LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
 	  $(SWIFT) test --skip-build $(ASAN_FLAGS) --filter FuzzTests
 
+fuzz-socket: toolchain ## words and bytes for the socket under AddressSanitizer, for FUZZ_SECONDS each
+	LBD_TESTS=socket $(SWIFT) build --build-tests $(ASAN_FLAGS)
+	LBD_TESTS=socket LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
+	  $(SWIFT) test --skip-build $(ASAN_FLAGS) --filter AdminFuzzTests
+
 lint: toolchain ## format, layering, sizes, shell scripts
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift \
 	  Benchmarks/Sources Benchmarks/Tests Benchmarks/Package.swift
@@ -131,6 +136,9 @@ bench-core: bench-build ## the loop alone, beside the same loop in C
 
 bench-pick: bench-build ## what a pick among 1,000 servers costs, for every scheduler
 	$(BENCH) pick
+
+bench-listing: build bench-build ## the worker's rate while 10 million connections are listed, and the memory that takes
+	$(BENCH) listing --ipvsadm $(CLIENT)
 
 bench-scale: bench-build ## the loop on one worker and on two
 	$(BENCH) scale $(BENCH_OPTIONS)
@@ -165,6 +173,9 @@ install: ## install what `make build` has built, under PREFIX (/usr/local) and D
 	  $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d
 	install -m 644 packaging/completions/ipvsadm.bash \
 	  $(DESTDIR)$(COMPLETIONS)/bash-completion/completions/ipvsadm
+	install -m 644 packaging/completions/lbd.bash $(DESTDIR)$(COMPLETIONS)/bash-completion/completions/lbd
+	install -m 644 packaging/completions/_lbd $(DESTDIR)$(COMPLETIONS)/zsh/site-functions/
+	install -m 644 packaging/completions/lbd.fish $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d/
 	install -m 644 packaging/completions/_ipvsadm $(DESTDIR)$(COMPLETIONS)/zsh/site-functions/
 	install -m 644 packaging/completions/ipvsadm.fish $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d/
 	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' packaging/lbd.service > $(DESTDIR)$(SYSTEMD_DIR)/lbd.service
@@ -178,6 +189,7 @@ install: ## install what `make build` has built, under PREFIX (/usr/local) and D
 uninstall: ## remove what `install` put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lbd $(DESTDIR)$(SYSTEMD_DIR)/lbd.service
 	cd $(DESTDIR)$(PREFIX)/sbin && rm -f ipvsadm ipvsadm-save ipvsadm-restore
-	cd $(DESTDIR)$(COMPLETIONS) && rm -f bash-completion/completions/ipvsadm zsh/site-functions/_ipvsadm \
-	  fish/vendor_completions.d/ipvsadm.fish
+	cd $(DESTDIR)$(COMPLETIONS) && rm -f bash-completion/completions/ipvsadm bash-completion/completions/lbd \
+	  zsh/site-functions/_ipvsadm zsh/site-functions/_lbd \
+	  fish/vendor_completions.d/ipvsadm.fish fish/vendor_completions.d/lbd.fish
 	@for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MAN_DIR)/man$${page##*.}/$${page##*/}; done

@@ -82,15 +82,15 @@ let package = Package(
   ]
 )
 
-// For `make test-tsan`, which has the shared tables in view, and `make fuzz`, which has frames: everything else would only
-// take minutes to build.
-if let tests = Context.environment["LBD_TESTS"], tests == "tables" || tests == "frames" {
-  let needed: Set = [
-    "CShims", "CPcap", "Wire", "Scheduler", "Kernel", "Dataplane", "bpfembed", "EmbedBPF", "DataplaneTests",
-  ]
+// For `make test-tsan`, which has the shared tables in view, `make fuzz`, which has frames, and `make fuzz-socket`: everything
+// else would only take minutes to build.
+let testsByName = ["tables": "DataplaneTests", "frames": "DataplaneTests", "socket": "ControlTests"]
+if let choice = Context.environment["LBD_TESTS"], let tests = testsByName[choice] {
+  var needed: Set = ["CShims", "CPcap", "Wire", "Scheduler", "Kernel", "Dataplane", "bpfembed", "EmbedBPF", tests]
+  if choice == "socket" { needed.formUnion(["Config", "Control", "Lab"]) }
   package.products = []
   package.targets.removeAll { !needed.contains($0.name) }
-  if tests == "tables" {
+  if choice == "tables" {
     package.targets.first { $0.name == "DataplaneTests" }?.path = "Tests/DataplaneTests/Tables"
   }
 }

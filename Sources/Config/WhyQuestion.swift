@@ -87,7 +87,8 @@ public struct WhyQuestion: Hashable, Sendable {
     if isJSON { words.append("--json") }
     if let interface { words += ["--interface", interface] }
     guard let flow else { return words + ["--capture"] }
-    words += ["--flags", WhyQuestion.flagText(flow.flags), "--ttl", "\(flow.hops)", "--size", "\(flow.payloadByteCount)"]
+    words += ["--flags", WhyQuestion.flagText(flow.flags)]
+    words += ["--ttl", "\(flow.hops)", "--size", "\(flow.payloadByteCount)"]
     return words + [flow.transport.name.lowercased(), "\(flow.source)", "\(flow.destination)"]
   }
 

@@ -67,22 +67,30 @@ public struct PacketJourney: Sendable, Hashable {
   public struct Scheduling: Sendable, Hashable {
     /// A server on its list.
     public struct Candidate: Sendable, Hashable {
+      /// Its number.
       public var server: UInt16
+      /// Its weight.
       public var weight: Int32
+      /// Active connections.
       public var active: UInt32
+      /// Inactive ones.
       public var inactive: UInt32
+      /// It has reached its upper threshold.
       public var isOverloaded: Bool
     }
     /// `wrr`, …
     public var name: String
     /// In the order of the list.
     public var candidates: [Candidate]
-    /// The scheduler's word before, and after.
+    /// The scheduler's word before the pick.
     public var stateBefore: UInt64
+    /// And after it.
     public var stateAfter: UInt64
-    /// The bucket of the packet's hash, how many there are, and the server it belongs to.
+    /// The bucket of the packet's hash.
     public var bucket: Int?
+    /// How many there are.
     public var bucketCount: Int?
+    /// The server it belongs to.
     public var bucketServer: UInt16?
     /// lblc, lblcr: whether the destination is remembered.
     public var isDestinationRemembered: Bool?
@@ -100,6 +108,7 @@ public struct PacketJourney: Sendable, Hashable {
   public var outcome = Outcome.pending
   /// What leaves, in order; for a frame that is left to the host nothing.
   public var sent: [Sent] = []
+  /// What it was taken for.
   public var kind = Kind.foreign
   /// nil where there are no rules.
   public var mark: Mark?
@@ -111,10 +120,13 @@ public struct PacketJourney: Sendable, Hashable {
   public var stateAfter: String?
   /// It opened a connection.
   public var isOpening = false
+  /// Of services with persistence, when a connection is opened.
   public var template: Template?
+  /// When the scheduler was asked.
   public var scheduling: Scheduling?
   /// The real server's number.
   public var server: UInt16?
+  /// How packets reach it.
   public var method: Forwarding?
   /// FULLNAT: what the server sees in the client's place.
   public var local: Endpoint?

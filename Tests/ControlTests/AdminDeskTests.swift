@@ -161,27 +161,4 @@ struct AdminDeskTests {
     #expect(run("-Q -z 10.2.0.9 -t 10.1.0.100:80", &administration).code == 0)
     #expect(run("-Q -z 10.2.0.9 -t 10.1.0.100:80", &administration).errors == "No such local address\n")
   }
-
-  /// Whatever is asked has an answer, and a refusal changes nothing. `LBD_FUZZ_ROUNDS`: that many times as long.
-  @Test(arguments: 0..<10)
-  func survivesNonsense(seed: Int) {
-    var random = RandomNumbers(seed: UInt64(seed))
-    let words = """
-      -A -E -D -C -R -S -a -e -d -L -l -Z --set --start-daemon --stop-daemon -h -P -Q -G -t -u -f -6 -s -p -M -r -g -i -m -b -w
-      -x -y -o --pe -n -c --stats --rate --json --atomic --nosort -X -z -F 10.1.0.100:80 10.1.0.100 10.2.0.11:81 7 rr sh 300
-      master sh-port 255.255.0.0 fd00::1 [fd00::1]:80 eth0 -- \u{1} --persistent-conn --timeout --daemon -Ln -Lnc =
-      """.split(whereSeparator: \.isWhitespace).map(String.init)
-    var administration = Administration()
-    for _ in 0..<500 * Samples.fuzzRounds {
-      let count = Int.random(in: 0..<8, using: &random)
-      let line = (0..<count).map { _ in words.randomElement(using: &random) ?? "" }.joined(separator: " ")
-      let before = saved(administration)
-      let result = run(line, &administration, input: "\(line)\n")
-      guard let code = result.code else {
-        Issue.record("seed \(seed): no end to \(line)")
-        continue
-      }
-      if code != 0, result.effect == .none { #expect(saved(administration) == before, "seed \(seed): \(line)") }
-    }
-  }
 }

@@ -155,31 +155,6 @@ struct AdminServerTests {
     #expect(parts == ("", message, 255))
   }
 
-  /// Random bytes, requests with bits turned over, ends at any place: the server goes on. `LBD_FUZZ_ROUNDS`: that many
-  /// times as long.
-  @Test(arguments: 0..<10)
-  func survivesNonsense(seed: Int) throws {
-    var random = RandomNumbers(seed: UInt64(seed))
-    let fixture = try Fixture()
-    var request = AdminRequest()
-    request.arguments = ["-A", "-t", "10.1.0.100:80"]
-    let frame = AdminFrame.encode(.request, request.encoded())
-    for _ in 0..<200 * Samples.fuzzRounds {
-      let client = try fixture.connect()
-      var bytes = frame
-      for _ in 0..<Int.random(in: 0...3, using: &random) {
-        bytes[Int.random(in: 0..<bytes.count, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
-      }
-      client.send(Array(bytes.prefix(Int.random(in: 0...bytes.count, using: &random))))
-      fixture.serve(3)
-    }
-    fixture.serve()
-    let client = try fixture.connect()
-    client.ask("still here")
-    fixture.serve()
-    #expect(AdminDeskTests.parts(client.receive() ?? []).output == "still here", "seed \(seed)")
-  }
-
   @Test(
     arguments: [
       (0, 0, [], AdminRights.change), (1000, 1000, [], .none), (1000, 1000, [27, 50], .change), (1000, 50, [], .change),

@@ -6,8 +6,8 @@ import Wire
 
 /// What tests of several files begin with.
 enum Samples {
-  /// How many times as long as usual random tests go on.
-  static let fuzzRounds = ProcessInfo.processInfo.environment["LBD_FUZZ_ROUNDS"].flatMap(Int.init) ?? 1
+  /// How long random tests are repeated with the seeds that follow; 0: once.
+  static let fuzzSeconds = ProcessInfo.processInfo.environment["LBD_FUZZ_SECONDS"].flatMap(Double.init) ?? 0
 
   static func address(_ text: String) -> IPAddress { IPAddress(text)! }
 

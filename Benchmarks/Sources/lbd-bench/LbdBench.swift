@@ -13,6 +13,7 @@ struct LbdBench: ParsableCommand {
       WireCommand.self,
       PeersCommand.self,
       PickCommand.self,
+      ListingCommand.self,
       CompareCommand.self,
     ])
 }

@@ -55,7 +55,8 @@ struct TopDifference {
 
   init(_ sample: TopSample, since before: TopSample?) {
     self.sample = sample
-    let isLater = before.map { $0.nanoseconds < sample.nanoseconds && $0.workers.count == sample.workers.count } ?? false
+    let isLater =
+      before.map { $0.nanoseconds < sample.nanoseconds && $0.workers.count == sample.workers.count } ?? false
     self.before = isLater ? before : nil
     seconds = isLater ? Double(sample.nanoseconds - (before?.nanoseconds ?? 0)) / 1e9 : 0
     for service in self.before?.listing.services ?? [] {
@@ -72,7 +73,9 @@ struct TopDifference {
     now >= before && seconds > 0 ? UInt64(Double(now - before) / seconds + 0.5) : 0
   }
 
-  private func rates(_ now: TopSample.Stats, _ before: TopSample.Stats?, _ estimated: TopSample.Rates?) -> TopSample.Rates {
+  private func rates(
+    _ now: TopSample.Stats, _ before: TopSample.Stats?, _ estimated: TopSample.Rates?
+  ) -> TopSample.Rates {
     guard isMeasured, let before else { return estimated ?? TopSample.Rates() }
     return TopSample.Rates(
       cps: rate(now.conns, before.conns), inpps: rate(now.inpkts, before.inpkts),

@@ -58,7 +58,9 @@ struct WhyJSON {
       let server = scheduling.bucketServer.map { ListingJSON.quoted(place.name(ofServer: $0)) } ?? "null"
       parts.append("\"bucket\":\(bucket),\"buckets\":\(count),\"bucket_server\":\(server)")
     }
-    if let isRemembered = scheduling.isDestinationRemembered { parts.append("\"destination_remembered\":\(isRemembered)") }
+    if let isRemembered = scheduling.isDestinationRemembered {
+      parts.append("\"destination_remembered\":\(isRemembered)")
+    }
     let candidates = scheduling.candidates.map { candidate in
       "{" + pair("server", place.name(ofServer: candidate.server))
         + ",\"weight\":\(candidate.weight),\"active_conns\":\(candidate.active)"

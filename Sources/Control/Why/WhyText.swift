@@ -35,7 +35,9 @@ struct WhyText {
     line("packet", PacketDescription.frame(frame.bytes))
     let count = max(1, place.dataplane.workerCount)
     var arrival = place.name(ofInterface: frame.interface)
-    if count > 1 { arrival += ", by a queue of worker \(question.worker) of \(count) (its network card decides; --worker)" }
+    if count > 1 {
+      arrival += ", by a queue of worker \(question.worker) of \(count) (the network card decides; --worker)"
+    }
     line("comes by", arrival)
     if let mark = journey.mark { line("mark", WhyText.mark(mark, place.markRules)) }
     if let number = journey.service, let service = place.services.services[number] {

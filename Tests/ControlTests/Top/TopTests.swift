@@ -111,10 +111,13 @@ struct TopTests {
   @Test(arguments: [
     ("q", TopView.Wish.quit, TopView()), ("x", .nothing, TopView()), ("p", .redraw, view { $0.isPaused = true }),
     ("v", .redraw, view { $0.showsServers = false }), ("s", .redraw, view { $0.order = .cps }),
-    ("S", .redraw, view { $0.order = .name }), ("jj", .redraw, view { $0.first = 2 }), ("jjk", .redraw, view { $0.first = 1 }),
-    ("k", .redraw, TopView()), (" ", .redraw, view { $0.first = 10 }), ("\u{1b}[B\u{1b}[B", .redraw, view { $0.first = 2 }),
+    ("S", .redraw, view { $0.order = .name }),
+    ("jj", .redraw, view { $0.first = 2 }), ("jjk", .redraw, view { $0.first = 1 }),
+    ("k", .redraw, TopView()),
+    (" ", .redraw, view { $0.first = 10 }), ("\u{1b}[B\u{1b}[B", .redraw, view { $0.first = 2 }),
     ("\u{1b}[6~", .redraw, view { $0.first = 10 }), ("j\u{1b}[A", .redraw, TopView()),
-    ("/abq\u{7f}\n", .redraw, view { $0.filter = "ab" }), ("/qx", .redraw, view { ($0.filter, $0.isTyping) = ("qx", true) }),
+    ("/abq\u{7f}\n", .redraw, view { $0.filter = "ab" }),
+    ("/qx", .redraw, view { ($0.filter, $0.isTyping) = ("qx", true) }),
     ("/ab\n\u{1b}", .redraw, TopView()), ("\u{1b}", .nothing, TopView()), ("jq", .quit, view { $0.first = 1 }),
   ])
   func keys(keys: String, wish: TopView.Wish, after: TopView) {

@@ -55,9 +55,12 @@ struct WhyTests {
     ("udp 172.16.1.1:1000 10.1.0.100:53 --size 5", ["by TUN", "IP 172.16.1.1:1000 > 10.1.0.100:53", "0x0 becomes 0x"]),
     ("tcp 172.16.1.1:1000 10.1.0.100:82", ["next hop    of the server: MAC address not known", "neighbourUnresolved"]),
     ("sctp 172.16.1.1:1000 10.1.0.100:83", ["by NAT", "INIT1 after this packet"]),
-    ("tcp 172.16.1.1:1000 10.1.0.100:84", ["mark        7, by mark rule 1\n", "service     FWM 7 sh", "of 256 belongs to"]),
-    ("tcp 172.16.1.1:1000 10.1.0.100:85", ["destination is not remembered", "picks none", "dropped.noServerAvailable"]),
-    ("tcp 172.16.1.1:1000 10.1.0.100:80 --flags ack", ["connection  none yet\n", "passed.noConnection", "then        it is"]),
+    (
+      "tcp 172.16.1.1:1000 10.1.0.100:84",
+      ["mark        7, by mark rule 1\n", "service     FWM 7 sh", "of 256 belongs to"]
+    ),
+    ("tcp 172.16.1.1:1000 10.1.0.100:85", ["is not remembered", "picks none", "dropped.noServerAvailable"]),
+    ("tcp 172.16.1.1:1000 10.1.0.100:80 --flags ack", ["none yet\n", "passed.noConnection", "then        it is"]),
     ("tcp 172.16.1.1:1000 10.1.0.100:9", ["not looked for", "mark        none", "passed.notOurs"]),
     ("tcp 172.16.1.1:1000 10.1.0.100:80 --ttl 1", ["dropped.timeExceeded", "sends       by eth0, ", "ICMP"]),
     ("tcp 10.2.0.11:8080 172.16.1.1:1000", ["comes by    eth1\n", "noReplyConnection"]),
@@ -81,7 +84,8 @@ struct WhyTests {
     replay.onTransmit = { _, _, bytes in sent.append(Array(bytes)) }
     replay.onResult = { outcome = $0.outcome }
     for number in 0..<400 {
-      var words = "\(protocols[random.below(protocols.count)]) 172.16.1.\(1 + random.below(3)):\(1000 + random.below(9))"
+      var words = protocols[random.below(protocols.count)]
+      words += " 172.16.1.\(1 + random.below(3)):\(1000 + random.below(9))"
       words += " 10.1.0.100:\([80, 81, 82, 83, 84, 85, 53][random.below(7)]) --size \(random.below(3) * 600)"
       words += " --flags \(["syn", "ack", "fin,ack", "rst"][random.below(4)]) --ttl \([64, 64, 1][random.below(3)])"
       if random.below(20) == 0 { replay.advance(nanoseconds: 40_000_000_000) }
