@@ -103,7 +103,8 @@ extension IPAddress: LosslessStringConvertible {
     }
   }
 
-  /// Dotted decimal, or the canonical IPv6 text of RFC 5952.
+  /// Dotted decimal, or the canonical IPv6 text of RFC 5952; addresses that have an IPv4 one in them (RFC 4291 section
+  /// 2.5.5) end with it in decimal, as the C library writes them and so every listing of ipvsadm.
   public var description: String {
     if family == .ipv4 {
       return "\(v4 >> 24).\(v4 >> 16 & 255).\(v4 >> 8 & 255).\(v4 & 255)"
@@ -116,6 +117,9 @@ extension IPAddress: LosslessStringConvertible {
       groups[range].map { String($0, radix: 16) }.joined(separator: ":")
     }
     guard let run else { return text(0..<8) }
+    if run == 0..<6 || (run == 0..<5 && groups[5] == 0xffff) {
+      return (run == 0..<6 ? "::" : "::ffff:") + IPAddress(v4: v4).description
+    }
     return text(0..<run.lowerBound) + "::" + text(run.upperBound..<8)
   }
 
