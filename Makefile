@@ -48,7 +48,7 @@ PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz lab lint install uninstall clean \
+.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-frames fuzz-configurations lab lint install uninstall clean \
         bench bench-build bench-pick bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
@@ -106,10 +106,18 @@ lab: build deps-lab ## the whole lab matrix with the release build (long)
 # Leaks are not looked for: XCTest has some of its own.
 ASAN_FLAGS := -c release --sanitize=address -Xswiftc -enable-testing --scratch-path .build/asan
 
-fuzz: toolchain ## bent frames under AddressSanitizer, for FUZZ_SECONDS
+fuzz: fuzz-frames fuzz-configurations ## bent frames and configurations under AddressSanitizer, FUZZ_SECONDS each
+
+fuzz-frames: toolchain
 	LBD_TESTS=frames $(SWIFT) build --build-tests $(ASAN_FLAGS)
 	LBD_TESTS=frames LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
 	  $(SWIFT) test --skip-build $(ASAN_FLAGS) --filter FuzzTests
+
+# A folder of its own, so that the two need not be built anew in turn.
+fuzz-configurations: toolchain
+	LBD_TESTS=configurations $(SWIFT) build --build-tests $(ASAN_FLAGS)-configurations
+	LBD_TESTS=configurations LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
+	  $(SWIFT) test --skip-build $(ASAN_FLAGS)-configurations --filter FuzzTests
 
 lint: toolchain ## format, layering, sizes, shell scripts
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift \

@@ -82,12 +82,13 @@ let package = Package(
   ]
 )
 
-// For `make test-tsan`, which has the shared tables in view, and `make fuzz`, which has frames: everything else would only
-// take minutes to build.
-if let tests = Context.environment["LBD_TESTS"], tests == "tables" || tests == "frames" {
-  let needed: Set = [
-    "CShims", "CPcap", "Wire", "Scheduler", "Kernel", "Dataplane", "bpfembed", "EmbedBPF", "DataplaneTests",
-  ]
+// For `make test-tsan`, which has the shared tables in view, and `make fuzz`, which has frames and configurations:
+// everything else would only take minutes to build.
+if let tests = Context.environment["LBD_TESTS"], ["tables", "frames", "configurations"].contains(tests) {
+  let needed: Set =
+    tests == "configurations"
+    ? ["Wire", "Scheduler", "Config", "ConfigTests"]
+    : ["CShims", "CPcap", "Wire", "Scheduler", "Kernel", "Dataplane", "bpfembed", "EmbedBPF", "DataplaneTests"]
   package.products = []
   package.targets.removeAll { !needed.contains($0.name) }
   if tests == "tables" {

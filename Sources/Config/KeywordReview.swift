@@ -32,9 +32,7 @@ struct KeywordReview {
       case .acted: break
       case .none:
         isUnused = true
-        if keyword.name.hasPrefix("include") {
-          reportInclude(directive)
-        } else if !insideUnusedBlock {
+        if !insideUnusedBlock {
           let seen = withoutEffect[keyword.name]
           withoutEffect[keyword.name] = (seen?.first ?? directive.position, (seen?.count ?? 0) + 1)
         }
@@ -45,33 +43,8 @@ struct KeywordReview {
     }
   }
 
-  /// Without its includes a configuration is not the one that was meant.
-  private mutating func reportInclude(_ directive: Directive) {
-    diagnostics.append(
-      Diagnostic(
-        .error, at: directive.position, "\(quoted(directive.keyword)) is not in this version",
-        remedy: "put the included text into this file"))
-  }
-
-  /// What the first character of a line says, where it is not a keyword's.
-  private static func languageFeature(_ name: String) -> String? {
-    switch name.utf8.first {
-    case UInt8(ascii: "$"): "variables"
-    case UInt8(ascii: "@"): "conditional lines"
-    case UInt8(ascii: "~"): "sequences and lists"
-    default: nil
-    }
-  }
-
   private mutating func reportUnknown(_ directive: Directive, in kind: BlockKind) {
     let name = directive.keyword
-    if let what = KeywordReview.languageFeature(name) {
-      diagnostics.append(
-        Diagnostic(
-          .error, at: directive.position, "\(what) (here \(quoted(name))) are not in this version",
-          remedy: "write the lines out"))
-      return
-    }
     let skipped = directive.block == nil ? "" : ", its block is skipped"
     let other = KeywordTable.blocks(knowing: name)
     if !other.isEmpty {

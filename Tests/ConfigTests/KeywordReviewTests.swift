@@ -21,9 +21,6 @@ import Testing
       text: "foo 1\n",
       expected: ["t.conf:1:1: error: unknown keyword 'foo' (remove the line or correct the word)"]),
     Row(
-      text: "include /etc/x/*.conf\n",
-      expected: ["t.conf:1:1: error: 'include' is not in this version (put the included text into this file)"]),
-    Row(
       text: "vrrp_instance V {\n TCP_CHECK { x 1 }\n}",
       expected: [
         """
@@ -37,9 +34,6 @@ import Testing
         "t.conf:2:2: note: 'router_id' is accepted and has no effect in this version (2 places)",
         "t.conf:3:2: note: 'smtp_alert' is accepted and has no effect in this version",
       ]),
-    Row(
-      text: "$VIP=10.0.0.1\n",
-      expected: ["t.conf:1:1: error: variables (here '$VIP=10.0.0.1') are not in this version (write the lines out)"]),
   ])
   func reports(row: Row) {
     let found = read(row.text).diagnostics.map(\.description)
