@@ -1,6 +1,6 @@
 // keepalived.conf to the model.
 //
-// bytes -> lines -> logical lines -> tree -> review of keywords -> blocks -> services. Every step reports and goes on, so
+// bytes -> lines -> logical lines -> tree -> lines without values, review of keywords -> blocks -> services. Every step reports and goes on, so
 // that one reading finds all there is to find. The text may come from anywhere: nothing here reads files.
 
 import Wire
@@ -32,14 +32,23 @@ public func parseConfiguration(bytes: [UInt8], file: String) -> (Configuration, 
 public func readConfiguration(
   _ text: ConfigurationText, file: String, _ options: ReadingOptions, _ files: any ConfigurationFiles
 ) -> ConfigurationReading {
-  var lines = LineReader(options, files)
+  readConfiguration(text, file: file, options, files, limits: ReadingLimits())
+}
+
+func readConfiguration(
+  _ text: ConfigurationText, file: String, _ options: ReadingOptions, _ files: any ConfigurationFiles,
+  limits: ReadingLimits
+) -> ConfigurationReading {
+  var lines = LineReader(options, files, limits: limits)
   lines.read(text, file: file)
   lines.finish()
   var diagnostics = lines.diagnostics
 
   var parser = Parser(lines: lines.lexer.lines)
-  let root = parser.parse()
+  var required = RequiredValues()
+  let root = required.checked(parser.parse())
   diagnostics.add(contentsOf: parser.diagnostics)
+  diagnostics.add(contentsOf: required.diagnostics)
   for finding in KeywordReview.findings(in: root) { diagnostics.add(finding) }
 
   var reader = ConfigurationReader(diagnostics: diagnostics)

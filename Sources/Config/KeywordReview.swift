@@ -45,20 +45,22 @@ struct KeywordReview {
 
   private mutating func reportUnknown(_ directive: Directive, in kind: BlockKind) {
     let name = directive.keyword
-    let skipped = directive.block == nil ? "" : ", its block is skipped"
+    let skipped =
+      directive.block == nil
+      ? ", the line is ignored" : ", its block is skipped; keepalived would read the block's lines in \(kind.name)"
     let other = KeywordTable.blocks(knowing: name)
     if !other.isEmpty {
       let places = other.prefix(3).map(\.name).joined(separator: ", ")
       diagnostics.append(
         Diagnostic(
-          .warning, at: directive.position, "\(quoted(name)) is not known in \(kind.name), it is ignored\(skipped)",
+          .warning, at: directive.position, "\(quoted(name)) is not known in \(kind.name)\(skipped)",
           remedy: "it belongs in \(places)"))
       return
     }
     if name.utf8.contains(where: { $0 >= 0x80 }) {
       diagnostics.append(
         Diagnostic(
-          .warning, at: directive.position, "unknown keyword \(quoted(name)), the line is ignored\(skipped)",
+          .warning, at: directive.position, "unknown keyword \(quoted(name))\(skipped)",
           remedy: "it looks like a wrapped comment; begin the line with #"))
       return
     }
@@ -67,7 +69,7 @@ struct KeywordReview {
     let suggestion = known.map { "did you mean '\($0)'?" }
     diagnostics.append(
       Diagnostic(
-        kind.decidesForwarding ? .error : .warning, at: directive.position,
+        kind.isOwn ? .error : .warning, at: directive.position,
         "unknown keyword \(quoted(name))\(skipped)", remedy: suggestion ?? "remove the line or correct the word"))
   }
 }

@@ -156,6 +156,8 @@ struct Lexer {
         remedy: "add the closing \", or remove this one")
     }
     let content = rest[..<(end ?? rest.endIndex)]
+    // A quote that stands alone at the end is a slip, no empty word.
+    guard end != nil || !content.allSatisfy(Blanks.isPlain) else { return line.bytes.endIndex }
     let position = line.position(of: index..<content.endIndex)
     words.append(Word(text: String(decoding: content, as: UTF8.self), position: position, isQuoted: true))
     return end.map { $0 + 1 } ?? line.bytes.endIndex

@@ -22,6 +22,7 @@ import Testing
     Row(name: "brace in quotes", text: "a \"{\"", lines: ["1:1 a|\"{\""]),
     Row(name: "quote inside a word", text: "ab\"cd\"ef", lines: ["1:1 ab|\"cd\"|ef"]),
     Row(name: "empty quoted word", text: "a \"\"", lines: ["1:1 a|\"\""]),
+    Row(name: "quote alone at the end", text: "a b \"", lines: ["1:1 a|b"]),
     Row(name: "glued brace", text: "vrrp_sync_group VG_1{", lines: ["1:1 vrrp_sync_group|VG_1", "1:21 {"]),
     Row(
       name: "block on one line", text: "r 1 80 { weight 1 }",
