@@ -48,8 +48,9 @@ PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-socket lab lint install uninstall clean \
-        bench bench-build bench-pick bench-listing bench-core bench-scale bench-count bench-capture bench-wire bench-peers bench-test
+.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-frames \
+        fuzz-configurations fuzz-socket lab lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
+        bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
 
@@ -106,15 +107,23 @@ lab: build deps-lab ## the whole lab matrix with the release build (long)
 # Leaks are not looked for: XCTest has some of its own.
 ASAN_FLAGS := -c release --sanitize=address -Xswiftc -enable-testing --scratch-path .build/asan
 
-fuzz: toolchain ## bent frames under AddressSanitizer, for FUZZ_SECONDS
+fuzz: fuzz-frames fuzz-configurations fuzz-socket ## hostile frames, configurations and commands under AddressSanitizer, FUZZ_SECONDS each
+
+fuzz-frames: toolchain
 	LBD_TESTS=frames $(SWIFT) build --build-tests $(ASAN_FLAGS)
 	LBD_TESTS=frames LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
 	  $(SWIFT) test --skip-build $(ASAN_FLAGS) --filter FuzzTests
 
-fuzz-socket: toolchain ## words and bytes for the socket under AddressSanitizer, for FUZZ_SECONDS each
-	LBD_TESTS=socket $(SWIFT) build --build-tests $(ASAN_FLAGS)
+# A folder each, so that they need not be built anew in turn.
+fuzz-configurations: toolchain
+	LBD_TESTS=configurations $(SWIFT) build --build-tests $(ASAN_FLAGS)-configurations
+	LBD_TESTS=configurations LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
+	  $(SWIFT) test --skip-build $(ASAN_FLAGS)-configurations --filter FuzzTests
+
+fuzz-socket: toolchain
+	LBD_TESTS=socket $(SWIFT) build --build-tests $(ASAN_FLAGS)-socket
 	LBD_TESTS=socket LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
-	  $(SWIFT) test --skip-build $(ASAN_FLAGS) --filter AdminFuzzTests
+	  $(SWIFT) test --skip-build $(ASAN_FLAGS)-socket --filter AdminFuzzTests
 
 lint: toolchain ## format, layering, sizes, shell scripts
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift \

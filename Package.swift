@@ -82,12 +82,16 @@ let package = Package(
   ]
 )
 
-// For `make test-tsan`, which has the shared tables in view, `make fuzz`, which has frames, and `make fuzz-socket`: everything
-// else would only take minutes to build.
-let testsByName = ["tables": "DataplaneTests", "frames": "DataplaneTests", "socket": "ControlTests"]
+// For `make test-tsan`, which has the shared tables in view, and the fuzzers, which have frames, configurations and the
+// socket: everything else would only take minutes to build.
+let testsByName = [
+  "tables": "DataplaneTests", "frames": "DataplaneTests", "configurations": "ConfigTests", "socket": "ControlTests",
+]
 if let choice = Context.environment["LBD_TESTS"], let tests = testsByName[choice] {
-  var needed: Set = ["CShims", "CPcap", "Wire", "Scheduler", "Kernel", "Dataplane", "bpfembed", "EmbedBPF", tests]
-  if choice == "socket" { needed.formUnion(["Config", "Control", "Lab"]) }
+  var needed: Set = ["Wire", "Scheduler", tests]
+  if choice != "configurations" { needed.formUnion(["CShims", "CPcap", "Kernel", "Dataplane", "bpfembed", "EmbedBPF"]) }
+  if choice == "configurations" || choice == "socket" { needed.insert("Config") }
+  if choice == "socket" { needed.formUnion(["Control", "Lab"]) }
   package.products = []
   package.targets.removeAll { !needed.contains($0.name) }
   if choice == "tables" {

@@ -1,32 +1,60 @@
 // keepalived.conf to the model.
 //
-// bytes -> physical lines -> logical lines -> tree -> review of keywords -> blocks -> services. Every step reports and
-// goes on, so that one reading finds all there is to find. The text may come from anywhere: nothing here reads files.
+// bytes -> lines -> logical lines -> tree -> lines without values, review of keywords -> blocks -> services. Every step reports and goes on, so
+// that one reading finds all there is to find. The text may come from anywhere: nothing here reads files.
 
 import Wire
 
-/// Reads the text of a configuration file.
+/// What came of reading a configuration.
+public struct ConfigurationReading: Sendable {
+  /// What could be understood. It is not to be used when any finding is an error.
+  public let configuration: Configuration
+  /// In the order of the text.
+  public let diagnostics: [Diagnostic]
+  /// What was written, for explanations.
+  let root: Block
+
+  /// The worst severity of all findings.
+  public var worst: Diagnostic.Severity? { diagnostics.map(\.severity).max() }
+}
+
+/// Reads the text of a configuration file that includes no others.
 ///
 /// Nothing is thrown: the result holds what could be understood. It is not to be used when any finding is an error.
 /// - Parameter file: the file's name, for the findings.
 public func parseConfiguration(bytes: [UInt8], file: String) -> (Configuration, [Diagnostic]) {
-  var diagnostics = DiagnosticList()
-  let source = SourceText(bytes: bytes, file: file)
-  if let refusal = source.refusal { return (Configuration(), [refusal]) }
+  let text = ConfigurationText(bytes: bytes, identity: file)
+  let reading = readConfiguration(text, file: file, ReadingOptions(), NoFiles())
+  return (reading.configuration, reading.diagnostics)
+}
 
-  var lexer = Lexer()
-  for line in source.lines { lexer.read(line) }
-  lexer.finish()
-  for finding in lexer.diagnostics { diagnostics.add(finding) }
+/// Reads a configuration file with those it includes.
+public func readConfiguration(
+  _ text: ConfigurationText, file: String, _ options: ReadingOptions, _ files: any ConfigurationFiles
+) -> ConfigurationReading {
+  readConfiguration(text, file: file, options, files, limits: ReadingLimits())
+}
 
-  var parser = Parser(lines: lexer.lines)
-  let root = parser.parse()
-  for finding in parser.diagnostics.sorted() { diagnostics.add(finding) }
+func readConfiguration(
+  _ text: ConfigurationText, file: String, _ options: ReadingOptions, _ files: any ConfigurationFiles,
+  limits: ReadingLimits
+) -> ConfigurationReading {
+  var lines = LineReader(options, files, limits: limits)
+  lines.read(text, file: file)
+  lines.finish()
+  var diagnostics = lines.diagnostics
+
+  var parser = Parser(lines: lines.lexer.lines)
+  var required = RequiredValues()
+  let root = required.checked(parser.parse())
+  diagnostics.add(contentsOf: parser.diagnostics)
+  diagnostics.add(contentsOf: required.diagnostics)
   for finding in KeywordReview.findings(in: root) { diagnostics.add(finding) }
 
   var reader = ConfigurationReader(diagnostics: diagnostics)
   reader.read(root)
-  return (reader.configuration, reader.diagnostics.sorted())
+  return ConfigurationReading(
+    configuration: reader.configuration, diagnostics: reader.diagnostics.sorted(), root: root)
 }
 
 /// Takes the top-level blocks of a tree into a configuration.

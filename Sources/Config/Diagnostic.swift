@@ -3,26 +3,6 @@
 // A message states what is wrong at which place, its remedy what to write instead. Text quoted from the input is made
 // harmless first: it may hold terminal escapes or be megabytes long.
 
-/// A place in a configuration file.
-public struct Position: Hashable, Sendable, CustomStringConvertible {
-  /// The file's name as it was given.
-  public let file: String
-  /// The line, from 1.
-  public let line: Int
-  /// The byte within the line, from 1.
-  public let column: Int
-
-  /// A place in `file`; lines and columns (bytes) count from 1.
-  public init(file: String, line: Int, column: Int) {
-    self.file = file
-    self.line = line
-    self.column = column
-  }
-
-  /// `FILE:LINE:COLUMN`.
-  public var description: String { "\(file):\(line):\(column)" }
-}
-
 /// One finding about a configuration, tied to its place.
 public struct Diagnostic: Hashable, Sendable, CustomStringConvertible {
   /// How much a finding matters.
@@ -31,18 +11,21 @@ public struct Diagnostic: Hashable, Sendable, CustomStringConvertible {
     case note
     /// Accepted in a way the author may not have meant.
     case warning
+    /// The line is lost. A check and a reload refuse the configuration; a start goes on without the line, because a
+    /// director that does not come up is worse than one with a line less.
+    case fault
     /// The configuration is refused.
     case error
 
-    /// Note before warning before error.
+    /// Note before warning before fault before error.
     public static func < (left: Severity, right: Severity) -> Bool { left.rawValue < right.rawValue }
 
-    /// `note`, `warning` or `error`.
+    /// `note`, `warning` or `error`; whoever reads a message need not know what a start makes of it.
     public var name: String {
       switch self {
       case .note: "note"
       case .warning: "warning"
-      case .error: "error"
+      case .fault, .error: "error"
       }
     }
   }
@@ -71,9 +54,12 @@ public struct Diagnostic: Hashable, Sendable, CustomStringConvertible {
   /// The byte within the line, from 1.
   public var column: Int { position.column }
 
-  /// `FILE:LINE:COLUMN: SEVERITY: MESSAGE (REMEDY)`.
+  /// `FILE:LINE:COLUMN: SEVERITY: MESSAGE (REMEDY)`, and behind it which variable the text comes from.
   public var description: String {
-    "\(position): \(severity.name): \(message)" + (remedy.map { " (\($0))" } ?? "")
+    var text = "\(position): \(severity.name): \(message)"
+    if let remedy { text += " (\(remedy))" }
+    if let definition = position.definition { text += " [$\(definition.name) is set at \(definition.position)]" }
+    return text
   }
 }
 
@@ -94,6 +80,18 @@ struct DiagnosticList {
     if diagnostic.severity > worstDropped?.severity ?? .note || worstDropped == nil { worstDropped = diagnostic }
   }
 
+  /// Adds what another list has.
+  mutating func add(contentsOf other: DiagnosticList) {
+    for diagnostic in other.kept { add(diagnostic) }
+    guard let worst = other.worstDropped else { return }
+    dropped += other.dropped
+    if worst.severity > worstDropped?.severity ?? .note || worstDropped == nil { worstDropped = worst }
+  }
+
+  mutating func fault(at position: Position, _ message: String, remedy: String? = nil) {
+    add(Diagnostic(.fault, at: position, message, remedy: remedy))
+  }
+
   mutating func error(at position: Position, _ message: String, remedy: String? = nil) {
     add(Diagnostic(.error, at: position, message, remedy: remedy))
   }
@@ -106,10 +104,11 @@ struct DiagnosticList {
     add(Diagnostic(.note, at: position, message, remedy: remedy))
   }
 
-  /// All findings in the order of the text; the last tells how many more there were, with the severity of the worst.
+  /// All findings in the order of the text, file by file; the last tells how many more there were, with the severity of the worst.
   func sorted() -> [Diagnostic] {
     let numbered = kept.enumerated().sorted { left, right in
-      (left.element.line, left.element.column, left.offset) < (right.element.line, right.element.column, right.offset)
+      let (first, second) = (left.element.position, right.element.position)
+      return first.isBefore(second) || !second.isBefore(first) && left.offset < right.offset
     }
     let all = numbered.map(\.element)
     guard let worst = worstDropped else { return all }

@@ -32,9 +32,7 @@ struct KeywordReview {
       case .acted: break
       case .none:
         isUnused = true
-        if keyword.name.hasPrefix("include") {
-          reportInclude(directive)
-        } else if !insideUnusedBlock {
+        if !insideUnusedBlock {
           let seen = withoutEffect[keyword.name]
           withoutEffect[keyword.name] = (seen?.first ?? directive.position, (seen?.count ?? 0) + 1)
         }
@@ -45,47 +43,24 @@ struct KeywordReview {
     }
   }
 
-  /// Without its includes a configuration is not the one that was meant.
-  private mutating func reportInclude(_ directive: Directive) {
-    diagnostics.append(
-      Diagnostic(
-        .error, at: directive.position, "\(quoted(directive.keyword)) is not in this version",
-        remedy: "put the included text into this file"))
-  }
-
-  /// What the first character of a line says, where it is not a keyword's.
-  private static func languageFeature(_ name: String) -> String? {
-    switch name.utf8.first {
-    case UInt8(ascii: "$"): "variables"
-    case UInt8(ascii: "@"): "conditional lines"
-    case UInt8(ascii: "~"): "sequences and lists"
-    default: nil
-    }
-  }
-
   private mutating func reportUnknown(_ directive: Directive, in kind: BlockKind) {
     let name = directive.keyword
-    if let what = KeywordReview.languageFeature(name) {
-      diagnostics.append(
-        Diagnostic(
-          .error, at: directive.position, "\(what) (here \(quoted(name))) are not in this version",
-          remedy: "write the lines out"))
-      return
-    }
-    let skipped = directive.block == nil ? "" : ", its block is skipped"
+    let skipped =
+      directive.block == nil
+      ? ", the line is ignored" : ", its block is skipped; keepalived would read the block's lines in \(kind.name)"
     let other = KeywordTable.blocks(knowing: name)
     if !other.isEmpty {
       let places = other.prefix(3).map(\.name).joined(separator: ", ")
       diagnostics.append(
         Diagnostic(
-          .warning, at: directive.position, "\(quoted(name)) is not known in \(kind.name), it is ignored\(skipped)",
+          .warning, at: directive.position, "\(quoted(name)) is not known in \(kind.name)\(skipped)",
           remedy: "it belongs in \(places)"))
       return
     }
     if name.utf8.contains(where: { $0 >= 0x80 }) {
       diagnostics.append(
         Diagnostic(
-          .warning, at: directive.position, "unknown keyword \(quoted(name)), the line is ignored\(skipped)",
+          .warning, at: directive.position, "unknown keyword \(quoted(name))\(skipped)",
           remedy: "it looks like a wrapped comment; begin the line with #"))
       return
     }
@@ -94,7 +69,7 @@ struct KeywordReview {
     let suggestion = known.map { "did you mean '\($0)'?" }
     diagnostics.append(
       Diagnostic(
-        kind.decidesForwarding ? .error : .warning, at: directive.position,
+        kind.isOwn ? .error : .warning, at: directive.position,
         "unknown keyword \(quoted(name))\(skipped)", remedy: suggestion ?? "remove the line or correct the word"))
   }
 }

@@ -50,13 +50,9 @@ enum BlockKind: Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// True where a wrong line changes how packets are forwarded, so that it must not be passed over.
-  var decidesForwarding: Bool {
-    switch self {
-    case .root, .virtualServer, .realServer, .virtualServerGroup, .localAddressGroup, .lbd: true
-    default: false
-    }
-  }
+  /// True for blocks that only lbd has. In these an unknown keyword is an error; elsewhere it is passed over with a warning,
+  /// as keepalived does, whose files have always had such lines.
+  var isOwn: Bool { self == .lbd || self == .localAddressGroup }
 
   /// True when the block's lines begin with keywords.
   var hasKeywords: Bool {

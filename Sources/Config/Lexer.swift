@@ -1,4 +1,4 @@
-// From physical lines to logical lines: blanks, comments, quotes, braces.
+// From lines to logical lines: blanks, comments, quotes, braces.
 //
 // `#` and `!` start a comment anywhere, even inside a word, unless in double quotes or behind a backslash; that
 // has no other meaning. Outside quotes a brace ends the logical line and is one of its own. A double quote inside a
@@ -27,22 +27,23 @@ enum LogicalLine {
 
 /// Cuts physical lines into logical ones and reports what is wrong with their text.
 struct Lexer {
+  /// Further lines and braces are not kept.
+  private let lineCountMax: Int
   private(set) var lines: [LogicalLine] = []
-  private(set) var diagnostics: [Diagnostic] = []
-  private var strangeBlanks: (first: Position, lineCount: Int)?
-  private var lastStrangeLine = 0
+  private(set) var diagnostics = DiagnosticList()
+  /// For each file with blanks that keepalived does not know: where they are.
+  private var strangeBlanks: [Int: (first: Position, lineCount: Int, lastLine: Int)] = [:]
 
+  private(set) var isFull = false
   private var words: [Word] = []
   private var bare: [UInt8] = []
   private var bareStart = 0
   private var rawStart: Int?
 
-  private static let byteOrderMark: [UInt8] = [0xef, 0xbb, 0xbf]
-  private static let noBreakSpace: [UInt8] = [0xc2, 0xa0]
-  private static let ideographicSpace: [UInt8] = [0xe3, 0x80, 0x80]
+  init(lineCountMax: Int = ReadingLimits().lineCount) { self.lineCountMax = lineCountMax }
 
   /// Reads one physical line. An open brace or quote of an earlier line has no effect on it.
-  mutating func read(_ line: PhysicalLine) {
+  mutating func read(_ line: SourceLine) {
     let bytes = line.bytes
     var index = bytes.startIndex
     scan: while index < bytes.endIndex {
@@ -59,8 +60,8 @@ struct Lexer {
         break scan
       case UInt8(ascii: "{"), UInt8(ascii: "}"):
         endLogicalLine(line, at: index)
-        let position = place(index, in: line)
-        lines.append(bytes[index] == UInt8(ascii: "{") ? .open(position) : .close(position))
+        let position = line.position(of: index)
+        append(bytes[index] == UInt8(ascii: "{") ? .open(position) : .close(position), at: position)
         index += 1
       case UInt8(ascii: "\""):
         endBareWord(line)
@@ -78,40 +79,27 @@ struct Lexer {
     endLogicalLine(line, at: index)
   }
 
-  /// The warning about blanks that keepalived does not know, once all lines are read.
+  /// The warnings about blanks that keepalived does not know, once all lines are read.
   mutating func finish() {
-    guard let (first, lineCount) = strangeBlanks else { return }
-    let count = lineCount == 1 ? "this line" : "\(lineCount) lines, here first"
-    diagnostics.append(
-      Diagnostic(
-        .warning, at: first,
+    for (_, (first, lineCount, _)) in strangeBlanks {
+      let count = lineCount == 1 ? "this line" : "\(lineCount) lines, here first"
+      diagnostics.warning(
+        at: first,
         "byte order mark, no-break or ideographic space in \(count): read as a blank, keepalived would reject it",
-        remedy: "replace it by a plain space"))
+        remedy: "replace it by a plain space")
+    }
   }
 
   /// The length of the blank at `index`, 0 when there is none.
-  private mutating func blankLength(at index: Int, in line: PhysicalLine) -> Int {
-    switch line.bytes[index] {
-    case 0x20, 0x09, 0x0b, 0x0c, 0x0d: return 1
-    case 0xc2, 0xe3, 0xef: break
-    default: return 0
+  private mutating func blankLength(at index: Int, in line: SourceLine) -> Int {
+    let blank = Blanks.length(at: index, in: line)
+    guard !blank.isPlain else { return blank.length }
+    let file = line.source.number
+    let seen = strangeBlanks[file]
+    if seen?.lastLine != line.number {
+      strangeBlanks[file] = (seen?.first ?? line.position(of: index), (seen?.lineCount ?? 0) + 1, line.number)
     }
-    let rest = line.bytes[index...]
-    let isFileStart = line.number == 1 && index == line.bytes.startIndex
-    let length: Int
-    if rest.starts(with: Lexer.noBreakSpace) {
-      length = 2
-    } else if rest.starts(with: Lexer.ideographicSpace) || isFileStart && rest.starts(with: Lexer.byteOrderMark) {
-      length = 3
-    } else {
-      return 0
-    }
-    let seen = strangeBlanks?.lineCount ?? 0
-    if seen == 0 || lastStrangeLine != line.number {
-      strangeBlanks = (strangeBlanks?.first ?? place(index, in: line), seen + 1)
-      lastStrangeLine = line.number
-    }
-    return length
+    return blank.length
   }
 
   /// keepalived has no keyword of that name, so no comment of its files is taken for a word.
@@ -119,10 +107,36 @@ struct Lexer {
     words.first.map { !$0.isQuoted && IptablesText.isProgram($0.text) } ?? false
   }
 
+  /// Where the comment of a line begins, or its end. It is the rule of `read` over again, for what has to be done before.
+  static func commentStart(in line: SourceLine) -> Int {
+    let bytes = line.bytes
+    var isQuoted = false
+    var index = bytes.startIndex
+    while index < bytes.endIndex {
+      switch bytes[index] {
+      case UInt8(ascii: "\""): isQuoted.toggle()
+      case UInt8(ascii: "\\") where !isQuoted && index + 1 < bytes.endIndex && isCommentSign(bytes[index + 1]):
+        index += 1
+      case UInt8(ascii: "#") where !isQuoted: return index
+      case UInt8(ascii: "!") where !isQuoted && !startsWithIptables(line): return index
+      default: break
+      }
+      index += 1
+    }
+    return bytes.endIndex
+  }
+
+  private static func startsWithIptables(_ line: SourceLine) -> Bool {
+    let start = Blanks.end(in: line, from: line.bytes.startIndex)
+    let end = line.bytes[start...].firstIndex(where: Blanks.isPlain) ?? line.bytes.endIndex
+    return IptablesText.isProgram(String(decoding: line.bytes[start..<end], as: UTF8.self))
+  }
+
+  private static func isCommentSign(_ byte: UInt8) -> Bool { byte == UInt8(ascii: "#") || byte == UInt8(ascii: "!") }
+
   private func escapedCommentSign(at index: Int, in bytes: ArraySlice<UInt8>) -> UInt8? {
     guard bytes[index] == UInt8(ascii: "\\"), index + 1 < bytes.endIndex else { return nil }
-    let next = bytes[index + 1]
-    return next == UInt8(ascii: "#") || next == UInt8(ascii: "!") ? next : nil
+    return Lexer.isCommentSign(bytes[index + 1]) ? bytes[index + 1] : nil
   }
 
   private mutating func append(_ byte: UInt8, at index: Int) {
@@ -132,36 +146,47 @@ struct Lexer {
   }
 
   /// - Returns: the index behind the closing quote, or the line's end when there is none.
-  private mutating func readQuotedWord(from index: Int, in line: PhysicalLine) -> Int {
+  private mutating func readQuotedWord(from index: Int, in line: SourceLine) -> Int {
     if rawStart == nil { rawStart = index }
     let rest = line.bytes[(index + 1)...]
     let end = rest.firstIndex(of: UInt8(ascii: "\""))
     if end == nil {
-      diagnostics.append(
-        Diagnostic(
-          .error, at: place(index, in: line), "this quote is not closed on its line",
-          remedy: "add the closing \", or remove this one"))
+      diagnostics.warning(
+        at: line.position(of: index), "this quote is not closed on its line, all up to the line's end is quoted",
+        remedy: "add the closing \", or remove this one")
     }
     let content = rest[..<(end ?? rest.endIndex)]
-    words.append(Word(text: String(decoding: content, as: UTF8.self), position: place(index, in: line), isQuoted: true))
+    // A quote that stands alone at the end is a slip, no empty word.
+    guard end != nil || !content.allSatisfy(Blanks.isPlain) else { return line.bytes.endIndex }
+    let position = line.position(of: index..<content.endIndex)
+    words.append(Word(text: String(decoding: content, as: UTF8.self), position: position, isQuoted: true))
     return end.map { $0 + 1 } ?? line.bytes.endIndex
   }
 
-  private mutating func endBareWord(_ line: PhysicalLine) {
+  private mutating func endBareWord(_ line: SourceLine) {
     guard !bare.isEmpty else { return }
     let text = String(decoding: bare, as: UTF8.self)
-    words.append(Word(text: text, position: place(bareStart, in: line), isQuoted: false))
+    // Without the backslashes of escaped comment signs the word is a little shorter than its text; that does no harm.
+    let position = line.position(of: bareStart..<bareStart + bare.count)
+    words.append(Word(text: text, position: position, isQuoted: false))
     bare.removeAll(keepingCapacity: true)
   }
 
-  private mutating func endLogicalLine(_ line: PhysicalLine, at end: Int) {
+  private mutating func endLogicalLine(_ line: SourceLine, at end: Int) {
     endBareWord(line)
-    if let rawStart { lines.append(.words(words, raw: line.bytes[rawStart..<end])) }
+    if let rawStart, let first = words.first {
+      append(.words(words, raw: line.bytes[rawStart..<end]), at: first.position)
+    }
     words.removeAll(keepingCapacity: true)
     rawStart = nil
   }
 
-  private func place(_ index: Int, in line: PhysicalLine) -> Position {
-    Position(file: line.file, line: line.number, column: index - line.bytes.startIndex + 1)
+  private mutating func append(_ line: LogicalLine, at position: Position) {
+    guard lines.count >= lineCountMax else { return lines.append(line) }
+    guard !isFull else { return }
+    isFull = true
+    diagnostics.error(
+      at: position, "the configuration has more than \(lineCountMax) lines and braces, the rest is not read",
+      remedy: "make it smaller")
   }
 }

@@ -48,7 +48,8 @@ struct Parser {
       directives += directivesOfBlock(.root)
       guard index < lines.count, case .close(let position) = lines[index] else { continue }
       diagnostics.warning(
-        at: position, "extra '}' at the top level", remedy: "a block was closed too early; check the braces above")
+        at: position, "extra '}' at the top level, it is passed over",
+        remedy: "a block was closed too early; check the braces above")
       index += 1
     }
     return Block(kind: .root, directives: directives)

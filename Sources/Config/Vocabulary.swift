@@ -46,7 +46,6 @@ enum Vocabulary {
       """
       net_namespace net_namespace_ipvs instance use_pid_dir linkbeat_use_polling namespace_with_ipsets child_wait_time
       """),
-    Entry(.root, "include includer includem includew includeb includea"),
   ]
 
   private static let globalDefs: [Entry] = [

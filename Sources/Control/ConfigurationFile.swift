@@ -2,48 +2,73 @@ import Config
 import Glibc
 import Kernel
 
-/// A configuration file on disk.
+/// A configuration file on disk, with the files it includes.
 public struct ConfigurationFile: Sendable {
+  /// What a configuration is read for.
+  public enum Purpose: Sendable {
+    /// A director is to come up: a line without its value is no reason not to.
+    case start
+    /// Another configuration is in force and stays so when this one has any error.
+    case reload
+  }
+
   /// Its path, as the user wrote it.
   public let path: String
+  /// What lines behind `@WORD` are for.
+  public let configID: String
 
   /// Refuses to read more than this, in bytes.
-  public static let byteLimit = 16 << 20
+  public static let byteLimit = DiskFiles.byteLimit
 
   /// A file that may or may not be there.
-  public init(path: String) { self.path = path }
+  /// - Parameter configID: without one it is the machine's name up to its first dot.
+  public init(path: String, configID: String? = nil) {
+    self.path = path
+    self.configID = configID ?? ConfigurationFile.nodeName
+  }
 
   /// Reads and parses it.
   /// - Parameter report: called with each diagnostic, `file:line:column: severity: what (remedy)`.
   /// - Throws: when the file cannot be read, or has errors.
-  public func load(report: (Diagnostic) -> Void) throws -> Configuration {
-    let (configuration, diagnostics) = parseConfiguration(bytes: try bytes(), file: path)
-    for diagnostic in diagnostics { report(diagnostic) }
-    let errors = diagnostics.filter { $0.severity == .error }.count
+  public func load(for purpose: Purpose = .start, report: (Diagnostic) -> Void) throws -> Configuration {
+    let reading = try read()
+    for diagnostic in reading.diagnostics { report(diagnostic) }
+    let limit: Diagnostic.Severity = purpose == .start ? .error : .fault
+    let errors = reading.diagnostics.filter { $0.severity >= limit }.count
     guard errors == 0 else { throw ConfigurationRefused(path: path, errorCount: errors) }
-    return configuration
+    return reading.configuration
+  }
+
+  /// Reads and parses it, whatever is wrong with it.
+  /// - Throws: when the file cannot be read.
+  public func read() throws -> ConfigurationReading {
+    let text = try DiskFiles.text(of: path, step: "read configuration \(path)")
+    let options = ReadingOptions(
+      configID: configID, folder: folder, identity: text.identity, randomSeed: UInt64(bitPattern: Int64(time(nil))))
+    return readConfiguration(text, file: path, options, DiskFiles())
   }
 
   /// False when there is none.
   public var exists: Bool { access(path, F_OK) == 0 || errno != ENOENT }
 
   /// What it holds.
-  func bytes() throws -> [UInt8] {
-    let file = try FileDescriptor(checking: open(path, O_RDONLY | O_CLOEXEC), "read configuration \(path)")
-    var bytes: [UInt8] = []
-    while true {
-      let part = try [UInt8](unsafeUninitializedCapacity: 65_536) { buffer, count in
-        let result = read(file.number, buffer.baseAddress, buffer.count)
-        guard result >= 0 else { throw SystemError.current("read configuration \(path)") }
-        count = result
-      }
-      if part.isEmpty { return bytes }
-      bytes += part
-      guard bytes.count <= ConfigurationFile.byteLimit else {
-        throw SystemError(
-          "read configuration \(path)", errno: EFBIG, remedy: "a configuration has at most 16 MiB")
-      }
-    }
+  func bytes() throws -> [UInt8] { try DiskFiles.text(of: path, step: "read configuration \(path)").bytes }
+
+  /// The folder it is in, from the root.
+  private var folder: String {
+    let folder = path.lastIndex(of: "/").map { String(path[..<$0]) }
+    if path.hasPrefix("/") { return folder ?? "" }
+    let current = getcwd(nil, 0)
+    defer { free(current) }
+    let working = current.map { String(cString: $0) } ?? "."
+    return folder.map { working + "/" + $0 } ?? working
+  }
+
+  private static var nodeName: String {
+    var name = utsname()
+    guard uname(&name) == 0 else { return "" }
+    let whole = withUnsafeBytes(of: &name.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    return whole.firstIndex(of: ".").map { String(whole[..<$0]) } ?? whole
   }
 }
 

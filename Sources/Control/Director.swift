@@ -283,7 +283,7 @@ public final class Director {
     manager.reloading()
     defer { manager.ready(status: "forwarding") }
     do {
-      let new = try options.configuration.load(report: report)
+      let new = try options.configuration.load(for: .reload, report: report)
       var edited = administration
       try Director.check(new, options)
       if options.statePath == nil {
@@ -352,7 +352,7 @@ extension Diagnostic {
     switch severity {
     case .note: .info
     case .warning: .warning
-    case .error: .error
+    case .fault, .error: .error
     }
   }
 }

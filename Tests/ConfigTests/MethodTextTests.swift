@@ -34,7 +34,7 @@ import Testing
 
   private func parse(_ text: String) -> (ForwardingMethod?, [Diagnostic]) {
     var lexer = Lexer()
-    for line in SourceText(bytes: Array("lb_kind \(text)".utf8), file: "t").lines { lexer.read(line) }
+    SourceText(bytes: Array("lb_kind \(text)".utf8), source: Source(file: "t")).forEachLine { lexer.read($0) }
     var parser = Parser(lines: lexer.lines)
     var diagnostics = DiagnosticList()
     let method = parser.parse().directives.first?.forwardingMethod(&diagnostics)

@@ -62,7 +62,7 @@ import Testing
   @Test(arguments: rows)
   func buildsTree(row: Row) {
     var lexer = Lexer()
-    for line in SourceText(bytes: Array(row.text.utf8), file: "t").lines { lexer.read(line) }
+    SourceText(bytes: Array(row.text.utf8), source: Source(file: "t")).forEachLine { lexer.read($0) }
     var parser = Parser(lines: lexer.lines)
     #expect(text(parser.parse()) == row.tree)
     let findings = parser.diagnostics.sorted().map { "\($0.line):\($0.column) \($0.message)" }

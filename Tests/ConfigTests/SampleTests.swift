@@ -12,6 +12,67 @@ struct SampleRow: CustomTestStringConvertible {
   var testDescription: String { name }
 }
 
+/// What is odd about a sample, and where: what `lbd check` must say of it.
+private let oddities: [(name: String, findings: [(line: Int, what: String)])] = [
+  (
+    "000-annotated.keepalived.conf",
+    [13, 15, 17, 32, 53, 67, 70, 75].map {
+      ($0, "warning: unknown keyword '|, the line is ignored (it looks like a wrapped comment")
+    }
+      + [46: "mcast_src_ip", 48: "garp_master_delay", 54: "preempt_delay", 55: "debug", 76: "preempt_delay"].map {
+        ($0, "error: '\($1)' has no value, the line is left out")
+      } + [
+        (47, "warning: unknown keyword 'primary', the line is ignored"),
+        (
+          69,
+          "warning: unknown keyword 'lvs_sync_daemon_inteface', the line is ignored (did you mean 'lvs_sync_daemon_interface'?)"
+        ),
+        (92, "note: 'nat_mask' is ignored: removed from keepalived long ago"),
+        (99, "warning: '<NETMASK>' is not a persistence mask, it is ignored"),
+        (111, "warning: 'nb_get_retry' is not known in TCP_CHECK, the line is ignored"),
+        (
+          134,
+          "warning: 1 '}' missing before 'virtual_server' for 'virtual_server' opened in line 89 (read as if it were there"
+        ),
+        (134, "warning: 1 '}' missing at the end of the file for 'virtual_server' (read as if the file had them"),
+      ]
+  ),
+  (
+    "000-dr-master.keepalived.conf",
+    [18, 19, 21, 22].map { ($0, "is not known in the top level, the line is ignored (it belongs in global_defs)") }
+      + [(23, "warning: extra '}' at the top level, it is passed over")]
+  ),
+  (
+    "001-docker-dr.keepalived.conf",
+    [(74, "warning: virtual_server TCP 172.20.1.100:80 is already in line 43; the two are merged")]
+  ),
+  (
+    "002-virtual_ipaddress.snippet.conf",
+    [
+      (1, "warning: 'virtual_ipaddress' is not known in the top level, its block is skipped"),
+      (3, "no-break or ideographic space in 2 lines, here first: read as a blank"),
+    ]
+  ),
+  (
+    "002-virtual_server-unbalanced-brace.conf",
+    [
+      (1, "warning: no 'protocol': the service is UDP, though port 80 is surely meant for TCP"),
+      (2, "no-break or ideographic space in 26 lines, here first: read as a blank"),
+      (25, "warning: 'nb_get_retry' is not known in real_server, the line is ignored"),
+      (30, "warning: extra '}' at the top level, it is passed over"),
+    ]
+  ),
+  (
+    "003-lvs-dr.keepalived.conf",
+    [56, 65].map { ($0, "warning: 'nb_get_retry' is not known in TCP_CHECK, the line is ignored") }
+  ),
+  (
+    "004-dr-three-servers.keepalived.conf",
+    [33, 44, 55].map { ($0, "warning: 'nb_get_retry' is not known in TCP_CHECK, the line is ignored") }
+      + [(26, "note: 'nat_mask' is ignored")]
+  ),
+]
+
 private let rows: [SampleRow] = [
   SampleRow(
     name: "000-annotated.keepalived.conf",
@@ -69,6 +130,20 @@ private let rows: [SampleRow] = [
       #expect(warnings.contains { $0.contains(expected) }, "no warning with \(expected) in \(warnings)")
     }
     if row.warnings.isEmpty, row.name.contains("nginx") { #expect(warnings == []) }
+  }
+
+  /// Each with its line and with what was done about it. `|` stands for any text.
+  @Test func everyOddityIsNamed() throws {
+    for (name, findings) in oddities {
+      let (_, diagnostics) = parseConfiguration(bytes: try Sample.bytes(name), file: name)
+      for (line, what) in findings {
+        let parts = what.split(separator: "|").map(String.init)
+        let found = diagnostics.contains { finding in
+          finding.line == line && parts.allSatisfy { finding.description.contains($0) }
+        }
+        #expect(found, "\(name):\(line): \(what) is not in \(diagnostics.filter { $0.line == line })")
+      }
+    }
   }
 
   @Test func engineOfALaterVersionIsANote() throws {

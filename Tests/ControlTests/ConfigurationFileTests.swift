@@ -39,7 +39,7 @@ struct ConfigurationFileTests {
   @Test func fileWithoutEndIsRefused() {
     #expect(
       refusal(of: "/dev/zero").error
-        == "cannot read configuration /dev/zero: EFBIG (a configuration has at most 16 MiB)")
+        == "cannot read configuration /dev/zero: EFBIG (a configuration has at most 32 MiB)")
   }
 
   @Test func fileBeyondTheLimitIsRefused() throws {
