@@ -10,10 +10,11 @@ struct VirtualServerGroup {
 
   init(_ directive: Directive, budget: inout Int, _ diagnostics: inout DiagnosticList) {
     var seen: Set<Endpoint> = []
+    var seenMarks: Set<UInt32> = []
     for line in directive.block?.directives ?? [] {
       guard line.keyword != "fwmark" else {
         guard let mark = line.integer(in: 1...Int(UInt32.max), "a firewall mark", &diagnostics) else { continue }
-        if !marks.contains(UInt32(mark)) { marks.append(UInt32(mark)) }
+        if seenMarks.insert(UInt32(mark)).inserted { marks.append(UInt32(mark)) }
         continue
       }
       guard let range = line.addressRange(budget: &budget, &diagnostics),

@@ -5,9 +5,15 @@ import Wire
 
 extension Directive {
   /// The word at `index` behind the keyword, or nil with an error.
-  func argument(_ index: Int = 0, _ meaning: String, _ diagnostics: inout DiagnosticList) -> Word? {
+  func argument(
+    _ index: Int = 0, _ meaning: String, _ diagnostics: inout DiagnosticList, severity: Diagnostic.Severity = .error
+  ) -> Word? {
     if words.count > index + 1 { return words[index + 1] }
-    diagnostics.error(at: position, "'\(keyword)' needs \(meaning)", remedy: "write it behind the keyword")
+    diagnostics.add(
+      Diagnostic(
+        severity, at: position,
+        "'\(keyword)' needs \(meaning)"
+          + (severity == .error ? "" : ", the line is ignored"), remedy: "write it behind the keyword"))
     return nil
   }
 

@@ -86,12 +86,18 @@ struct ConfigurationReader {
       default: break
       }
     }
-    var rules = ServiceRules(groups: groups)
+    configuration.readGlobals(root, &diagnostics)
+    var vrrp = VRRPReader(globals: configuration.globals)
+    vrrp.read(root, &diagnostics)
+    configuration.vrrp = vrrp.vrrp
+    var rules = ServiceRules(groups: groups, globals: configuration.globals)
     for directive in directives where directive.keyword == "virtual_server" {
       guard let block = VirtualServerBlock(directive, &diagnostics) else { continue }
       rules.add(block, &diagnostics)
     }
     configuration.services = rules.services
+    configuration.vrrp = VRRPRules.checked(
+      configuration.vrrp, configuration.globals, configuration.services, &diagnostics)
     for service in configuration.services {
       checkLocalAddresses(of: service)
       checkHelper(of: service)
@@ -101,6 +107,7 @@ struct ConfigurationReader {
   private mutating func readGlobals(_ directive: Directive) {
     for inner in directive.block?.directives ?? [] where inner.keyword == "lvs_timeouts" {
       configuration.timeouts.read(inner, &diagnostics)
+      configuration.globals.origins.note("lvs_timeouts", at: inner.position)
     }
   }
 

@@ -44,4 +44,26 @@ public enum Defaults {
   static let serviceCountMax = 65535
   static let realServerCountMax = 1 << 20
   static let addressesInGroupsMax = 1 << 18
+  /// Checkers of a real server, urls of a checker.
+  static let checkersMax = 64
+  /// Lines of addresses, routes or rules in one block.
+  static let addressesInInstanceMax = 65536
+  /// Priority of VRRP where nothing is said.
+  static let vrrpPriority = 100
+  /// Of a name, a path, a text to be sent.
+  static let textBytesMax = 4096
+  static let commandWordsMax = 256
+  /// Between checks.
+  static let delayLoop = Duration.seconds(60)
+  /// Of a check's connection.
+  static let connectTimeout = Duration.seconds(5)
+  /// PCRE2's options, as `regex_options` names them.
+  static let regexOptions = [
+    "allow_empty_class", "alt_bsux", "auto_callout", "caseless", "dollar_endonly", "dotall", "dupnames", "extended",
+    "firstline", "match_unset_backref", "multiline", "never_ucp", "never_utf", "no_auto_capture", "no_auto_possess",
+    "no_dotstar_anchor", "no_start_optimize", "ucp", "ungreedy", "utf", "never_backslash_c", "alt_circumflex",
+    "alt_verbnames", "use_offset_limit", "extended_more", "literal",
+  ]
+  /// What an SMTP check calls itself.
+  public static let heloName = "smtpchecker.keepalived.org"
 }

@@ -5,16 +5,17 @@
 struct KeywordReview {
   private(set) var diagnostics: [Diagnostic] = []
   private var suggestionCount = 0
-  private var withoutEffect: [String: (first: Position, count: Int)] = [:]
+  private var withoutEffect: [String: (first: Position, count: Int, why: NoEffect)] = [:]
 
   /// Everything found in `root` and the blocks within.
   static func findings(in root: Block) -> [Diagnostic] {
     var review = KeywordReview()
     review.read(root, insideUnusedBlock: false)
-    for (name, (first, count)) in review.withoutEffect.sorted(by: { $0.key < $1.key }) {
+    for (name, (first, count, why)) in review.withoutEffect.sorted(by: { $0.key < $1.key }) {
       let places = count == 1 ? "" : " (\(count) places)"
       review.diagnostics.append(
-        Diagnostic(.note, at: first, "'\(name)' is accepted and has no effect in this version\(places)"))
+        Diagnostic(
+          .note, at: first, "'\(name)' is accepted and has no effect in lbd, because \(why.rawValue)\(places)"))
     }
     return review.diagnostics
   }
@@ -30,11 +31,11 @@ struct KeywordReview {
       var isUnused = insideUnusedBlock
       switch keyword.effect {
       case .acted: break
-      case .none:
+      case .none(let why):
         isUnused = true
         if !insideUnusedBlock {
           let seen = withoutEffect[keyword.name]
-          withoutEffect[keyword.name] = (seen?.first ?? directive.position, (seen?.count ?? 0) + 1)
+          withoutEffect[keyword.name] = (seen?.first ?? directive.position, (seen?.count ?? 0) + 1, why)
         }
       case .obsolete(let why):
         diagnostics.append(Diagnostic(.note, at: directive.position, "'\(keyword.name)' is ignored: \(why)"))

@@ -7,7 +7,8 @@ enum BlockKind: Hashable, Sendable, CaseIterable {
   case root, globalDefs
   case virtualServer, realServer, virtualServerGroup, localAddressGroup, lbd, markRules
   case tcpCheck, httpGet, url, smtpCheck, smtpHost, dnsCheck, miscCheck, pingCheck, udpCheck, fileCheck, bfdCheck
-  case vrrpInstance, vrrpSyncGroup, vrrpScript, trackFile, vrrpTrackProcess, bfdInstance, garpGroup, authentication
+  case vrrpInstance, vrrpSyncGroup, vrrpScript, trackFile, vrrpTrackProcess, bfdInstance, garpGroup, authentication,
+    trackGroup
   case ssl
   /// Lines of values, not of keywords: addresses, interfaces, mail addresses.
   case values
@@ -44,6 +45,7 @@ enum BlockKind: Hashable, Sendable, CaseIterable {
     case .bfdInstance: "bfd_instance"
     case .garpGroup: "garp_group"
     case .authentication: "authentication"
+    case .trackGroup: "track_group"
     case .ssl: "SSL"
     case .values: "a list"
     case .unknown: "an unknown block"
@@ -69,8 +71,8 @@ struct Keyword: Sendable {
   enum Effect: Sendable {
     /// A reader takes its value.
     case acted
-    /// keepalived acts on it, this version does not.
-    case none
+    /// keepalived acts on it, lbd does not, for a reason.
+    case none(NoEffect)
     /// No current keepalived knows it; old files have it.
     case obsolete(String)
   }
@@ -105,7 +107,7 @@ enum KeywordTable {
   private static let keywords: [BlockKind: [String: Keyword]] = {
     var table: [BlockKind: [String: Keyword]] = [:]
     for entry in Vocabulary.entries {
-      for name in entry.names.split(whereSeparator: { $0 == " " || $0 == "\n" }).map(String.init) {
+      for name in entry.keywords {
         table[entry.kind, default: [:]][name] = Keyword(name: name, block: entry.block, effect: entry.effect)
       }
     }

@@ -73,3 +73,21 @@ extension Directive {
     }
   }
 }
+
+extension ForwardingMethod {
+  /// As it is written behind `lb_kind`.
+  public var words: String {
+    guard case .tunnelling(let tunnel) = self else { return name }
+    let checksum =
+      switch tunnel.checksum {
+      case .none: ""
+      case .csum: " csum"
+      case .remcsum: " remcsum"
+      }
+    return switch tunnel.kind {
+    case .ipip: name
+    case .gue(let port): "\(name) type gue port \(port)" + checksum
+    case .gre: "\(name) type gre" + checksum
+    }
+  }
+}

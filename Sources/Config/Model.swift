@@ -171,14 +171,25 @@ public struct RealServer: Hashable, Sendable {
   public var vlan: UInt16?
   /// Where it was configured.
   public var position: Position?
+  private var shared: Shared<ServerMonitoring>?
 
   /// A server with every default.
   public init(endpoint: Endpoint) { self.endpoint = endpoint }
 
-  /// The same wherever it stands: for comparing two readings.
+  /// How it is watched.
+  public var monitoring: ServerMonitoring {
+    get { shared?.value ?? ServerMonitoring() }
+    set { shared = Shared(newValue) }
+  }
+
+  /// Takes what servers of the same words share.
+  mutating func share(_ monitoring: Shared<ServerMonitoring>?) { shared = monitoring }
+
+  /// The same wherever it stands and however it is watched: for comparing what packets see of it.
   public var withoutPosition: RealServer {
     var copy = self
     copy.position = nil
+    copy.shared = nil
     return copy
   }
 }
@@ -207,8 +218,10 @@ public struct VirtualService: Hashable, Sendable {
   public var clientConveyance = ClientConveyance.none
   /// In the order of the text.
   public var realServers: [RealServer] = []
-  /// Serves while no real server can.
+  /// Serves while the real servers do not make up the quorum.
   public var sorryServer: Endpoint?
+  /// When servers count, and who hears of it.
+  public var monitoring = ServiceMonitoring()
   /// Where it was configured.
   public var position: Position?
 
@@ -218,10 +231,11 @@ public struct VirtualService: Hashable, Sendable {
     persistenceMask = .full(key.family)
   }
 
-  /// The same wherever it and its servers stand: for comparing two readings.
+  /// The same wherever it and its servers stand, and however they are watched: for comparing what packets see.
   public var withoutPosition: VirtualService {
     var copy = self
     copy.position = nil
+    copy.monitoring = ServiceMonitoring()
     copy.realServers = realServers.map(\.withoutPosition)
     return copy
   }
@@ -309,13 +323,22 @@ public struct Configuration: Hashable, Sendable {
   public var settings = LbdSettings()
   /// Which packets carry which firewall mark.
   public var markRules = MarkRuleList()
+  /// What `global_defs` says.
+  public var globals = GlobalSettings()
+  /// Virtual routers, and what is tracked.
+  public var vrrp = VRRPConfiguration()
+  /// What checks over TLS show.
+  public var tls: TLSClient?
 
   /// The empty configuration.
   public init() {}
 
-  /// The same wherever its parts stand: for comparing two readings.
+  /// The same wherever its parts stand, without what packets see nothing of: for comparing two readings.
   public var withoutPositions: Configuration {
     var copy = self
+    copy.globals = GlobalSettings()
+    copy.vrrp = VRRPConfiguration()
+    copy.tls = nil
     copy.services = services.map(\.withoutPosition)
     for index in copy.localAddressGroups.indices { copy.localAddressGroups[index].position = nil }
     copy.markRules = markRules.withoutPositions

@@ -15,8 +15,12 @@ struct ServiceRules {
   private var realServerCount = 0
   private var isFull = false
   private let groups: [String: VirtualServerGroup]
+  private let globals: GlobalSettings
 
-  init(groups: [String: VirtualServerGroup]) { self.groups = groups }
+  init(groups: [String: VirtualServerGroup], globals: GlobalSettings) {
+    self.groups = groups
+    self.globals = globals
+  }
 
   /// Adds the services of one block.
   mutating func add(_ block: VirtualServerBlock, _ diagnostics: inout DiagnosticList) {
@@ -28,12 +32,16 @@ struct ServiceRules {
     }
     let keys = keys(of: block, &diagnostics)
     guard let first = keys.first else { return }
+    let monitoring = block.realServers.map { server in
+      server.monitoring.isEmpty && block.monitoring.isPlain && globals.isPlainForServers
+        ? nil : Shared(server.monitoring.resolved(under: block.monitoring, globals))
+    }
     reportDefaults(of: block, port: first.port, &diagnostics)
     var reported: Set<Diagnostic> = []
     for key in keys {
       guard hasRoom(for: block, &diagnostics) else { return }
       var findings: [Diagnostic] = []
-      let service = service(key, from: block, &findings)
+      let service = service(key, from: block, monitoring, &findings)
       for finding in findings where reported.insert(finding).inserted { diagnostics.add(finding) }
       guard !service.realServers.isEmpty else { continue }
       merge(service, &diagnostics)
@@ -103,7 +111,8 @@ struct ServiceRules {
   ]
 
   private func service(
-    _ key: ServiceKey, from block: VirtualServerBlock, _ findings: inout [Diagnostic]
+    _ key: ServiceKey, from block: VirtualServerBlock, _ monitoring: [Shared<ServerMonitoring>?],
+    _ findings: inout [Diagnostic]
   ) -> VirtualService {
     var service = VirtualService(key: key)
     service.position = block.position
@@ -130,9 +139,9 @@ struct ServiceRules {
       }
     }
     var seen: Set<Endpoint> = []
-    defer { checkFullNAT(service, block, &findings) }
-    for server in block.realServers {
-      guard let server = realServer(server, in: service, block, &findings) else { continue }
+    for (server, monitoring) in zip(block.realServers, monitoring) {
+      guard var server = realServer(server, in: service, block, &findings) else { continue }
+      server.share(monitoring)
       guard seen.insert(server.endpoint).inserted else {
         findings.append(
           Diagnostic(
@@ -142,6 +151,9 @@ struct ServiceRules {
       }
       service.realServers.append(server)
     }
+    checkFullNAT(service, block, &findings)
+    service.setMonitoring(block.monitoring, at: block.position, &findings)
+    checkSorryServer(&service, block, &findings)
     return service
   }
 

@@ -22,6 +22,7 @@ struct RealServerBlock {
   var upperThreshold: UInt32 = 0
   var lowerThreshold: UInt32 = 0
   var vlan: UInt16?
+  var monitoring = ServerMonitoringBlock()
 }
 
 /// A `virtual_server` block as written.
@@ -42,7 +43,13 @@ struct VirtualServerBlock {
   var conveyance: (value: ClientConveyance, position: Position)?
   var sorryServer: Endpoint?
   var markFamily: IPAddress.Family?
+  var monitoring = ServiceMonitoring()
   var realServers: [RealServerBlock] = []
+
+  private static let forwarding: Set<String> = [
+    "protocol", "lb_algo", "lvs_sched", "lb_kind", "lvs_method", "persistence_granularity", "persistence_engine", "ops",
+    "laddr_group_name", "sorry_server",
+  ]
 
   /// Packets of UDP can be scheduled one by one, and those of a mark may be UDP.
   var allowsOnePacket: Bool {
@@ -77,12 +84,18 @@ struct VirtualServerBlock {
   }
 
   private mutating func readService(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    // A value of these that does not fit refuses the file, so who is named here has been taken.
+    if VirtualServerBlock.forwarding.contains(directive.keyword) {
+      monitoring.origins.note(directive.keyword, at: directive.position)
+    }
     switch directive.keyword {
     case "protocol": readProtocol(directive, &diagnostics)
     case "lb_algo", "lvs_sched": readScheduler(directive, &diagnostics)
     case "lb_kind", "lvs_method": method = directive.forwardingMethod(&diagnostics) ?? method
     case "weight":
-      weight = directive.integer(in: 1...Int(Int32.max), "a weight", &diagnostics).map { Int32($0) } ?? weight
+      guard let value = directive.number(in: 1...Int(Int32.max), isStrict: true, &diagnostics) else { return }
+      weight = Int32(value)
+      monitoring.origins.note("weight", at: directive.position)
     case "vlan": vlan = directive.vlan(&diagnostics) ?? vlan
     case "persistence_timeout": readPersistence(directive, &diagnostics)
     case "persistence_granularity":
@@ -97,13 +110,20 @@ struct VirtualServerBlock {
     case "toa": convey(.toa, directive, &diagnostics)
     case "proxy_protocol": readProxyProtocol(directive, &diagnostics)
     case "ip_family": readFamily(directive, &diagnostics)
+    case "hashed":
+      if schedulerName != "sh" {
+        diagnostics.warning(at: directive.position, "'hashed' is ignored, the scheduler is not sh here")
+      }
     case "sorry_server":
       guard let address = directive.address(0, &diagnostics), let port = directive.port(1, &diagnostics) else { return }
       sorryServer = Endpoint(address: address, port: port)
-      diagnostics.note(at: directive.position, "'sorry_server' is not used in this version, it has no health checks")
+    case "sorry_server_inhibit" where sorryServer == nil, "sorry_server_lvs_method" where sorryServer == nil:
+      diagnostics.warning(
+        at: directive.position, "'\(directive.keyword)' is ignored, there is no sorry_server before it",
+        remedy: "write it behind 'sorry_server IP PORT'")
     case "real_server":
       if let server = RealServerBlock(directive, &diagnostics) { realServers.append(server) }
-    default: break
+    default: _ = ServiceMonitoring.table.read(directive, into: &monitoring, &diagnostics)
     }
   }
 
@@ -142,11 +162,13 @@ struct VirtualServerBlock {
   /// 0 is off; keepalived calls it out of range, with the same effect.
   private mutating func readPersistence(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
     guard directive.words.count > 1 else {
+      monitoring.origins.note(directive.keyword, at: directive.position)
       persistenceSeconds = Defaults.persistenceSeconds
       return
     }
     let range = 0...Defaults.timeoutSecondsMax
-    guard let seconds = directive.integer(in: range, "a time in seconds", &diagnostics) else { return }
+    guard let seconds = directive.number(in: range, isStrict: true, &diagnostics) else { return }
+    monitoring.origins.note(directive.keyword, at: directive.position)
     persistenceSeconds = seconds == 0 ? nil : seconds
   }
 
@@ -212,17 +234,29 @@ extension RealServerBlock {
   }
 
   private mutating func read(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
-    let numbers = 0...Int(Int32.max)
     switch directive.keyword {
-    case "weight": weight = directive.integer(in: numbers, "a weight", &diagnostics).map { Int32($0) } ?? weight
-    case "lvs_method": method = directive.forwardingMethod(&diagnostics) ?? method
-    case "vlan": vlan = directive.vlan(&diagnostics) ?? vlan
+    case "weight":
+      guard let value = number(of: directive, &diagnostics) else { return }
+      weight = Int32(value)
+    case "lvs_method":
+      guard let value = directive.forwardingMethod(&diagnostics) else { return }
+      method = value
+    case "vlan":
+      guard let value = directive.vlan(&diagnostics) else { return }
+      vlan = value
     case "uthreshold":
-      upperThreshold = UInt32(directive.integer(in: numbers, "a threshold", &diagnostics) ?? 0)
+      guard let value = number(of: directive, &diagnostics) else { return }
+      upperThreshold = UInt32(value)
     case "lthreshold":
-      lowerThreshold = UInt32(directive.integer(in: numbers, "a threshold", &diagnostics) ?? 0)
-    default: break
+      guard let value = number(of: directive, &diagnostics) else { return }
+      lowerThreshold = UInt32(value)
+    default: return monitoring.read(directive, &diagnostics)
     }
+    monitoring.origins.note(directive.keyword, at: directive.position)
+  }
+
+  private func number(of directive: Directive, _ diagnostics: inout DiagnosticList) -> Int? {
+    directive.number(in: 0...Int(Int32.max), isStrict: true, &diagnostics)
   }
 }
 

@@ -90,7 +90,9 @@ extension VirtualServices {
       configuration.localAddressGroups.map { ($0.name, $0.addresses) }, uniquingKeysWith: { first, _ in first })
     let wanted = Set(configuration.services.map(\.key))
     for service in listed where !wanted.contains(service.spec.key) { try delete(service.spec.key) }
-    for spec in configuration.services {
+    for configured in configuration.services {
+      // Nobody checks servers yet: who has no weight, and a sorry server, is all there is to decide.
+      let spec = ServiceState(configured, runsChecks: false).serving
       if let old = service(spec.key) {
         if !VirtualServices.isSameService(old.spec, spec) { try edit(spec) }
       } else {

@@ -36,8 +36,8 @@ import Testing
     Row(
       text: "global_defs {\n router_id a\n smtp_alert\n}\nglobal_defs {\n router_id b\n}",
       expected: [
-        "t.conf:2:2: note: 'router_id' is accepted and has no effect in this version (2 places)",
-        "t.conf:3:2: note: 'smtp_alert' is accepted and has no effect in this version",
+        "t.conf:2:2: note: 'router_id' is accepted and has no effect in lbd, because it does not notify anybody yet (2 places)",
+        "t.conf:3:2: note: 'smtp_alert' is accepted and has no effect in lbd, because it does not notify anybody yet",
       ]),
   ])
   func reports(row: Row) {

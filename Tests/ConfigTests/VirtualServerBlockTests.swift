@@ -36,7 +36,8 @@ import Wire
       ("sh-port\nlb_algo sh", [], 1),
       ("lb_algo sh\nmh-port", [], 1),
       ("flag-1\nflag-3", [.flag1, .flag3], 0),
-      ("hashed", [], 0),
+      ("hashed", [], 1),
+      ("lb_algo sh\nhashed", [], 0),
     ] as [(String, SchedulerFlags, Int)])
   func readsFlags(lines: String, flags: SchedulerFlags, findingCount: Int) throws {
     let (service, findings) = try first(lines)
