@@ -72,7 +72,7 @@ extension WorkerState {
       return
     }
     leave(index, packet, departure)
-    guard batch.egress[index] != Batch.noEgress else { return }
+    guard batch.egress[index] < Batch.hostEgress else { return }
     batch.outcomes[index] = quoted.isToServer ? .errorToServer : .errorToClient
   }
 
@@ -93,6 +93,7 @@ extension WorkerState {
   ) -> Departure {
     let server = server(quoted.connection.server)
     let hop = ServerRecord.hop(server)
+    if hop.pointee.state == .local { return deliverError(index, packet, quote, quoted, server: server) }
     guard hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
     // One that is on its way to another host has been forwarded by this one before IPVS takes it, which costs a hop.
     let (high, low) = packet.pointee.destinationAddress

@@ -18,6 +18,9 @@ extension WorkerState {
       if !packet.pointee.isRequest { uncount(reply: packet.pointee) }
       return batch.finish(index, .malformed)
     }
+    if packet.pointee.isRequest, ServerRecord.hop(server).pointee.state == .local {
+      return deliver(index, packet, server)
+    }
     if packet.pointee.flags.contains(.reassembled), isUncut(reply: packet.pointee, server) {
       return answerUncut(reply: index, packet, server)
     }

@@ -151,8 +151,8 @@ extension WorkerState {
     }
   }
 
-  /// After a request has changed the state: counts, and the mirror.
-  private mutating func changed<Key>(
+  /// After a packet has changed the state: counts, and the mirror.
+  mutating func changed<Key>(
     key: Key, from old: Connection, to new: Connection, _ protocolNumber: UInt8, in table: ConnectionTable<Key>,
     server: UnsafePointer<ServerRecord>
   ) {

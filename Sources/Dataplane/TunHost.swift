@@ -13,4 +13,9 @@ struct TunHost: HostStack, ~Copyable {
     let count = packet.count - networkOffset
     return write(descriptor, base + networkOffset, count) == count
   }
+
+  mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    guard descriptor >= 0 else { return 0 }
+    return max(read(descriptor, buffer.baseAddress, buffer.count), 0)
+  }
 }

@@ -45,9 +45,10 @@ extension WorkerState {
       packet, .source, (entry.nearHigh, entry.nearLow), port: UInt16(truncatingIfNeeded: entry.extra >> 32))
   }
 
-  /// Replaces one end of a packet, whichever it is, and corrects all checksums.
+  /// Replaces one end of a packet, whichever it is, takes one hop off, and corrects all checksums.
   static func replace(
-    _ packet: UnsafeMutablePointer<Packet>, _ side: Side, _ address: (high: UInt64, low: UInt64), port: UInt16
+    _ packet: UnsafeMutablePointer<Packet>, _ side: Side, _ address: (high: UInt64, low: UInt64), port: UInt16,
+    takesHop: Bool = true
   ) {
     let header = packet.pointee.network
     var change = ChecksumDelta()
@@ -57,16 +58,18 @@ extension WorkerState {
       change.replace(packet.pointee.addressBytes(at: offset), with: new)
       header.storeBytes(of: new.0, toByteOffset: offset, as: UInt64.self)
       header.storeBytes(of: new.1, toByteOffset: offset + 8, as: UInt64.self)
-      takeHopV6(header)
+      if takesHop { takeHopV6(header) }
     } else {
       let offset = side == .source ? IPv4.sourceOffset : IPv4.destinationOffset
       let new = UInt32(truncatingIfNeeded: address.low).bigEndian
       change.replace(header.loadUnaligned(fromByteOffset: offset, as: UInt32.self), with: new)
       header.storeBytes(of: new, toByteOffset: offset, as: UInt32.self)
       var headerChange = change
-      headerChange.replace16(UInt16(0x0100).bigEndian, with: 0)
-      let hops = header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self)
-      header.storeByte(hops &- 1, at: IPv4.timeToLiveOffset)
+      if takesHop {
+        headerChange.replace16(UInt16(0x0100).bigEndian, with: 0)
+        let hops = header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self)
+        header.storeByte(hops &- 1, at: IPv4.timeToLiveOffset)
+      }
       let checksum = header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)
       header.storeBytes(of: headerChange.apply(to: checksum), toByteOffset: IPv4.checksumOffset, as: UInt16.self)
     }
