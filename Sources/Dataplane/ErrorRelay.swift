@@ -40,9 +40,14 @@ extension WorkerState {
     if isParameterProblem(packet.pointee) { return relayParameterProblem(index, packet) }
     if relayTunnelError(index, packet) { return }
     guard let quote = QuotedPacket(of: packet.pointee) else { return batch.finish(index, .icmp) }
-    if let quoted = connection(of: quote) { return relay(index, packet, quote, quoted) }
+    if let quoted = connection(of: quote) {
+      let isFullNAT = server(quoted.connection.server).pointee.method == .fullNAT
+      if quote.isSecurityPayload, isFullNAT { return batch.finish(index, .icmp) }
+      return relay(index, packet, quote, quoted)
+    }
     if passesBy(index, packet, quote) { return batch.finish(index, .icmp) }
-    guard snapshot.pointee.settings.schedulesICMP, !(quote.isLaterFragment && quote.protocolNumber == IPProtocol.udp)
+    guard snapshot.pointee.settings.schedulesICMP, !quote.isSecurityPayload,
+      !(quote.isLaterFragment && quote.protocolNumber == IPProtocol.udp)
     else { return batch.finish(index, .icmp) }
     guard let quoted = openByError(index, packet, quote) else { return }
     relay(index, packet, quote, quoted)

@@ -24,7 +24,10 @@ extension WorkerState {
     if packet.pointee.flags.contains(.reassembled), isUncut(reply: packet.pointee, server) {
       return answerUncut(reply: index, packet, server)
     }
-    let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
+    let isSecurityPayload = packet.pointee.flags.contains(.securityPayload)
+    if isSecurityPayload, server.pointee.method == .fullNAT { return batch.finish(index, .notTranslatable) }
+    let isWideNAT =
+      (packet.pointee.flags.contains(.wide) || isSecurityPayload) && server.pointee.method == .masquerading
     let isWideFullNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .fullNAT
     let departure =
       isWideNAT

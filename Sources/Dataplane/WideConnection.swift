@@ -11,6 +11,7 @@ extension WorkerState {
   mutating func scheduleWide(_ index: Int) {
     if advanceWide(index) { return }
     let packet = batch.packet(index)
+    if packet.pointee.flags.contains(.securityPayload) { return batch.finish(index, .noConnection) }
     guard !isOwnTraffic, let number = markService(index) ?? anyPortService(packet.pointee) else {
       return batch.finish(index, .notOurs)
     }

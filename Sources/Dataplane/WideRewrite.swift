@@ -2,7 +2,7 @@ import CShims
 import Wire
 
 /// NAT for connections of the wide table: what is written into a packet is not the same for all of a server's packets, so
-/// nothing is ready, and everything is computed from what is replaced.
+/// nothing is ready, and everything is computed from what is replaced. AH and ESP of any connection go this way too.
 extension WorkerState {
   /// As `rewrite`, in the same order.
   @inline(never)
@@ -39,6 +39,10 @@ extension WorkerState {
       let address = (server.pointee.addressHigh, server.pointee.addressLow)
       return WorkerState.replace(packet, .destination, address, port: packet.pointee.connection.localPort)
     }
+    guard packet.pointee.flags.contains(.wide) else {
+      let address = (server.pointee.virtualHigh, server.pointee.virtualLow)
+      return WorkerState.replace(packet, .source, address, port: server.pointee.virtualPort)
+    }
     guard let slot = packet.pointee.slot else { return }
     let entry = KeyWide(slot)
     WorkerState.replace(
@@ -73,7 +77,7 @@ extension WorkerState {
       let checksum = header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)
       header.storeBytes(of: headerChange.apply(to: checksum), toByteOffset: IPv4.checksumOffset, as: UInt16.self)
     }
-    replacePort(packet, side, port, change)
+    if !packet.pointee.flags.contains(.securityPayload) { replacePort(packet, side, port, change) }
   }
 
   private static func replacePort(
