@@ -13,6 +13,8 @@ struct AnsweringHost: HostStack, ~Copyable {
   /// By identification and addresses, what has come of an IPv4 datagram.
   private var fragments: [[UInt8]: [Int: [UInt8]]] = [:]
 
+  var pollDescriptor: Int32 { -1 }
+
   /// Sends a packet of its own accord.
   mutating func send(_ packet: [UInt8]) { answers.append(packet) }
 

@@ -236,6 +236,7 @@ import Wire
 @Suite struct SeveralHandsTests {
   private struct NoHost: HostStack, ~Copyable {
     mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool { false }
+    var pollDescriptor: Int32 { -1 }
     mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int { 0 }
   }
 
