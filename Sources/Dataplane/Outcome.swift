@@ -132,7 +132,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .fragmentContradictory: "fragments that contradict each other, or add up to no datagram"
     case .fragmentsTooMany: "a datagram in too many fragments"
     case .fragmentPoolFull: "a fragment that had to make room for younger ones"
-    case .notTranslatable: "a source route, an ICMP error that the other IP family has no word for, or AH or ESP (FULLNAT)"
+    case .notTranslatable: "AH, ESP, a source route, or an ICMP error without a word in the other IP family (FULLNAT)"
     case .serverRemoved: "the connection's real server has been removed"
     case .serverLocal: "the real server is this host itself, and cannot be: FULLNAT, or NAT to a loopback address"
     case .noServerAvailable: "no real server can take it; answered with ICMP port unreachable"
