@@ -4,6 +4,8 @@
  *
  *   lb_director        XDP: ours to the AF_XDP socket of the receive queue, the rest to the kernel
  *   lb_director_frags  the same for drivers that hand over jumbo frames in pieces (kernel 5.18)
+ *   lb_answers         tc, on the way out: what the host sends as a real server of lbd's goes to lbd first; its map has no
+ *                      other entries
  *   lb_filter, lb_guard  the pair for AF_PACKET: the socket keeps what is ours, and the guard, which tc runs after
  *                      the packet sockets have had their copy, keeps the host's own stack from answering it too
  *
@@ -62,6 +64,30 @@ int lb_filter(struct __sk_buff *context) {
   if (context->pkt_type == PACKET_OUTGOING)
     return 0;
   return lb_is_ours(context, LB_KIND_SKB) ? -1 : 0;
+}
+
+/* By LB_HOST_*: where answers go, and until when. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, LB_HOST_COUNT);
+  __type(key, __u32);
+  __type(value, __u64);
+} lb_host SEC(".maps");
+
+static __always_inline __u64 host_value(__u32 index) {
+  __u64 *value = bpf_map_lookup_elem(&lb_host, &index);
+  return value ? *value : 0;
+}
+
+/* An lbd that has died sets no new time: the host's other traffic of these addresses must not depend on it for long. The
+ * device has no Ethernet header, which the redirection takes off, but would get the tag back. */
+SEC("tc")
+int lb_answers(struct __sk_buff *context) {
+  if (bpf_ktime_get_ns() > host_value(LB_HOST_DEADLINE) || !lb_is_ours(context, LB_KIND_SKB))
+    return TC_ACT_UNSPEC;
+  if (context->vlan_present)
+    bpf_skb_vlan_pop(context);
+  return bpf_redirect(host_value(LB_HOST_DEVICE), 0);
 }
 
 char LICENSE[] SEC("license") = "Apache-2.0";

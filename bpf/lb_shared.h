@@ -43,6 +43,11 @@ _Static_assert(sizeof(struct lb_ours_key) == 20, "lb_ours_key layout");
 _Static_assert(sizeof(struct lb_ours_value) == 8, "lb_ours_value layout");
 
 /* ---- Counters of the XDP program: indices into the per-CPU array `lb_counters` ---------------- */
+/* ---- The `lb_host` array: answers of real servers that are the host itself ------------------- */
+#define LB_HOST_DEVICE 0   /* index of the TUN device */
+#define LB_HOST_DEADLINE 1 /* CLOCK_MONOTONIC in ns; later on they are left alone */
+#define LB_HOST_COUNT 2
+
 #define LB_COUNTER_REDIRECTED 0 /* handed to an AF_XDP socket */
 #define LB_COUNTER_PASSED 1     /* left to the kernel */
 #define LB_COUNTER_ORPHANED 2   /* ours, but no socket is bound to the queue: dropped, so that the host's own

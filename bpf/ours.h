@@ -83,6 +83,13 @@ static __always_inline bool lb_has_ports(__u8 protocol) {
   return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP || protocol == IPPROTO_SCTP;
 }
 
+/* AH and ESP go where their key exchange goes, which is UDP from port 500 to port 500. */
+#define LB_KEY_EXCHANGE_PORT 500
+
+static __always_inline bool lb_is_security_payload(__u8 protocol) {
+  return protocol == IPPROTO_AH || protocol == IPPROTO_ESP;
+}
+
 static __always_inline bool lb_is_extension(__u8 header) {
   return header == IPPROTO_HOPOPTS || header == IPPROTO_ROUTING || header == IPPROTO_DSTOPTS ||
          header == IPPROTO_FRAGMENT || header == IPPROTO_AH;
@@ -198,7 +205,7 @@ static __always_inline bool lb_is_icmp(__u8 protocol) { return protocol == IPPRO
  * message says whose it is. Those of other protocols are left alone. In IPv6 a later piece may name an extension header
  * only. */
 static __always_inline bool lb_fragment_is_ours(struct lb_packet *packet) {
-  if (!lb_has_ports(packet->protocol) && !lb_is_icmp(packet->protocol) &&
+  if (!lb_has_ports(packet->protocol) && !lb_is_icmp(packet->protocol) && !lb_is_security_payload(packet->protocol) &&
       !(packet->later_fragment && lb_is_extension(packet->protocol)))
     return false;
   return lb_has(&packet->local, LB_OURS_FRAGMENTS) || lb_has(&packet->remote, LB_OURS_FRAGMENTS);
@@ -249,7 +256,13 @@ static __always_inline bool lb_packet_is_ours(void *context, const enum lb_kind 
                                               struct lb_packet *packet) {
   if (packet->fragment && lb_fragment_is_ours(packet))
     return true;
-  if (packet->later_fragment || !lb_has_ports(packet->protocol))
+  if (packet->later_fragment)
+    return false;
+  if (lb_is_security_payload(packet->protocol)) {
+    packet->protocol = IPPROTO_UDP;
+    return lb_ends_are_ours(packet, bpf_htons(LB_KEY_EXCHANGE_PORT), bpf_htons(LB_KEY_EXCHANGE_PORT));
+  }
+  if (!lb_has_ports(packet->protocol))
     return false;
   __be16 ports[2] __attribute__((aligned(4)));
   if (!lb_load(context, kind, packet->transport, ports, sizeof(ports)))

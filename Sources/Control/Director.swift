@@ -96,6 +96,7 @@ public final class Director {
     try ports.open(
       try portKind(), workers: options.workers ?? configuration.settings.workerCount, ours: assembler.ours(description))
     defer { end() }
+    updateAnswers(description)
     // What is only worth saying when lbd does run.
     for note in notes + [hostWarning].compactMap({ $0 }) { log.warning("\(note)") }
     let table = dataplane.tableDescription
@@ -183,6 +184,11 @@ public final class Director {
       if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
     }
     defend()
+    do {
+      try ports.confirmAnswers()
+    } catch {
+      log.error("\(error)")
+    }
     admin?.everySecond()
     storeRules()
     if seconds % RateEstimator.seconds == 0 { administration.estimate(dataplane) }
@@ -275,6 +281,16 @@ public final class Director {
       try ports.update(ours: assembler.ours(description))
     } catch {
       log.error("\(error)")
+    }
+    updateAnswers(description)
+  }
+
+  /// Real servers on this host answer through lbd; where that cannot be, they answer as if they were none.
+  private func updateAnswers(_ description: SnapshotDescription) {
+    do {
+      try ports.update(answers: assembler.answers(description))
+    } catch {
+      log.error("answers of real servers on this host are not translated back: \(error)")
     }
   }
 

@@ -5,8 +5,8 @@ import Wire
 ///
 /// Services by mark (a service without one counts as mark 0, and marks are signed), then IPv4 before IPv6, protocol, address,
 /// port; servers by address and port. One habit of ipvsadm's shows: it takes the sign of a 32-bit difference for the order of
-/// two IPv4 addresses, so that two which lie more than 2^31 apart come out reversed, 192.0.2.10 before 10.0.0.5. Scripts that
-/// compare listings see that, so it is kept.
+/// two addresses (of IPv6 word by word), so that two which lie more than 2^31 apart come out reversed, 192.0.2.10 before
+/// 10.0.0.5 and fd00:: before ::1. Scripts that compare listings see that, so it is kept.
 enum ListingOrder {
   /// Services as they are listed. The argument's order decides where the rules contradict themselves.
   static func sorted(_ services: [VirtualServices.Service]) -> [VirtualServices.Service] {
@@ -36,21 +36,16 @@ enum ListingOrder {
 
   /// The left one's family says how both addresses are read.
   private static func compare(_ left: Endpoint, _ right: Endpoint) -> Int {
-    if left.address.family == .ipv4 {
-      let difference = Int32(bitPattern: leadingWord(left.address) &- leadingWord(right.address))
+    let count = left.address.family == .ipv4 ? 1 : 4
+    for (leftWord, rightWord) in zip(words(left.address).prefix(count), words(right.address)) {
+      let difference = Int32(bitPattern: leftWord &- rightWord)
       if difference != 0 { return Int(difference) }
-    } else {
-      let bytes = (
-        left.address.bytes, right.address.bytes + [UInt8](repeating: 0, count: 16 - right.address.bytes.count)
-      )
-      for (leftByte, rightByte) in zip(bytes.0, bytes.1) where leftByte != rightByte {
-        return Int(leftByte) - Int(rightByte)
-      }
     }
     return Int(left.port) - Int(right.port)
   }
 
-  private static func leadingWord(_ address: IPAddress) -> UInt32 {
-    address.family == .ipv4 ? address.v4 : UInt32(truncatingIfNeeded: address.high >> 32)
+  private static func words(_ address: IPAddress) -> [UInt32] {
+    if address.family == .ipv4 { return [address.v4, 0, 0, 0] }
+    return [address.high >> 32, address.high, address.low >> 32, address.low].map { UInt32(truncatingIfNeeded: $0) }
   }
 }

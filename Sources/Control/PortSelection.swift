@@ -25,6 +25,7 @@ final class PortSelection {
   private let log: Logger
   private var hooks: [Hook] = []
   private var locks: [Lock] = []
+  private var answers: LocalAnswers?
 
   /// Keeps another lbd off an interface.
   private final class Lock {
@@ -74,8 +75,20 @@ final class PortSelection {
     for hook in hooks { try hook.ours.synchronize(to: entries) }
   }
 
+  /// Tells the way out which answers are those of real servers on this host.
+  func update(answers wanted: [SnapshotAssembler.Ours]) throws {
+    let entries = PortSelection.entries(wanted)
+    if let answers { return try answers.update(entries) }
+    guard !entries.isEmpty, let device = dataplane.hostDeviceIndex else { return }
+    answers = try LocalAnswers(links: links, device: device, entries: entries)
+  }
+
+  /// Once a second: lbd is still there.
+  func confirmAnswers() throws { try answers?.confirm() }
+
   /// Detaches everything.
   func close() {
+    answers = nil
     hooks = []
     locks = []
   }

@@ -198,12 +198,16 @@ public final class Replay {
       throw ReplayError.tooLong(input: input, byteCount: bytes.count, limit: pipeline.packetByteCountLimit)
     }
     pending.append(input)
+    // The host's answer comes before the next frame.
+    if pipeline.hasLocalServers { flush() }
   }
 
   /// Takes what has been fed through the pipeline.
   public func flush() {
     guard let pipeline, !pending.isEmpty else { return }
     pipeline.setClock(nanoseconds: nanoseconds)
+    pipeline.letHostAnswer()
+    defer { while pipeline.hasHostAnswers { pipeline.turn() } }
     while pipeline.turn() > 0, !pending.isEmpty {
       var previous = -1
       var position = 0

@@ -111,6 +111,15 @@ struct SnapshotAssembler {
     if server.isAvailable && resolved.hop.state == .unreachable {
       notes.append("\(service.spec.key) -> \(server.spec.endpoint): no route over an interface of lbd's")
     }
+    if server.isAvailable, resolved.hop.state == .local {
+      let isLoopbackNAT = server.method == .masquerading && address.isLoopback
+      if server.method == .fullNAT || isLoopbackNAT {
+        notes.append(
+          "\(service.spec.key) -> \(server.spec.endpoint): is this host itself, which does not work by "
+            + (isLoopbackNAT ? "NAT with a loopback address (take another one of its own)" : "FULLNAT (take NAT or DR)")
+        )
+      }
+    }
     var source: IPAddress?
     if case .tunnelling = server.method, let route = resolved.route {
       source = topology.source(for: address, over: route)
@@ -234,6 +243,22 @@ extension SnapshotAssembler {
   private func isHelped(_ service: SnapshotDescription.Service) -> Bool {
     if service.goesByEndpoint { return service.transport == .tcp && services.helpedPorts.contains(service.port) }
     return !services.helpedPorts.isEmpty && (service.mark != 0 || service.transport == .tcp)
+  }
+
+  /// What real servers on this host send: NAT's from their own address and port, the others from the service's. (Those of
+  /// marks' DR and TUN have no address to be known by; they are right as they are, and only not counted.)
+  func answers(_ description: SnapshotDescription) -> [Ours] {
+    let services = Dictionary(description.services.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
+    return description.servers.filter { $0.nextHop.state == .local && $0.method != .fullNAT }.flatMap {
+      server -> [Ours] in
+      guard let service = services[server.service] else { return [] }
+      let isNAT = server.method == .masquerading
+      if !isNAT, service.mark != 0 { return [] }
+      let (address, port) = isNAT ? (server.address, server.port) : (service.address, service.port)
+      return (service.mark == 0 ? [service.transport] : TransportProtocol.allCases).map {
+        Ours(address: address, port: port, transport: $0, side: .source, isAnyPort: port == 0)
+      }
+    }
   }
 
   /// One thing that is ours.

@@ -117,7 +117,8 @@ public struct Topology: Sendable, Equatable {
 
   /// True when the address is one of this host's.
   public func isLocal(_ address: IPAddress) -> Bool {
-    addresses.contains { $0.prefix.address == address } || localPrefixes.contains { $0.contains(address) }
+    address.isLoopback || addresses.contains { $0.prefix.address == address }
+      || localPrefixes.contains { $0.contains(address) }
   }
 
   /// The routes, most specific first, then by metric; those of addresses' own networks among them.
@@ -152,7 +153,7 @@ public struct Topology: Sendable, Equatable {
 
     /// True when the address is one of this host's.
     public func isLocal(_ address: IPAddress) -> Bool {
-      local.contains(address) || topology.localPrefixes.contains { $0.contains(address) }
+      address.isLoopback || local.contains(address) || topology.localPrefixes.contains { $0.contains(address) }
     }
 
     /// The route that a packet to `address` takes, or nil.

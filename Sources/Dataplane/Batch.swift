@@ -45,7 +45,8 @@ struct Batch {
   @inline(__always)
   static var noEgress: UInt8 { 0xff }
 
-  /// `extraEgress` of a frame that is for the host.
+  /// `egress` of a frame that is for the host, and whose packet lies right behind its Ethernet header.
+  @inline(__always)
   static var hostEgress: UInt8 { 0xfe }
   /// `extraParents` of a frame that no packet of the batch has caused, but time.
   static var noParent: UInt8 { 0xff }

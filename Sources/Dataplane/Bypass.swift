@@ -18,7 +18,8 @@ extension WorkerState {
     } else if low == 0 || low >> 28 >= 0xe {
       return false
     }
-    return routedHop(high: high, low: low, isIPv6: packet.pointee.isIPv6).pointee.state != .local
+    // Of IPv6 IPVS does not ask whose the address is: there is a connection, over which nothing can be sent.
+    return packet.pointee.isIPv6 || routedHop(high: high, low: low, isIPv6: false).pointee.state != .local
   }
 
   /// Opens a connection without a server.

@@ -34,7 +34,9 @@ struct Classify {
     guard packet.pointee.isIPv6 ? ipv6(packet, ends) : ipv4(packet, ends) else { return wide(packet, ends) }
     let shortest: UInt16 = packet.pointee.isIPv6 ? 40 : 20
     let isPlainProtocol = packet.pointee.isTCP || packet.pointee.protocolNumber == TransportProtocol.udp.rawValue
-    if packet.pointee.flags.contains(.cutShort) || packet.pointee.transportOffset != shortest || !isPlainProtocol {
+    if !packet.pointee.flags.isDisjoint(with: [.cutShort, .securityPayload])
+      || packet.pointee.transportOffset != shortest || !isPlainProtocol
+    {
       packet.pointee.form = packet.pointee.form.odd
     }
     return .pending

@@ -238,6 +238,9 @@ public final class Dataplane {
     return isFiltered
   }
 
+  /// Index of the device behind which the host's stack is; nil without one.
+  public var hostDeviceIndex: UInt32? { tun?.index }
+
   /// Ends all workers and waits for them.
   public func stop() {
     for worker in workers { worker.stop() }

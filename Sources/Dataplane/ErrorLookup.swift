@@ -138,7 +138,7 @@ extension WorkerState {
   }
 
   /// An entry that has not timed out.
-  private mutating func live<Key>(
+  mutating func live<Key>(
     _ key: Key, in table: ConnectionTable<Key>, _ protocolNumber: UInt8
   ) -> (slot: UnsafeMutablePointer<UInt64>, connection: Connection)? {
     guard let (slot, connection) = table.look(for: key, at: table.line(key.hash(table.secret))), !connection.isDead,

@@ -40,9 +40,14 @@ extension WorkerState {
     if isParameterProblem(packet.pointee) { return relayParameterProblem(index, packet) }
     if relayTunnelError(index, packet) { return }
     guard let quote = QuotedPacket(of: packet.pointee) else { return batch.finish(index, .icmp) }
-    if let quoted = connection(of: quote) { return relay(index, packet, quote, quoted) }
+    if let quoted = connection(of: quote) {
+      let isFullNAT = server(quoted.connection.server).pointee.method == .fullNAT
+      if quote.isSecurityPayload, isFullNAT { return batch.finish(index, .icmp) }
+      return relay(index, packet, quote, quoted)
+    }
     if passesBy(index, packet, quote) { return batch.finish(index, .icmp) }
-    guard snapshot.pointee.settings.schedulesICMP, !(quote.isLaterFragment && quote.protocolNumber == IPProtocol.udp)
+    guard snapshot.pointee.settings.schedulesICMP, !quote.isSecurityPayload,
+      !(quote.isLaterFragment && quote.protocolNumber == IPProtocol.udp)
     else { return batch.finish(index, .icmp) }
     guard let quoted = openByError(index, packet, quote) else { return }
     relay(index, packet, quote, quoted)
@@ -72,7 +77,7 @@ extension WorkerState {
       return
     }
     leave(index, packet, departure)
-    guard batch.egress[index] != Batch.noEgress else { return }
+    guard batch.egress[index] < Batch.hostEgress else { return }
     batch.outcomes[index] = quoted.isToServer ? .errorToServer : .errorToClient
   }
 
@@ -93,6 +98,7 @@ extension WorkerState {
   ) -> Departure {
     let server = server(quoted.connection.server)
     let hop = ServerRecord.hop(server)
+    if hop.pointee.state == .local { return deliverError(index, packet, quote, quoted, server: server) }
     guard hop.pointee.state == .resolved else { return refuse(index, packet, hop) }
     // One that is on its way to another host has been forwarded by this one before IPVS takes it, which costs a hop.
     let (high, low) = packet.pointee.destinationAddress

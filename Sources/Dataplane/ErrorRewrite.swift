@@ -58,6 +58,7 @@ extension WorkerState {
 
   private static func replaceQuoted(_ quote: QuotedPacket, _ side: Side, _ end: QuotedPacket.End) {
     write(end.address, at: side, of: quote.header, isIPv6: quote.isIPv6)
+    if quote.isSecurityPayload { return }
     quote.header.storeBigEndian16(end.port, at: quote.transportOffset + (side == .source ? 0 : 2))
   }
 

@@ -44,6 +44,7 @@ struct Forwarder<P: Port & ~Copyable, H: HostStack & ~Copyable>: ~Copyable {
     if mailbox.hasMail { readMail() }
     receive()
     state.journey(addresses: addresses)
+    if _slowPath(state.isOwnTraffic) { state.sendOwnTraffic() }
     state.expireFragmentsDue()
     transmit()
     state.counters.add(

@@ -10,4 +10,11 @@ public protocol HostStack: ~Copyable, SendableMetatype {
   ///   - packet: the frame, its network header at `networkOffset`.
   /// - Returns: false when the host did not take it.
   mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool
+
+  /// Becomes readable when there is something to take; -1 for none.
+  var pollDescriptor: Int32 { get }
+
+  /// Takes an IP packet that the host's stack has sent, for a real server of ours that it is itself.
+  /// - Returns: its bytes; 0 when there is none.
+  mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int
 }

@@ -17,16 +17,9 @@ public final class MemoryPipeline {
   }
 
   // Only ever touched by the one driver; the check would be a runtime call in every turn.
-  @exclusivity(unchecked) var forwarder: Forwarder<MemoryPort, OpenHost>
+  @exclusivity(unchecked) var forwarder: Forwarder<MemoryPort, AnsweringHost>
   private let ports: UnsafeMutablePointer<MemoryPort>
   private let memory: MappedMemory
-
-  /// The host takes everything: what it was given is seen by the outcome.
-  struct OpenHost: HostStack, ~Copyable {
-    var isOpen = true
-
-    mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool { isOpen }
-  }
 
   /// - Parameters:
   ///   - interfaces: MAC addresses; one port for each.
@@ -44,7 +37,7 @@ public final class MemoryPipeline {
     forwarder = dataplane.makeForwarder(
       worker: worker, workerCount: workerCount,
       pool: FramePool(base: memory.base, chunkByteCount: chunkByteCount, frameCount: frameCount), ports: ports,
-      portInterfaces: Array(interfaces.indices), interfaceAddresses: interfaces.map(\.number), host: OpenHost())
+      portInterfaces: Array(interfaces.indices), interfaceAddresses: interfaces.map(\.number), host: AnsweringHost())
     dataplane.adopt(worker)
     worker.readMail = { [unowned self] in forwarder.readMail() }
   }
@@ -53,7 +46,7 @@ public final class MemoryPipeline {
   /// - Parameter forwarder: made over the frames and ports it is given.
   init(
     interfaceCount: Int, frameCount: Int, chunkByteCount: Int,
-    _ forwarder: (consuming FramePool, UnsafeMutablePointer<MemoryPort>) -> Forwarder<MemoryPort, OpenHost>
+    _ forwarder: (consuming FramePool, UnsafeMutablePointer<MemoryPort>) -> Forwarder<MemoryPort, AnsweringHost>
   ) throws {
     self.chunkByteCount = chunkByteCount
     memory = try MappedMemory(byteCount: frameCount * chunkByteCount, hugePages: .never)
@@ -118,6 +111,21 @@ public final class MemoryPipeline {
   @discardableResult
   public func turnNow() -> Int { forwarder.turn() }
 
+  /// True when real servers on the host itself may have something to say, by the newest snapshot.
+  public var hasLocalServers: Bool {
+    if forwarder.mailbox.hasMail { forwarder.readMail() }
+    return forwarder.state.snapshot.pointee.hasLocalServers
+  }
+
+  /// From the next turn on the host answers what it is given: as if nobody listened there.
+  public func letHostAnswer() { forwarder.host.isAnswering = hasLocalServers }
+
+  /// True when a turn would take what the host has sent, sooner or later.
+  public var hasHostAnswers: Bool { hasLocalServers && !forwarder.host.answers.isEmpty }
+
+  /// Lets the host send an IP packet, as a real server that it is itself.
+  func hostSends(_ packet: [UInt8]) { forwarder.host.send(packet) }
+
   /// The outcome of a frame of the last batch.
   public func outcome(of input: Int) -> Outcome { forwarder.state.batch.outcomes[input] }
 
@@ -132,7 +140,7 @@ public final class MemoryPipeline {
   public func forEachTransmitted(_ body: (Transmitted) -> Void) {
     for index in 0..<forwarder.state.packetCount {
       let interface = forwarder.state.batch.egress[index]
-      if interface != Batch.noEgress {
+      if interface < Batch.hostEgress {
         body(Transmitted(input: index, interface: Int(interface), bytes: bytes(of: index)))
       }
       forEachExtra(of: UInt8(truncatingIfNeeded: index)) { body($0) }

@@ -49,8 +49,8 @@ public struct NextHop: Sendable, Equatable {
     first = 0
     sourceBytes = 0
     vlan = 0
-    mtu = 0
-    interface = 0
+    mtu = state == .local ? .max : 0
+    interface = state == .local ? Batch.hostEgress : 0
     self.state = state
   }
 

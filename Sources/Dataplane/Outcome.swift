@@ -17,10 +17,14 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case bypassed
   case errorToServer
   case errorToClient
+  case localReply
+  case ownTraffic
   case fullNATReply
 
   // Left to the host's own stack.
   case notOurs
+  case localServer
+  case errorToLocalServer
   case noConnection
   case noReplyConnection
   case privilegedSource
@@ -79,7 +83,12 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   var isPassed: Bool { rawValue >= Outcome.notOurs.rawValue && rawValue <= Outcome.icmp.rawValue }
 
   /// True where addresses and ports are replaced.
-  var isTranslated: Bool { isForwarded && self != .directRouting && self != .tunnel && self != .bypassed }
+  var isTranslated: Bool {
+    switch self {
+    case .masqueradeRequest, .masqueradeReply, .fullNATRequest, .fullNATReply, .errorToServer, .errorToClient: true
+    default: false
+    }
+  }
 
   /// Which of them this outcome is.
   public var fate: Fate {
@@ -103,9 +112,13 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .bypassed: "sent on to its own destination, as no cache is left (cache_bypass)"
     case .errorToServer: "an ICMP error about a connection, sent to its real server"
     case .errorToClient: "an ICMP error about a connection, sent to its client"
+    case .localReply: "an answer of a real server on the director itself, sent on unchanged (DR, TUN)"
+    case .ownTraffic: "the host's own and of no connection, sent on unchanged"
     case .fullNATReply: "a real server's answer, given back the client's and the VIP's addresses (FULLNAT)"
     case .notOurs: "no virtual service has this address, protocol and port"
-    case .noConnection: "no connection, and the segment cannot open one (not a SYN)"
+    case .localServer: "for a real server that is the director itself"
+    case .errorToLocalServer: "an ICMP error about a connection, for a real server that is the director itself"
+    case .noConnection: "no connection, and the packet cannot open one (not a SYN, or AH or ESP)"
     case .noReplyConnection: "from a real server's service port, but of no connection"
     case .privilegedSource: "client port 20 is never scheduled, as in IPVS"
     case .icmp: "an ICMP message that is not an error about a connection"
@@ -119,9 +132,9 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .fragmentContradictory: "fragments that contradict each other, or add up to no datagram"
     case .fragmentsTooMany: "a datagram in too many fragments"
     case .fragmentPoolFull: "a fragment that had to make room for younger ones"
-    case .notTranslatable: "a source route, or an ICMP error that the other IP family has no word for (FULLNAT)"
+    case .notTranslatable: "AH, ESP, a source route, or an ICMP error without a word in the other IP family (FULLNAT)"
     case .serverRemoved: "the connection's real server has been removed"
-    case .serverLocal: "the real server is this host itself"
+    case .serverLocal: "the real server is this host itself, and cannot be: FULLNAT, or NAT to a loopback address"
     case .noServerAvailable: "no real server can take it; answered with ICMP port unreachable"
     case .tableFull: "the connection table has no room"
     case .localPortsExhausted: "no local address and port is free towards this real server (FULLNAT)"

@@ -17,6 +17,9 @@ struct PacketFlags: OptionSet {
   static var cutShort: PacketFlags { PacketFlags(rawValue: 16) }
   /// An ICMP error that may be about a connection; `Packet.transportOffset` is where the ICMP message begins.
   static var icmpError: PacketFlags { PacketFlags(rawValue: 32) }
+  /// AH or ESP, which has no ports and goes where its key exchange goes (see `SecurityPayload`): looked up, and counted, as UDP
+  /// from port 500 to port 500.
+  static var securityPayload: PacketFlags { PacketFlags(rawValue: 128) }
 }
 
 /// Both ends of a packet, as a connection's key has the far one: IPv4 address << 32 | port << 16; of IPv6 the port only.
@@ -45,7 +48,7 @@ struct PacketForm {
   @inline(__always)
   var isReply: Bool { rawValue & 2 != 0 }
   /// A fragment, or with options or extension headers (the transport header is not right behind the shortest header), or
-  /// neither TCP nor UDP.
+  /// neither TCP nor UDP (SCTP, AH, ESP).
   @inline(__always)
   var isOdd: Bool { rawValue & 4 != 0 }
   @inline(__always)
@@ -117,7 +120,8 @@ struct Packet {
   var isRequest: Bool { !form.isReply }
   /// Bytes of the transport header that is written into.
   var transportByteCount: Int {
-    isTCP ? 20 : protocolNumber == TransportProtocol.sctp.rawValue ? SCTP.headerByteCount : 8
+    if flags.contains(.securityPayload) { return 0 }
+    return isTCP ? 20 : protocolNumber == TransportProtocol.sctp.rawValue ? SCTP.headerByteCount : 8
   }
   /// The transport header. A fragment has none before it is put together.
   @inline(__always)

@@ -220,6 +220,12 @@ enum Parse {
       return isReassembled(protocolNumber, isIPv6: flags.contains(.ipv6)) ? .pending : .notOurs
     }
     guard let kind = TransportProtocol(rawValue: protocolNumber) else {
+      if SecurityPayload.isOne(protocolNumber, isIPv6: flags.contains(.ipv6)) {
+        SecurityPayload.mark(packet)
+        ends = PacketEnds(
+          source: source | SecurityPayload.portBits, destination: destination | SecurityPayload.portBits)
+        return .pending
+      }
       return icmp(packet, UnsafeRawPointer(header), byteCount: byteCount, protocolNumber: protocolNumber)
     }
     guard byteCount >= 4 else { return .malformed }
@@ -261,10 +267,10 @@ enum Parse {
     return .pending
   }
 
-  /// Whether fragments of this protocol are put together here: those of the protocols that we balance, and ICMP's. In IPv6
+  /// Whether fragments of this protocol are put together here: those of the protocols that we balance, AH's and ESP's, and ICMP's. In IPv6
   /// more headers may follow.
   private static func isReassembled(_ number: UInt8, isIPv6: Bool) -> Bool {
-    if TransportProtocol(rawValue: number) != nil { return true }
+    if TransportProtocol(rawValue: number) != nil || SecurityPayload.isOne(number, isIPv6: isIPv6) { return true }
     return isIPv6 ? number == IPProtocol.icmpv6 || isExtension(number) : number == IPProtocol.icmpv4
   }
 

@@ -53,7 +53,7 @@ final class Probe {
           pool: pool, counters: worker.counters, shared: image.shared, snapshot: image.imageView,
           notices: worker.notices.writer, seed: dataplane.seed, worker: 0, workerCount: 1),
         ports: ports, portInterfaces: Array(interfaces.indices), interfaceAddresses: interfaces.map(\.number),
-        host: MemoryPipeline.OpenHost(), mailbox: worker.mailbox)
+        host: AnsweringHost(), mailbox: worker.mailbox)
     }
     self.image = image
     self.worker = worker

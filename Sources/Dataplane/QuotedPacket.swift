@@ -9,6 +9,8 @@ struct QuotedPacket {
   let header: UnsafeMutableRawPointer
   let isIPv6: Bool
   let protocolNumber: UInt8
+  /// AH or ESP: its ports are those of its key exchange, and do not stand in it.
+  let isSecurityPayload: Bool
   /// From the IP header to the ports, of which there are four bytes.
   let transportOffset: Int
   /// Bytes of it that there are, from the IP header on.
@@ -34,13 +36,16 @@ struct QuotedPacket {
       let (number, offset) = isIPv6
         ? QuotedPacket.transportV6(UnsafeRawPointer(start), byteCount: byteCount)
         : QuotedPacket.transportV4(UnsafeRawPointer(start), byteCount: byteCount),
-      TransportProtocol(rawValue: number) != nil, offset + 4 <= byteCount
+      TransportProtocol(rawValue: number) != nil && offset + 4 <= byteCount
+        || SecurityPayload.isOne(number, isIPv6: isIPv6)
     else { return nil }
     header = start
     self.isIPv6 = isIPv6
-    protocolNumber = number
+    isSecurityPayload = SecurityPayload.isOne(number, isIPv6: isIPv6)
+    protocolNumber = isSecurityPayload ? IPProtocol.udp : number
     transportOffset = offset
     self.byteCount = byteCount
+    if isSecurityPayload, isLaterFragment { return nil }
   }
 
   private static func transportV4(_ header: UnsafeRawPointer, byteCount: Int) -> (number: UInt8, offset: Int)? {
@@ -85,6 +90,7 @@ struct QuotedPacket {
   }
 
   private func port(_ side: Side) -> UInt16 {
-    UnsafeRawPointer(header).loadBigEndian16(at: transportOffset + (side == .source ? 0 : 2))
+    if isSecurityPayload { return SecurityPayload.port }
+    return UnsafeRawPointer(header).loadBigEndian16(at: transportOffset + (side == .source ? 0 : 2))
   }
 }

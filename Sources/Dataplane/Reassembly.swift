@@ -37,7 +37,9 @@ extension WorkerState {
     let others = Int(datagram.fragmentCount) - 1
     if let byteCount = whole.assemble(datagram, in: shard, frameHeader: frameHeader, count: frameHeaderByteCount) {
       forwardWhole(index, byteCount: byteCount)
-      if batch.outcomes[index].isPassed { passOthers(index, datagram, in: shard, except: fragment.offset) }
+      if batch.outcomes[index].isPassed, batch.egress[index] == Batch.noEgress {
+        passOthers(index, datagram, in: shard, except: fragment.offset)
+      }
     } else {
       batch.finish(index, .fragmentContradictory)
     }

@@ -241,7 +241,7 @@ extension WorkerState {
     let transport = packet.pointee.transportHeader(packet.pointee.form)
     let address = header.loadUnaligned(fromByteOffset: IPv4.sourceOffset, as: UInt32.self)
     let port = transport.loadUnaligned(as: UInt16.self)
-    if packet.pointee.flags.contains(.wide) {
+    if !packet.pointee.flags.isDisjoint(with: [.wide, .securityPayload]) {
       replaceNearEnd(packet, server: server)
     } else {
       WorkerState.masquerade(reply: packet, packet.pointee.form, server: server)

@@ -18,10 +18,16 @@ extension WorkerState {
       if !packet.pointee.isRequest { uncount(reply: packet.pointee) }
       return batch.finish(index, .malformed)
     }
+    if packet.pointee.isRequest, ServerRecord.hop(server).pointee.state == .local {
+      return deliver(index, packet, server)
+    }
     if packet.pointee.flags.contains(.reassembled), isUncut(reply: packet.pointee, server) {
       return answerUncut(reply: index, packet, server)
     }
-    let isWideNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .masquerading
+    let isSecurityPayload = packet.pointee.flags.contains(.securityPayload)
+    if isSecurityPayload, server.pointee.method == .fullNAT { return batch.finish(index, .notTranslatable) }
+    let isWideNAT =
+      (packet.pointee.flags.contains(.wide) || isSecurityPayload) && server.pointee.method == .masquerading
     let isWideFullNAT = packet.pointee.flags.contains(.wide) && server.pointee.method == .fullNAT
     let departure =
       isWideNAT

@@ -32,6 +32,7 @@ extension WorkerState {
       return
     }
     if snapshot.pointee.hasWide, advanceWide(index) { return }
+    if packet.pointee.flags.contains(.securityPayload) { return batch.finish(index, .noConnection) }
     guard packet.pointee.isRequest else {
       if snapshot.pointee.hasWide, openFromServer(index, server: snapshot.pointee.endpoint(key.endpoint).index) {
         return
@@ -81,7 +82,9 @@ extension WorkerState {
       var new = old
       new.touch(clock)
       let row: ConnectionState.Row = isRequest ? (old.noOutput ? .inputOnly : .input) : .output
-      let state = states.next(old.state, row: row, segment: packet.pointee.event)
+      let state =
+        packet.pointee.flags.contains(.securityPayload)
+        ? old.state : states.next(old.state, row: row, segment: packet.pointee.event)
       if state != old.state {
         if !isRequest {
           turn(index, reply: key, slot: slot, in: table, server: server)
@@ -151,8 +154,8 @@ extension WorkerState {
     }
   }
 
-  /// After a request has changed the state: counts, and the mirror.
-  private mutating func changed<Key>(
+  /// After a packet has changed the state: counts, and the mirror.
+  mutating func changed<Key>(
     key: Key, from old: Connection, to new: Connection, _ protocolNumber: UInt8, in table: ConnectionTable<Key>,
     server: UnsafePointer<ServerRecord>
   ) {

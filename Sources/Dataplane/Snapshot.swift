@@ -29,6 +29,8 @@ struct SnapshotView {
   var interfaces: UnsafeMutablePointer<InterfaceRecord>
   /// True when some service is not one address and port.
   var hasWide: Bool
+  /// True when some real server is this host itself, so that its answers come from there.
+  var hasLocalServers: Bool
   /// True when some service is on port 21 of TCP, which takes the data connections of FTP too.
   var hasFTP: Bool
   /// True when the FTP helper is on, or has been: connections that it has changed need it to their end.
@@ -316,6 +318,7 @@ public final class Snapshot {
               !$0.goesByEndpoint || Snapshot.isFTP($0) || $0.hasCalls || $0.opensWide || $0.conveyance != .none
                 || mixed.contains($0.number)
             }),
+        hasLocalServers: description.servers.contains { $0.nextHop.state == .local && $0.method != .fullNAT },
         hasFTP: description.services.contains(where: Snapshot.isFTP), hasHelpers: description.hasHelpers,
         timeouts: array(timeouts), formerTimeouts: array(formerTimeouts), timeoutsChanged: former?.nanoseconds ?? 0,
         leastTimeouts: array(zip(timeouts, formerTimeouts).map { min($0, $1) }),

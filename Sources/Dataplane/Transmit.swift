@@ -10,7 +10,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
     var index = 0
     while index < state.packetCount {
       let interface = state.batch.egress[index]
-      guard interface != Batch.noEgress else {
+      guard interface < Batch.hostEgress else {
         finish(index)
         index &+= 1
         continue
@@ -37,7 +37,8 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
     let frame = state.batch.frames[index]
     if state.batch.outcomes[index].isPassed {
       let packet = UnsafeRawBufferPointer(start: state.batch.bytes(index), count: Int(frame.byteCount))
-      let offset = state.batch.packet(index).pointee.network - state.batch.bytes(index)
+      let isMade = state.batch.egress[index] == Batch.hostEgress
+      let offset = isMade ? 14 : state.batch.packet(index).pointee.network - state.batch.bytes(index)
       if !host.accept(packet, networkOffset: offset) { state.batch.outcomes[index] = .hostRefused }
     }
     state.pool.give(frame.address)

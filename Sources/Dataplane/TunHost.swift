@@ -13,4 +13,11 @@ struct TunHost: HostStack, ~Copyable {
     let count = packet.count - networkOffset
     return write(descriptor, base + networkOffset, count) == count
   }
+
+  var pollDescriptor: Int32 { descriptor }
+
+  mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+    guard descriptor >= 0 else { return 0 }
+    return max(read(descriptor, buffer.baseAddress, buffer.count), 0)
+  }
 }

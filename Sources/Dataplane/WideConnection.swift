@@ -11,7 +11,8 @@ extension WorkerState {
   mutating func scheduleWide(_ index: Int) {
     if advanceWide(index) { return }
     let packet = batch.packet(index)
-    guard let number = markService(index) ?? anyPortService(packet.pointee) else {
+    if packet.pointee.flags.contains(.securityPayload) { return batch.finish(index, .noConnection) }
+    guard !isOwnTraffic, let number = markService(index) ?? anyPortService(packet.pointee) else {
       return batch.finish(index, .notOurs)
     }
     openWide(index, service: number)

@@ -2,7 +2,7 @@ import CShims
 import Wire
 
 /// NAT for connections of the wide table: what is written into a packet is not the same for all of a server's packets, so
-/// nothing is ready, and everything is computed from what is replaced.
+/// nothing is ready, and everything is computed from what is replaced. AH and ESP of any connection go this way too.
 extension WorkerState {
   /// As `rewrite`, in the same order.
   @inline(never)
@@ -39,15 +39,20 @@ extension WorkerState {
       let address = (server.pointee.addressHigh, server.pointee.addressLow)
       return WorkerState.replace(packet, .destination, address, port: packet.pointee.connection.localPort)
     }
+    guard packet.pointee.flags.contains(.wide) else {
+      let address = (server.pointee.virtualHigh, server.pointee.virtualLow)
+      return WorkerState.replace(packet, .source, address, port: server.pointee.virtualPort)
+    }
     guard let slot = packet.pointee.slot else { return }
     let entry = KeyWide(slot)
     WorkerState.replace(
       packet, .source, (entry.nearHigh, entry.nearLow), port: UInt16(truncatingIfNeeded: entry.extra >> 32))
   }
 
-  /// Replaces one end of a packet, whichever it is, and corrects all checksums.
+  /// Replaces one end of a packet, whichever it is, takes one hop off, and corrects all checksums.
   static func replace(
-    _ packet: UnsafeMutablePointer<Packet>, _ side: Side, _ address: (high: UInt64, low: UInt64), port: UInt16
+    _ packet: UnsafeMutablePointer<Packet>, _ side: Side, _ address: (high: UInt64, low: UInt64), port: UInt16,
+    takesHop: Bool = true
   ) {
     let header = packet.pointee.network
     var change = ChecksumDelta()
@@ -57,20 +62,22 @@ extension WorkerState {
       change.replace(packet.pointee.addressBytes(at: offset), with: new)
       header.storeBytes(of: new.0, toByteOffset: offset, as: UInt64.self)
       header.storeBytes(of: new.1, toByteOffset: offset + 8, as: UInt64.self)
-      takeHopV6(header)
+      if takesHop { takeHopV6(header) }
     } else {
       let offset = side == .source ? IPv4.sourceOffset : IPv4.destinationOffset
       let new = UInt32(truncatingIfNeeded: address.low).bigEndian
       change.replace(header.loadUnaligned(fromByteOffset: offset, as: UInt32.self), with: new)
       header.storeBytes(of: new, toByteOffset: offset, as: UInt32.self)
       var headerChange = change
-      headerChange.replace16(UInt16(0x0100).bigEndian, with: 0)
-      let hops = header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self)
-      header.storeByte(hops &- 1, at: IPv4.timeToLiveOffset)
+      if takesHop {
+        headerChange.replace16(UInt16(0x0100).bigEndian, with: 0)
+        let hops = header.load(fromByteOffset: IPv4.timeToLiveOffset, as: UInt8.self)
+        header.storeByte(hops &- 1, at: IPv4.timeToLiveOffset)
+      }
       let checksum = header.loadUnaligned(fromByteOffset: IPv4.checksumOffset, as: UInt16.self)
       header.storeBytes(of: headerChange.apply(to: checksum), toByteOffset: IPv4.checksumOffset, as: UInt16.self)
     }
-    replacePort(packet, side, port, change)
+    if !packet.pointee.flags.contains(.securityPayload) { replacePort(packet, side, port, change) }
   }
 
   private static func replacePort(

@@ -104,7 +104,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
 
   /// The worker's loop: spins while there is work and a little longer, then sleeps in poll().
   mutating func run(wakeDescriptor: Int32) {
-    let descriptors = UnsafeMutablePointer<pollfd>.allocate(capacity: portCount + 1)
+    let descriptors = UnsafeMutablePointer<pollfd>.allocate(capacity: portCount + 2)
     defer { descriptors.deallocate() }
     descriptors[0] = pollfd(fd: wakeDescriptor, events: Int16(POLLIN), revents: 0)
     for port in 0..<portCount {
@@ -127,7 +127,10 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
       ports[port].flush()
       timeout = 1
     }
-    poll(descriptors, nfds_t(portCount + 1), timeout)
+    let hasAnswers = state.worker == 0 && state.snapshot.pointee.hasLocalServers
+    descriptors[portCount + 1] = pollfd(
+      fd: hasAnswers ? host.pollDescriptor : -1, events: Int16(POLLIN), revents: 0)
+    poll(descriptors, nfds_t(portCount + 2), timeout)
     if descriptors[0].revents != 0 {
       var count: UInt64 = 0
       read(descriptors[0].fd, &count, 8)

@@ -39,6 +39,8 @@ struct WorkerState: ~Copyable {
   var sweep = SweepState()
   var defence = DefenceState()
   var cacheSweep = CacheSweepState()
+  /// What is at hand comes from the host's own stack, see `OwnTraffic`.
+  var isOwnTraffic = false
   /// When incomplete datagrams are looked at again.
   var nextFragmentExpiry: UInt64 = 0
   /// The call of the packet at hand.

@@ -56,6 +56,10 @@ public enum ICMPv4 {
   @inlinable @inline(__always)
   public static var hostUnreachable: UInt8 { 1 }
 
+  /// Code of unreachable: protocol.
+  @inlinable @inline(__always)
+  public static var protocolUnreachable: UInt8 { 2 }
+
   /// Code of unreachable: port.
   @inlinable @inline(__always)
   public static var portUnreachable: UInt8 { 3 }

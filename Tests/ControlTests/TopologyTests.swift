@@ -43,8 +43,8 @@ struct TopologyTests {
     Row(
       testDescription: "VLAN by configuration instead of the interface's", address: "10.7.0.11", vlan: 9,
       destination: "02:00:00:00:07:0b", interface: 1, mtu: 1400, tag: 9),
-    Row(testDescription: "own address", address: "10.2.0.1", state: .local),
-    Row(testDescription: "own host address", address: "10.1.0.100", state: .local),
+    Row(testDescription: "own address", address: "10.2.0.1", state: .local, interface: 254),
+    Row(testDescription: "own host address", address: "10.1.0.100", state: .local, interface: 254),
     Row(
       testDescription: "IPv6 on link", address: "fd00:2::11", destination: "02:00:00:00:02:0b", interface: 1, mtu: 1400),
     Row(

@@ -236,6 +236,8 @@ import Wire
 @Suite struct SeveralHandsTests {
   private struct NoHost: HostStack, ~Copyable {
     mutating func accept(_ packet: UnsafeRawBufferPointer, networkOffset: Int) -> Bool { false }
+    var pollDescriptor: Int32 { -1 }
+    mutating func receive(into buffer: UnsafeMutableRawBufferPointer) -> Int { 0 }
   }
 
   @Test(arguments: [1, 2, 3, 5, 7])

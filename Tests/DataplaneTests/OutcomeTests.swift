@@ -12,9 +12,12 @@ import Wire
     #expect(
       outcomes.filter(\.isForwarded).map { "\($0)" } == [
         "directRouting", "masqueradeRequest", "masqueradeReply", "tunnel", "fullNATRequest", "bypassed",
-        "errorToServer", "errorToClient", "fullNATReply",
+        "errorToServer", "errorToClient", "localReply", "ownTraffic", "fullNATReply",
       ])
-    #expect(outcomes.filter(\.isPassed) == [.notOurs, .noConnection, .noReplyConnection, .privilegedSource, .icmp])
+    #expect(
+      outcomes.filter(\.isPassed) == [
+        .notOurs, .localServer, .errorToLocalServer, .noConnection, .noReplyConnection, .privilegedSource, .icmp,
+      ])
     #expect(outcomes.allSatisfy { $0.name.hasPrefix($0.fate.rawValue) })
     #expect(!Outcome.pending.isForwarded && !Outcome.pending.isPassed)
   }
@@ -83,14 +86,15 @@ import Wire
   }
 
   static let hops: [(state: NextHop.State, outcome: Outcome)] = [
-    (.unreachable, .noRoute), (.unresolved, .neighbourUnresolved), (.local, .serverLocal),
+    (.unreachable, .noRoute), (.unresolved, .neighbourUnresolved), (.local, .localServer),
   ]
 
   @Test(arguments: methods)
   func nextHops(method: Forwarding) throws {
     for (state, outcome) in Self.hops {
       let director = try Director(TestService(method: method, nextHop: NextHop(state)))
-      #expect(director.fromClient(.request(director.services[0])) == Journey(outcome))
+      let isPossible = state != .local || method != .fullNAT
+      #expect(director.fromClient(.request(director.services[0])) == Journey(isPossible ? outcome : .serverLocal))
       // As in IPVS the connection is there all the same.
       #expect(director.connections() == [1, 0])
       director.verifyEmptyAfterExpiry()

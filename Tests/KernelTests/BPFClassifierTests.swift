@@ -35,6 +35,7 @@ private let ours: [OursEntry] = {
   }
   return [
     endpoint(vip, 80, tcp), endpoint(vip, 53, udp), endpoint(vip, 2905, BPFFrame.sctp), address(vip),
+    endpoint(vip, 500, udp), endpoint(server, 500, udp, .source), endpoint(vip6, 500, udp),
     endpoint(vip6, 80, tcp), endpoint(vip6, 53, udp), address(vip6),
     OursEntry(
       address: IPAddress(anyPortVIP)!, protocolNumber: tcp, side: .destination, flags: LB_OURS_ANY_PORT),
@@ -120,7 +121,11 @@ private let headerRows: [FrameRow] = [
   FrameRow("six headers", true, v6(chain(6, ports(4000, 80)))),
   FrameRow("seven headers", false, v6(chain(7, ports(4000, 80)))),
   FrameRow("no next header", false, v6(BPFFrame.ipv6(client6, vip6, 59, ports(4000, 80)))),
-  FrameRow("ESP", false, v6(BPFFrame.ipv6(client6, vip6, 50, ports(4000, 80)))),
+  FrameRow("ESP to the key exchange's address", true, v6(BPFFrame.ipv6(client6, vip6, 50, ports(1, 2))), tail: 12),
+  FrameRow("ESP, IPv4", true, v4(BPFFrame.ipv4(client, vip, 50, ports(1, 2))), tail: 12),
+  FrameRow("AH, IPv4", true, v4(BPFFrame.ipv4(client, vip, 51, ports(1, 2))), tail: 12),
+  FrameRow("ESP of a server", true, v4(BPFFrame.ipv4(server, client, 50, ports(1, 2))), tail: 12),
+  FrameRow("ESP to another address", false, v4(BPFFrame.ipv4(client, "10.200.0.9", 50, ports(1, 2)))),
 ]
 
 private func chain(_ count: Int, _ payload: [UInt8]) -> [UInt8] {

@@ -110,6 +110,8 @@ extension BPFObject {
     case xdpFragments
     /// `lb_guard` and `lb_filter`; runs on kernels without AF_XDP.
     case packet
+    /// `lb_answers`; its map `lb_ours` is one of its own.
+    case answers
     /// `lb_director`, `lb_guard` and `lb_filter`.
     case both
   }
@@ -121,11 +123,12 @@ extension BPFObject {
       case .xdp: ["lb_director"]
       case .xdpFragments: ["lb_director_frags"]
       case .packet: ["lb_guard", "lb_filter"]
+      case .answers: ["lb_answers"]
       case .both: ["lb_director", "lb_guard", "lb_filter"]
       }
     return try BPFObject(
       words: DirectorProgram.words, byteCount: DirectorProgram.byteCount, name: "lb_director", programs: programs,
-      omittedMaps: use == .packet ? ["lb_sockets", "lb_counters"] : [])
+      omittedMaps: use == .packet || use == .answers ? ["lb_sockets", "lb_counters"] : [])
   }
 
   /// The real server's decapsulating program `lb_realserver` and its map `lb_tunnel_endpoints`.
