@@ -91,7 +91,7 @@ _Static_assert(sizeof(struct lb_prefix) == 20, "lb_prefix layout");
 
 #define LB_VALUE_SERVER_SHIFT 0         /* 16 bits: real server index */
 #define LB_VALUE_LOCAL_PORT_SHIFT 16    /* 16 bits: FULLNAT local port */
-#define LB_VALUE_LOCAL_ADDRESS_SHIFT 32 /* 6 bits: index into the service's local addresses */
+#define LB_VALUE_LOCAL_ADDRESS_SHIFT 32 /* 6 bits: index into the service's local addresses; else: mask of its template */
 #define LB_VALUE_STATE_SHIFT 38         /* 4 bits: protocol state, IPVS numbering */
 #define LB_VALUE_NO_OUTPUT_SHIFT 42     /* 1 bit: no reply seen yet */
 #define LB_VALUE_CONTROLLED_SHIFT 43    /* 1 bit: controlled by a template */

@@ -73,6 +73,7 @@ public final class Director {
     administration.rates = RateEstimator()
     administration.timeouts = configuration.timeouts
     administration.localPorts = settings.localPorts
+    administration.services.forgetsConnections = IPVSSettings(settings).expiresConnectionsWithoutServer
     try administration.services.load(configuration)
     administration.services.noteHelped(settings.ftpPorts)
     try Director.loadRules(options, &administration, watcher.topology)
@@ -92,6 +93,7 @@ public final class Director {
     let description = assemble()
     dataplane.publish(description)
     dataplane.tell(administration.services.takeChanges())
+    administration.services.restartCounters(dataplane.counters)
     let assembler = self.assembler
     try ports.open(
       try portKind(), workers: options.workers ?? configuration.settings.workerCount, ours: assembler.ours(description))
@@ -277,6 +279,7 @@ public final class Director {
     for note in notes where !known.contains(note) { log.warning("\(note)") }
     dataplane.publish(description)
     dataplane.tell(administration.services.takeChanges())
+    administration.services.restartCounters(dataplane.counters)
     do {
       try ports.update(ours: assembler.ours(description))
     } catch {
@@ -301,6 +304,7 @@ public final class Director {
     do {
       let new = try options.configuration.load(for: .reload, report: report)
       var edited = administration
+      edited.services.forgetsConnections = IPVSSettings(new.settings).expiresConnectionsWithoutServer
       try Director.check(new, options)
       if options.statePath == nil {
         try edited.services.load(new)

@@ -20,7 +20,9 @@ public final class Replay {
   /// Services, timeouts and whatever else ipvsadm changes.
   private var administration = Administration()
   /// `net.ipv4.vs.*`.
-  public private(set) var settings = IPVSSettings()
+  public private(set) var settings = IPVSSettings() {
+    didSet { administration.services.forgetsConnections = settings.expiresConnectionsWithoutServer }
+  }
   /// Which packets carry which firewall mark.
   public private(set) var markRules = MarkRuleList()
   /// Called with each frame that leaves: the input that caused it, which of its outputs it is, the bytes.
@@ -261,7 +263,14 @@ public final class Replay {
       services: administration.services, topology: topology, ports: ports, timeouts: administration.timeouts,
       settings: settings, markRules: markRules.rules)
     dataplane.publish(assembler.assemble().description, atNanoseconds: nanoseconds)
-    dataplane.tell(administration.services.takeChanges())
+    let news = administration.services.takeChanges()
+    dataplane.tell(news)
+    administration.services.restartCounters(dataplane.counters)
+    guard news.forgets, let pipeline else { return }
+    // The hand of a worker takes its time; here nobody could tell when.
+    pipeline.setClock(nanoseconds: nanoseconds)
+    pipeline.turn()
+    pipeline.sweep()
   }
 
   private func sweepIfDue(always: Bool = false) {

@@ -137,8 +137,9 @@ extension VirtualServices {
 
 extension Dataplane {
   /// Passes on what the model's edits mean for schedulers and counters; call it after publishing.
-  func tell(_ news: (changes: [VirtualServices.Change], renewed: [UInt16])) {
+  func tell(_ news: VirtualServices.News) {
     for number in news.renewed { resetCounters(ofServer: number) }
+    for number in news.relieved { relieve(server: number) }
     for change in news.changes {
       serversChanged(
         service: change.service, scheduler: change.scheduler, pace: change.pace, change.change)

@@ -131,6 +131,7 @@ struct SnapshotAssembler {
       upperThreshold: server.spec.upperThreshold, lowerThreshold: server.spec.lowerThreshold)
     if case .tunnelling(let tunnel) = server.method { description.encapsulation = Encapsulation(tunnel) }
     description.age = server.age
+    description.isForgotten = services.isForgotten(server)
     return description
   }
 

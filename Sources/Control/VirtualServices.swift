@@ -21,6 +21,8 @@ public struct VirtualServices {
     var lastWeight: Int32
     var method: ForwardingMethod
     var isAvailable: Bool
+    /// Which of all removals was its last one.
+    var removal: UInt64 = 0
     /// How many had been added before it.
     var age: UInt64 = 0
     /// What it had been sent when its counters were set to zero.
@@ -52,14 +54,6 @@ public struct VirtualServices {
     var retired = ServerCounters()
   }
 
-  /// Something a scheduler has to hear once the new list is published, and the list's pace right after it happened.
-  struct Change {
-    var service: UInt16
-    var scheduler: Scheduler
-    var pace: (step: UInt32, maximum: UInt32)
-    var change: ServerListChange
-  }
-
   private(set) var services: [UInt16: Service] = [:]
   private(set) var servers: [UInt16: Server] = [:]
   private var serviceNumbers: [ServiceKey: UInt16] = [:]
@@ -73,9 +67,18 @@ public struct VirtualServices {
   private var changes: [Change] = []
   /// Servers whose number has just been given to a new server: their counters start at zero.
   private var renewed: [UInt16] = []
+  /// Servers whose upper threshold has gone or been raised: not overloaded until a connection says so.
+  private var relieved: [UInt16] = []
   private var serverAge: UInt64 = 0
   /// Ports that the FTP helper is on for, or has been.
   private(set) var helpedPorts: Set<UInt16> = []
+  /// `expire_nodest_conn`: a removal makes the director forget the connections of all removed servers.
+  var forgetsConnections = false
+  private var removals: UInt64 = 0
+  private var forgettingRemoval: UInt64 = 0
+  private var forgets = false
+  /// Servers whose service has been deleted and made again: their counters begin anew.
+  private var restarted: [UInt16] = []
 
   private struct ServerName: Hashable {
     var service: UInt16
@@ -129,12 +132,28 @@ public struct VirtualServices {
   }
 
   /// Takes the changes that schedulers have to hear, and the servers that start anew.
-  mutating func takeChanges() -> (changes: [Change], renewed: [UInt16]) {
+  mutating func takeChanges() -> News {
     defer {
       changes = []
       renewed = []
+      relieved = []
+      forgets = false
     }
-    return (changes, renewed)
+    return News(changes: changes, renewed: renewed, relieved: relieved, forgets: forgets)
+  }
+
+  /// True for a server whose connections are forgotten: it has been removed, and one has been removed with
+  /// `expire_nodest_conn` since.
+  func isForgotten(_ server: Server) -> Bool { !server.isAvailable && server.removal <= forgettingRemoval }
+
+  /// A server goes.
+  private mutating func remove(_ number: UInt16) {
+    removals += 1
+    servers[number]?.isAvailable = false
+    servers[number]?.removal = removals
+    guard forgetsConnections else { return }
+    forgettingRemoval = removals
+    forgets = true
   }
 
   // MARK: - Services
@@ -151,6 +170,7 @@ public struct VirtualServices {
       old.localPorts = localPorts
       old.retired = ServerCounters()
       services[number] = old
+      restarted += servers.values.filter { $0.service == number }.map(\.number)
     } else {
       guard let number = freeServices.take() else { throw EditError.tooMany }
       guard let endpoint = endpoints.take() else {
@@ -186,7 +206,7 @@ public struct VirtualServices {
 
   mutating func delete(_ key: ServiceKey) throws(EditError) {
     guard var service = service(key) else { throw EditError.noService }
-    for number in service.servers { servers[number]?.isAvailable = false }
+    for number in service.servers { remove(number) }
     service.servers = []
     service.isActive = false
     services[service.number] = service
@@ -230,6 +250,7 @@ public struct VirtualServices {
     if let number = serverNumbers[name], let old = servers[number] {
       guard !old.isAvailable else { throw EditError.serverExists }
       server = old
+      noteThreshold(of: server, after: spec)
       server.spec = spec
       server.lastWeight = spec.weight
       server.method = method
@@ -265,6 +286,7 @@ public struct VirtualServices {
     guard let number = serverNumbers[ServerName(service: service.number, endpoint: spec.endpoint)],
       var server = servers[number], server.isAvailable
     else { throw EditError.noServer }
+    noteThreshold(of: server, after: spec)
     server.spec = spec
     if spec.weight != 0 { server.lastWeight = spec.weight }
     server.method = method
@@ -282,10 +304,14 @@ public struct VirtualServices {
       let position = service.servers.firstIndex(of: number)
     else { throw EditError.noServer }
     service.servers.remove(at: position)
-    servers[number]?.isAvailable = false
+    remove(number)
     services[service.number] = service
     let predecessor = position == 0 ? nil : service.servers[position - 1]
     note(.removed(identifier: number, predecessor: predecessor), of: service.number)
+  }
+
+  private mutating func noteThreshold(of server: Server, after spec: RealServer) {
+    if spec.upperThreshold == 0 || spec.upperThreshold > server.spec.upperThreshold { relieved.append(server.number) }
   }
 
   /// Replies of NAT and FULLNAT servers are recognised by the server's address:port, which then needs a number.
@@ -326,6 +352,12 @@ public struct VirtualServices {
     for server in servers.values where numbers.contains(server.service) {
       servers[server.number]?.zero = counters(server.number)
     }
+  }
+
+  /// Lets the counters of servers whose service has been made anew begin again.
+  mutating func restartCounters(_ counters: (UInt16) -> ServerCounters) {
+    for number in restarted { servers[number]?.zero = counters(number) }
+    restarted = []
   }
 
   // MARK: - Numbers

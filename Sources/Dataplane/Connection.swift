@@ -55,6 +55,13 @@ public struct Connection: Equatable, Sendable {
     }
   }
 
+  /// Not FULLNAT: by which mask its template is found (`AddressMask.digest`), in the same place; 0 when it has none.
+  @inline(__always)
+  var templateMask: UInt8 {
+    get { UInt8(truncatingIfNeeded: localAddress) }
+    set { localAddress = Int(newValue) }
+  }
+
   /// The protocol's state, in IPVS's numbering.
   @inline(__always)
   public var state: UInt8 {

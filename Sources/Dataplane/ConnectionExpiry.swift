@@ -125,7 +125,7 @@ extension WorkerState {
         continue
       }
       let key = Key(slot)
-      if snapshot.pointee.settings.expiresConnectionsWithoutServer, isOrphaned(connection),
+      if server(connection.server).pointee.isForgotten, connection.server != Connection.bypassServer,
         key.role(snapshot) == .service
       {
         forget(slot, key: key, in: table)

@@ -14,8 +14,8 @@ public final class Dataplane {
   /// By service number: what schedulers remember of destinations.
   private var caches: [UInt16: ServiceCache] = [:]
   private var timeouts = Timeouts()
-  /// Before the last change.
-  private var former: (timeouts: Timeouts, nanoseconds: UInt64)?
+  /// Before former changes, the latest first, and when each changed.
+  private var former: [(timeouts: Timeouts, nanoseconds: UInt64)] = []
   let seed: UInt64
   private var tun: TunDevice?
   private var probe: Probe?
@@ -71,7 +71,7 @@ public final class Dataplane {
     if description.timeouts != timeouts {
       var clock = Clock()
       clock.tickNow()
-      former = (timeouts, max(1, now ?? clock.nanoseconds))
+      noteFormerTimeouts(at: now ?? clock.nanoseconds)
       timeouts = description.timeouts
     }
     caches = ServiceCache.caches(for: description, keeping: caches, seed: seed)
@@ -81,6 +81,13 @@ public final class Dataplane {
     current = next
     for worker in workers { worker.post(.snapshot(UnsafePointer(next.view))) }
     reclaim()
+  }
+
+  /// A change of the timeouts concerns the connections that have lived by the former ones since then.
+  private func noteFormerTimeouts(at now: UInt64) {
+    let all = [(timeouts: timeouts, nanoseconds: now)] + former
+    let longest = UInt64(all.map(\.timeouts.longest).max() ?? 0) * 1_000_000_000
+    former = Array(all.filter { now &- $0.nanoseconds <= longest }.prefix(Limits.formerTimeouts))
   }
 
   /// Frees snapshots that no worker uses any more.
@@ -195,6 +202,9 @@ public final class Dataplane {
 
   /// Addresses that packets could not be sent to for want of a MAC address.
   public func drainNotices() -> [IPAddress] { workers.flatMap { $0.notices.drain() } }
+
+  /// Lets a server take connections again, until one that comes finds it full.
+  public func relieve(server number: UInt16) { shared.state.overloaded[Int(number)] = 0 }
 
   // MARK: - Workers
 

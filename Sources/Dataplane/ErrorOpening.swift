@@ -20,12 +20,13 @@ extension WorkerState {
     write(client, near, into: packet)
     packet.pointee.protocolNumber = quote.protocolNumber
     packet.pointee.segment = Packet.noSegment
-    if mark == nil, endpoint != 0, service(snapshot.pointee.endpoint(endpoint).index).pointee.opensWide {
+    let own = service(snapshot.pointee.endpoint(endpoint).index)
+    if mark == nil, endpoint != 0, own.pointee.isActive, own.pointee.opensWide {
       openWide(index, service: snapshot.pointee.endpoint(endpoint).index)
-    } else if mark == nil, endpoint != 0 {
+    } else if mark == nil, endpoint != 0, own.pointee.isActive {
       packet.pointee.flags.remove(.wide)
       openByError(index, packet, client, endpoint)
-    } else if let number = mark ?? anyPortService(packet.pointee) {
+    } else if let number = mark ?? anyPortService(packet.pointee, port: near.port) {
       openWide(index, service: number)
     } else {
       batch.finish(index, .icmp)

@@ -57,6 +57,9 @@ public enum Limits {
   /// Calls (SIP) that templates may be for at once: one in four connections, 84 MB of memory at most, used as they come.
   static func calls(forConnections count: Int) -> Int { min(max(count / 4, 256), 262_144) }
 
+  /// Changes of timeouts that are remembered for connections that have had no packet since.
+  static let formerTimeouts = 8
+
   /// FTP control connections that the helper keeps a record of; further ones go without.
   static let helperCapacity = 65_535
 

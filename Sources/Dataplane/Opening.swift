@@ -48,6 +48,9 @@ extension WorkerState {
     // What NAT sends to stands in the connection itself where it is not the same for all of a server's.
     if packet.pointee.flags.contains(.wide) { connection.localPort = serverPort }
     connection.isControlled = service.pointee.persistenceSeconds != 0
+    if connection.isControlled, server.pointee.method != .fullNAT {
+      connection.templateMask = service.pointee.persistenceMasks.pointee.digest
+    }
     connection.state = states.next(0, row: hasReplies ? .input : .inputOnly, segment: packet.pointee.event)
     if connection.isControlled, hasReplies, protocolNumber == TransportProtocol.udp.rawValue {
       connection.state = ConnectionState.unanswered
@@ -81,6 +84,7 @@ extension WorkerState {
     // An ICMP error is counted when it is sent on.
     if !packet.pointee.flags.contains(.icmpError) { count(index, server: number, isRequest: true) }
     if isLasting { return }
+    packet.pointee.slot = nil
     // One-packet scheduling: the connection has ended with this packet.
     shared.unbind(number, record: server, active: isActive)
     if connection.isControlled { releaseTemplate(of: key, connection, service: serviceNumber) }

@@ -87,56 +87,13 @@ extension WorkerState {
     return result
   }
 
-  /// A connection that was opened through a template has gone, or could not be opened.
-  mutating func releaseTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection, service number: UInt16) {
-    if key.templateLine != 0 {
-      if let slot = callTemplate(of: key, connection) { unbindTemplate(slot) }
-      return
-    }
-    let service = service(number)
-    let client = key.farAddress
-    // The mask may have been edited since.
-    for mask in 0..<service.pointee.persistenceMaskCount {
-      guard let template = templateKey(service, client: client, mask: mask),
-        let slot = shared.tableWide.find(template, hash: template.hash(shared.tableWide.secret)),
-        template.isExact(slot)
-      else { continue }
-      if shared.tableWide.load(slot).server == connection.server { return unbindTemplate(slot) }
-      let orphan = template.orphan(of: connection.server)
-      if let slot = shared.tableWide.find(orphan, hash: orphan.hash(shared.tableWide.secret)),
-        shared.tableWide.load(slot).server == connection.server
-      {
-        return unbindTemplate(slot)
-      }
-    }
-  }
-
-  /// A controlled connection has been established, or answered: its template is worth keeping when memory is short.
-  mutating func assureTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection, service number: UInt16) {
-    var place = callTemplate(of: key, connection)
-    if key.templateLine == 0, let template = templateKey(service(number), client: key.farAddress, mask: 0) {
-      place = findTemplate(template)
-    }
-    guard let slot = place else { return }
-    let old = shared.tableWide.load(slot)
-    var new = old
-    new.state = 1
-    if !old.isDead, old.server == connection.server, old.state == 0 {
-      _ = shared.tableWide.replace(slot, old: old, with: new)
-    }
-  }
-
   /// The expiry hand has come to a template.
   mutating func sweepTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
     let connection = shared.tableWide.load(slot)
     let word = lbd_load_acquire(slot + 6)
     if connection.isDead || word == 0 { return }
-    let isUnused = word & 0xffff_ffff == 0 || KeyWide(slot).kind.isOrphan
-    if isUnused, snapshot.pointee.settings.expiresConnectionsWithoutServer,
-      !server(connection.server).pointee.isAvailable
-    {
-      return removeTemplate(slot, word)
-    }
+    let isUnused = word & 0xffff_ffff == 0 || KeyWide(slot).kind == .callOrphan
+    if isUnused, server(connection.server).pointee.isForgotten { return removeTemplate(slot, word) }
     let idle = connection.idleTicks(clock)
     if idle <= (word >> 32) &* Clock.ticksPerSecond {
       if !connection.isCoarse, idle > Clock.tickMask / 4 {
@@ -152,15 +109,6 @@ extension WorkerState {
       return
     }
     removeTemplate(slot, word)
-  }
-
-  /// A connection has been removed in defence: so is its template, unless others hold it or one has vouched for it.
-  mutating func dropTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection) {
-    let service = service(server(connection.server).pointee.service)
-    guard let template = templateKey(service, client: key.farAddress, mask: 0), let slot = findTemplate(template)
-    else { return }
-    let value = shared.tableWide.load(slot)
-    if !value.isDead, value.server == connection.server, value.state == 0 { dropTemplate(slot) }
   }
 
   /// Removes a template that no connection holds.
@@ -184,7 +132,7 @@ extension WorkerState {
   /// - Parameters:
   ///   - client: one of those it is for.
   ///   - mask: which of the service's masks; there may be none.
-  private mutating func templateKey(
+  mutating func templateKey(
     _ service: UnsafePointer<ServiceRecord>, client: (high: UInt64, low: UInt64), mask: Int
   ) -> KeyWide? {
     guard mask < service.pointee.persistenceMaskCount else { return nil }
@@ -198,7 +146,7 @@ extension WorkerState {
   }
 
   /// A template that has not timed out.
-  private mutating func findTemplate(_ key: KeyWide) -> UnsafeMutablePointer<UInt64>? {
+  mutating func findTemplate(_ key: KeyWide) -> UnsafeMutablePointer<UInt64>? {
     guard let slot = shared.tableWide.find(key, hash: key.hash(shared.tableWide.secret)), isExact(key, slot) else {
       return nil
     }
@@ -225,18 +173,11 @@ extension WorkerState {
     }
     guard key.matches(slot), isExact(key, slot) else {
       // It was another template's by then; that one cannot have gone while we counted in it.
-      unbindTemplate(slot)
+      _ = unbindTemplate(slot)
       return false
     }
     restamp(slot)
     return true
-  }
-
-  func unbindTemplate(_ slot: UnsafeMutablePointer<UInt64>) {
-    while true {
-      let old = lbd_load_acquire(slot + 6)
-      if old & 0xffff_ffff == 0 || lbd_compare_exchange(slot + 6, old, old &- 1) { return }
-    }
   }
 
   private func restamp(_ slot: UnsafeMutablePointer<UInt64>) {
@@ -264,7 +205,11 @@ extension WorkerState {
     let value = Connection(word: last.word & ~Connection.overflowMask)
     let result = shared.tableWide.insert(
       orphan, hash: orphan.hash(shared.tableWide.secret), value: value, generation: nextGeneration())
-    if case .inserted = result { return countEntries(KeyWide.self, 1) }
+    switch result {
+    case .inserted: return countEntries(KeyWide.self, 1)
+    case .existing(let other): merge(value, word, into: other)
+    case .full: break
+    }
     giveBlock(of: former)
     _ = lbd_fetch_add(shared.templateCounts + Int(last.server), 0 &- 1)
   }

@@ -47,7 +47,9 @@ extension WorkerState {
       journey.mark = PacketJourney.Mark(value: rules.mark(of: subject), rules: rules.met(by: subject))
     }
     if journey.service == nil || snapshot.pointee.hasWide && journey.entry == nil && journey.kind != .reply {
-      let endpoint = packet.pointee.flags.contains(.wide) ? anyPortService(packet.pointee) : journey.service
+      let endpoint =
+        packet.pointee.flags.contains(.wide)
+        ? anyPortService(packet.pointee, port: packet.pointee.nearPort) : journey.service
       if let number = markService(0) ?? endpoint {
         journey.service = number
         journey.kind = .request

@@ -86,12 +86,14 @@ extension WorkerState {
   }
 
   /// An error about a connection's packet goes out for it: IPVS counts it as one from the server, unless the
-  /// connection is masqueraded.
+  /// connection is masqueraded, or has ended with its one packet.
   private mutating func countAnswer(_ packet: Packet, byteCount: Int) {
     guard packet.isRequest else { return uncount(reply: packet) }
     guard byteCount != 0 else { return }
     let number = packet.connection.server
-    guard server(number).pointee.method != .masquerading else { return }
+    let server = server(number)
+    let isOnePacket = packet.slot == nil && service(server.pointee.service).pointee.isOnePacket
+    guard server.pointee.method != .masquerading, !isOnePacket else { return }
     let statistics = counters.servers + Int(number)
     statistics.pointee.outPackets &+= 1
     statistics.pointee.outBytes &+= UInt64(truncatingIfNeeded: byteCount)

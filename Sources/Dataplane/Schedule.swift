@@ -41,6 +41,7 @@ extension WorkerState {
     }
     if snapshot.pointee.hasWide, let number = markService(index) { return openWide(index, service: number) }
     let number = snapshot.pointee.endpoint(key.endpoint).index
+    if _slowPath(!service(number).pointee.isActive) { return openElsewhere(index) }
     if service(number).pointee.opensWide { return openWide(index, service: number) }
     open(index, key: key, service: number, in: table)
   }

@@ -45,6 +45,9 @@ struct ServiceRecord {
 struct AddressMask {
   var high: UInt64
   var low: UInt64
+
+  /// A few bits that tell it from others; never 0.
+  var digest: UInt8 { UInt8(truncatingIfNeeded: (high.nonzeroBitCount + low.nonzeroBitCount) % 61 + 1) }
 }
 
 /// A FULLNAT local address.
@@ -89,6 +92,8 @@ struct ServerRecord {
   /// Its weight is 0.
   var isQuiescent: Bool
   var isIPv6: Bool
+  /// True when it has been removed and its connections are to end at once.
+  var isForgotten: Bool
   var service: UInt16
   /// Number of its address:port, the near end in keys of replies.
   var endpoint: UInt16
@@ -161,6 +166,7 @@ extension ServerRecord {
     isAvailable = server.isAvailable
     isReady = server.isAvailable && server.nextHop.state == .resolved
     isQuiescent = server.weight == 0
+    isForgotten = server.isForgotten
     self.service = server.service
     endpoint = server.endpoint
     (virtualHigh, virtualLow) = service?.address.words ?? (0, 0)

@@ -31,17 +31,21 @@ struct SnapshotView {
   var hasWide: Bool
   /// True when some real server is this host itself, so that its answers come from there.
   var hasLocalServers: Bool
+  /// The same, by family of the packets.
+  var hasWideV4: Bool
+  var hasWideV6: Bool
   /// True when some service is on port 21 of TCP, which takes the data connections of FTP too.
   var hasFTP: Bool
   /// True when the FTP helper is on, or has been: connections that it has changed need it to their end.
   var hasHelpers: Bool
   /// Ticks, by `timeoutIndex`.
   fileprivate let timeouts: UnsafeMutablePointer<UInt32>
-  /// Those before the last change, for connections that have had no packet since.
+  /// Those before former changes, the latest first, for connections that have had no packet since.
   fileprivate let formerTimeouts: UnsafeMutablePointer<UInt32>
-  /// When that was; 0 for never.
-  fileprivate let timeoutsChanged: UInt64
-  /// The shorter of both: who is within these is within those that count.
+  /// When each of them changed.
+  fileprivate let timeoutsChanged: UnsafeMutablePointer<UInt64>
+  fileprivate let formerCount: Int
+  /// The shortest of all: who is within these is within those that count.
   let leastTimeouts: UnsafeMutablePointer<UInt32>
   /// `net.ipv4.vs.*`.
   var settings: IPVSSettings
@@ -52,6 +56,7 @@ struct SnapshotView {
   var cacheCount: Int
 
   static var udpTimeout: Int { 16 }
+  static var timeoutCount: Int { udpTimeout + 17 }
 
   /// Where a state's timeout stands: TCP's 16 first, then UDP's one, then SCTP's 16.
   @inline(__always)
@@ -65,10 +70,14 @@ struct SnapshotView {
   @inline(__always)
   func timeout(_ connection: Connection, protocolNumber: UInt8, idle: UInt64, now: UInt64) -> UInt64 {
     let index = SnapshotView.timeoutIndex(connection.state, protocolNumber: protocolNumber)
-    let since = (now &- timeoutsChanged) / Clock.nanosecondsPerTick
-    // A coarse stamp may be that much older than the packet.
-    let isFormer = timeoutsChanged != 0 && idle > since &+ (connection.isCoarse ? Clock.ticksPerCoarseTick : 0)
-    return UInt64(isFormer ? formerTimeouts[index] : timeouts[index])
+    var timeout = timeouts[index]
+    for change in 0..<formerCount {
+      let since = (now &- timeoutsChanged[change]) / Clock.nanosecondsPerTick
+      // A coarse stamp may be that much older than the packet.
+      guard idle > since &+ (connection.isCoarse ? Clock.ticksPerCoarseTick : 0) else { break }
+      timeout = formerTimeouts[change &* SnapshotView.timeoutCount &+ index]
+    }
+    return UInt64(timeout)
   }
 
   /// What an endpoint number stands for.
@@ -132,10 +141,10 @@ public final class Snapshot {
   ///   - description: what it shall say.
   ///   - shared: the memory of connection counts that the schedulers' views point into.
   ///   - caches: by service number; for schedulers that have one.
-  ///   - former: the timeouts before the last change, and when that was.
+  ///   - former: the timeouts before former changes, and when each changed; the latest first.
   init(
     _ description: SnapshotDescription, generation: UInt64, shared: SharedState, caches: [UInt16: ServiceCache] = [:],
-    former: (timeouts: Timeouts, nanoseconds: UInt64)? = nil
+    former: [(timeouts: Timeouts, nanoseconds: UInt64)] = []
   ) {
     view = .allocate(capacity: 1)
     self.caches = caches
@@ -283,7 +292,8 @@ public final class Snapshot {
     let routes4: RouteTable<UInt32> = Snapshot.routes(description, .ipv4, index: index(of:), arena: arena)
     let routes6: RouteTable<WideAddress> = Snapshot.routes(description, .ipv6, index: index(of:), arena: arena)
     let timeouts = Snapshot.ticks(description.timeouts)
-    let formerTimeouts = Snapshot.ticks(former?.timeouts ?? description.timeouts)
+    let formerTimeouts = former.map { Snapshot.ticks($0.timeouts) }
+    let leastTimeouts = formerTimeouts.reduce(timeouts) { least, other in zip(least, other).map { min($0, $1) } }
 
     let interfaces = description.interfaces.map {
       InterfaceRecord(
@@ -303,6 +313,10 @@ public final class Snapshot {
         nextHop: nextHops[0], isAvailable: false),
       of: nil, locals: noLocals, paths: shared.paths, settings: description.settings)
     let hops = array(nextHops)
+    let crossing = description.servers.filter { server in
+      serviceByNumber[server.service].map { families.contains($0.address.family) } ?? false
+    }
+    let seen = families.union(crossing.map(\.address.family))
     view.initialize(
       to: SnapshotView(
         generation: generation, endpoints4: endpoints4, endpoints6: endpoints6,
@@ -319,9 +333,11 @@ public final class Snapshot {
                 || mixed.contains($0.number)
             }),
         hasLocalServers: description.servers.contains { $0.nextHop.state == .local && $0.method != .fullNAT },
+        hasWideV4: seen.contains(.ipv4), hasWideV6: seen.contains(.ipv6),
         hasFTP: description.services.contains(where: Snapshot.isFTP), hasHelpers: description.hasHelpers,
-        timeouts: array(timeouts), formerTimeouts: array(formerTimeouts), timeoutsChanged: former?.nanoseconds ?? 0,
-        leastTimeouts: array(zip(timeouts, formerTimeouts).map { min($0, $1) }),
+        timeouts: array(timeouts), formerTimeouts: array(formerTimeouts.flatMap { $0 }),
+        timeoutsChanged: array(former.map(\.nanoseconds)), formerCount: former.count,
+        leastTimeouts: array(leastTimeouts),
         settings: description.settings, markRules: MarkRules(description.markRules, memory: arena),
         caches: array(caches.sorted { $0.key < $1.key }.map(\.value.cache)), cacheCount: caches.count))
   }
@@ -356,7 +372,7 @@ public final class Snapshot {
 
   /// By `SnapshotView.timeoutIndex`.
   private static func ticks(_ timeouts: Timeouts) -> [UInt32] {
-    var ticks = [UInt32](repeating: 0, count: SnapshotView.udpTimeout + 17)
+    var ticks = [UInt32](repeating: 0, count: SnapshotView.timeoutCount)
     for state in ConnectionState.SCTP.allCases {
       ticks[SnapshotView.timeoutIndex(state.rawValue, protocolNumber: TransportProtocol.sctp.rawValue)] =
         state.timeoutSeconds * UInt32(Clock.ticksPerSecond)

@@ -131,6 +131,8 @@ public struct SnapshotDescription: Sendable {
     public var lastWeight: Int32
     /// False when removed: only its connections remain, and their packets are dropped.
     public var isAvailable: Bool
+    /// True when its connections end at once, with or without packets.
+    public var isForgotten = false
     /// Connections from which on it takes no new ones; 0 for none.
     public var upperThreshold: UInt32
     /// Connections below which it takes new ones again; 0 for three quarters of the upper one.
@@ -259,6 +261,9 @@ public struct Timeouts: Sendable, Equatable {
 
   /// IPVS's defaults.
   public init() {}
+
+  /// The longest of all states and protocols, in seconds.
+  var longest: UInt32 { max(tcp.max() ?? 0, udp, ConnectionState.SCTP.established.timeoutSeconds) }
 
   /// ESTABLISHED, FIN_WAIT and UDP are the three that can be set (`ipvsadm --set`, `lvs_timeouts`); 0 keeps a value.
   public mutating func set(tcp established: UInt32, tcpFin: UInt32, udp: UInt32) {

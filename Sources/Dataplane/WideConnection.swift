@@ -9,12 +9,26 @@ import Wire
 extension WorkerState {
   /// A packet whose near end has no number.
   mutating func scheduleWide(_ index: Int) {
-    if advanceWide(index) { return }
     let packet = batch.packet(index)
-    if packet.pointee.flags.contains(.securityPayload) { return batch.finish(index, .noConnection) }
-    guard !isOwnTraffic, let number = markService(index) ?? anyPortService(packet.pointee) else {
+    guard packet.pointee.isIPv6 ? snapshot.pointee.hasWideV6 : snapshot.pointee.hasWideV4 else {
       return batch.finish(index, .notOurs)
     }
+    if advanceWide(index) { return }
+    if packet.pointee.flags.contains(.securityPayload) { return batch.finish(index, .noConnection) }
+    guard !isOwnTraffic, let number = markService(index) ?? anyPortService(packet.pointee, port: packet.pointee.nearPort)
+    else {
+      return batch.finish(index, .notOurs)
+    }
+    openWide(index, service: number)
+  }
+
+  /// A packet to the address and port of a service that has been deleted, but has connections left: the service for every
+  /// port may take it.
+  @inline(never)
+  mutating func openElsewhere(_ index: Int) {
+    guard snapshot.pointee.hasWide,
+      let number = anyPortService(batch.packet(index).pointee, port: wideEnds(index).destinationPort)
+    else { return batch.finish(index, .notOurs) }
     openWide(index, service: number)
   }
 
@@ -133,8 +147,9 @@ extension WorkerState {
   }
 
   /// The service on port 21 of the packet's address where it may be FTP's data connection, or that for every port.
-  mutating func anyPortService(_ packet: Packet) -> UInt16? {
-    if snapshot.pointee.hasFTP, packet.isTCP, packet.nearPort == 20 || packet.nearPort >= 1024,
+  /// - Parameter port: the one that the packet is for.
+  mutating func anyPortService(_ packet: Packet, port: UInt16) -> UInt16? {
+    if snapshot.pointee.hasFTP, packet.isTCP, port == 20 || port >= 1024,
       let number = service(of: packet, port: 21, side: .destination)
     {
       // Others keep a client's connections apart: it is the host's then, even where there is a service for every port.

@@ -74,8 +74,8 @@ extension DestinationCache {
     var content: UInt64 = 0
     if place.isFound {
       content = place.content
-      // Servers that have left keep their place, for they may come back; but a set is no larger than the list.
-      let isFull = place.memberCount >= servers.count
+      // Servers that have left keep their place, for they may come back; but a set is no larger than the list, or a node.
+      let isFull = place.memberCount >= max(servers.count, DestinationCache.membersPerNode)
       var isMember = false
       var stranger: Member?
       forEachMember(of: place) { member, word in

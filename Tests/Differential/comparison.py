@@ -61,17 +61,18 @@ def must_be_answered(data):
 
 
 def is_host_answer(data, given):
-    """What the host's own stack may do with `given`: reset, echo reply, unreachable, time exceeded, plain forwarding."""
+    """What the host's own stack may do with `given`: reset, echo reply, unreachable, time exceeded; plain forwarding, unless
+    it is for the host itself."""
     if data[12:14] == b'\x08\x00':
         at = 14 + (data[14] & 15) * 4
         if data[23] == 6 and data[at + 13] & 4:
             return True
         if data[23] == 1 and data[at] in (0, 3, 11):
             return True
-        return data[26:34] == given[26:34]
+        return data[26:34] == given[26:34] and not is_to_director(given)
     if data[20] == 58 or (data[20] == 6 and data[54 + 13] & 4):
         return True
-    return data[22:54] == given[22:54]
+    return data[22:54] == given[22:54] and not is_to_director(given)
 
 
 def frame_differences(profile, given, wanted, had, passed):
@@ -138,7 +139,13 @@ def connection_difference(want, have):
     return 'seconds left (ip_vs, lbd): %s' % wrong[:3] if wrong else None
 
 
-def minus(some, others):
+def connection_lines(want, have):
+    """Lines that only one listing of connections has, and all of lbd's."""
+    names, got = [name for name, _ in connections(want)], [name for name, _ in connections(have)]
+    return minus(names, got, None), minus(got, names, None), got
+
+
+def minus(some, others, most=4):
     rest = list(others)
     out = []
     for item in some:
@@ -146,7 +153,7 @@ def minus(some, others):
             rest.remove(item)
         else:
             out.append(item)
-    return out[:4]
+    return out[:most]
 
 
 def state_differences(wanted, had):
@@ -165,8 +172,30 @@ def state_differences(wanted, had):
             text = None if lines == other[1] else 'only ip_vs %s, only lbd %s' % (
                 minus(lines, other[1]), minus(other[1], lines))
         if text:
-            found.append(Difference(number, '%s: %s' % (heading, text), None))
+            if '-Lnc' in heading:
+                explained = exceptions.connection_explanation(*connection_lines(lines, other[1]))
+            else:
+                explained = exceptions.listing_explanation(heading, differing_names(lines, other[1]), wanted)
+            found.append(Difference(number, '%s: %s' % (heading, text), explained))
     return found
+
+
+def differing_names(some, others):
+    """What the lines of two listings of services are about that are not in both: [(service, server or None)]."""
+    return sorted({name for name, _ in named(some) ^ named(others)}, key=str)
+
+
+def named(lines):
+    """A listing of services -> {((service, server or None), its line)}."""
+    out, service = set(), None
+    for line in lines:
+        words = line.split()
+        if words[0] == '->':
+            out.add(((service, words[1]), line))
+        elif words[0] in ('TCP', 'UDP', 'SCTP', 'FWM'):
+            service = ' '.join(words[:3] if words[2] == 'IPv6' else words[:2])
+            out.add(((service, None), line))
+    return out
 
 
 def skipped(heading):

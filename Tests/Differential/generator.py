@@ -25,6 +25,7 @@ class Generator:
         self.gone = []
         self.now = 0.0
         self.events = []
+        self.before, self.after = [], []     # commands at the next beginning, and the end, of a burst
         self.traffic = traffic.Traffic(self.random, self.profile)
 
     def add(self, event):
@@ -60,6 +61,7 @@ class Generator:
             self.new_service()
 
     def burst(self, end):
+        self.commands(self.before)
         while self.now < end - 0.3 and len(self.events) < self.count:
             if self.random.random() < 0.1:
                 self.edit()
@@ -67,6 +69,12 @@ class Generator:
                 for frame in self.traffic.frames(self.services + self.gone[-2:]):
                     self.add(case.frame(frame))
         self.add(case.show())
+        self.commands(self.after)
+
+    def commands(self, waiting):
+        for text in waiting:
+            self.command(text)
+        waiting.clear()
 
     def edit(self):
         kinds = [(self.new_service, 6), (self.edit_service, 8), (self.delete_service, 2), (self.new_server, 14),
@@ -102,7 +110,8 @@ class Generator:
     def options(self, service):
         words = ['-s', self.random.choice(SCHEDULERS)]
         if service.port == 0 and not service.mark or self.random.random() < 0.3:
-            words += ['-p', str(self.random.choice(timing.PERSISTENCE))]
+            is_sctp = service.protocol == 'sctp-service'
+            words += ['-p', str(self.random.choice(timing.SCTP_PERSISTENCE if is_sctp else timing.PERSISTENCE))]
             if self.random.random() < 0.5:
                 words += ['-M', self.random.choice(
                     ['255.255.255.0', '255.255.0.0', '255.255.255.255'] if service.family == 4 else ['64', '48', '128'])]
@@ -178,11 +187,16 @@ class Generator:
 
     def set_setting(self):
         name, values = self.random.choice(SETTINGS)
-        self.command('sysctl -w net.ipv4.vs.%s=%d' % (name, self.random.choice(values)))
+        text = 'sysctl -w net.ipv4.vs.%s=%d' % (name, self.random.choice(values))
+        if name == 'am_droprate':     # ip_vs looks at it once a second
+            self.after.append(text)
+        else:
+            self.command(text)
 
     def set_timeouts(self):
+        """Before the next burst: they are for packets from then on, which lbd tells to half a second."""
         draw = self.random.choice
-        self.command('ipvsadm --set %d %d %d' % (
+        self.before.append('ipvsadm --set %d %d %d' % (
             draw([0] + timing.ESTABLISHED), draw([0] + timing.FIN_WAIT), draw([0] + timing.UDP)))
 
     def wrong(self):
@@ -196,8 +210,9 @@ class Generator:
             'ipvsadm -E %s -s rr%s' % (service.key, '' if service.port or service.mark else ' -p 35')]))
 
     def zero(self):
+        """Before the next burst: ip_vs goes by counters that are up to two seconds old."""
         if self.services:
-            self.command('ipvsadm -Z %s' % self.random.choice(self.services).key)
+            self.before.append('ipvsadm -Z %s' % self.random.choice(self.services).key)
 
 
 def generate(seed, profile, count):
