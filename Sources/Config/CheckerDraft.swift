@@ -44,13 +44,13 @@ extension CheckerDraft {
   }
 
   /// keepalived knows the keyword in HTTP checks only and passes over it elsewhere; its author meant a retry.
-  static func misplacedRetry(in kind: BlockKind) -> Key<CheckerDraft> {
+  static func misplacedRetry(in kind: BlockKind, standard: Int = 1) -> Key<CheckerDraft> {
     Key("nb_get_retry", "0…2147483647", show: { _ in nil }) { directive, model, diagnostics in
       guard let value = directive.number(in: 0...Int(Int32.max), &diagnostics) else { return false }
       diagnostics.warning(
         at: directive.position,
-        "'nb_get_retry' is not known in \(kind.name): it is read as 'retry \(value)', keepalived would keep retry "
-          + (model.timing.retry.map(String.init) ?? "at its default"),
+        "'nb_get_retry' is not known in \(kind.name): it is read as 'retry \(value)', keepalived would keep "
+          + (model.timing.retry.map(String.init) ?? "\(standard), or what the blocks around it say"),
         remedy: "write 'retry \(value)' if that is meant, else remove the line")
       model.timing.retry = value
       return true
@@ -116,7 +116,7 @@ enum CheckerKeys {
 
   static let dns = KeyTable<CheckerDraft<DNSCheck>>(
     CheckerDraft.connecting + [
-      CheckerDraft.misplacedRetry(in: .dnsCheck),
+      CheckerDraft.misplacedRetry(in: .dnsCheck, standard: 3),
       Key("type", DNSCheck.types.joined(separator: " | "), show: { $0.payload.type }) { directive, draft, diagnostics in
         guard let word = directive.argument(0, "a type of record", &diagnostics, severity: .warning) else {
           return false
@@ -214,7 +214,7 @@ extension HTTPCheck.Page {
   fileprivate mutating func readStatusCodes(_ directive: Directive, _ diagnostics: inout DiagnosticList) -> Bool {
     guard directive.argument(0, "a status code", &diagnostics, severity: .warning) != nil else { return false }
     var isRead = false
-    for word in directive.arguments.prefix(500) {
+    for word in directive.arguments.prefix(500) where statusCodes.count < 500 {
       let ends = word.text.split(separator: "-", omittingEmptySubsequences: false).map { decimal(String($0)) ?? 0 }
       guard (1...2).contains(ends.count), let first = ends.first, let last = ends.last, first <= last,
         (100...599).contains(first), (100...599).contains(last)

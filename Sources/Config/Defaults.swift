@@ -44,6 +44,10 @@ public enum Defaults {
   static let serviceCountMax = 65535
   static let realServerCountMax = 1 << 20
   static let addressesInGroupsMax = 1 << 18
+  /// Names that one thing refers to.
+  static let listedNamesMax = 1000
+  /// Interfaces of the dataplane in a file; more than that has no host.
+  static let interfaceNamesMax = 256
   /// Checkers of a real server, urls of a checker.
   static let checkersMax = 64
   /// Lines of addresses, routes or rules in one block.

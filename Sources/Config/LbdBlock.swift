@@ -11,6 +11,10 @@ extension LbdSettings {
       workerCount = directive.integer(in: 1...Defaults.workerCountMax, "a worker count", &diagnostics) ?? workerCount
     case "interface":
       guard directive.argument(0, "an interface's name", &diagnostics) != nil else { return }
+      guard interfaceNames.count + directive.arguments.count <= Defaults.interfaceNamesMax else {
+        return diagnostics.error(
+          at: directive.position, "more than \(Defaults.interfaceNamesMax) interfaces", remedy: "use fewer")
+      }
       for word in directive.arguments { readInterface(word, &diagnostics) }
     case "port":
       guard let word = directive.argument(0, "auto, xdp or packet", &diagnostics) else { return }
@@ -92,6 +96,7 @@ extension LbdSettings {
     for index in 2...max(2, directive.words.count - 2) {
       guard let port = directive.integer(index, in: 1...65535, "a port", &diagnostics) else { return }
       if !ports.contains(UInt16(port)) { ports.append(UInt16(port)) }
+      guard ports.count <= Defaults.ftpPortCountMax else { break }
     }
     guard ports.count <= Defaults.ftpPortCountMax else {
       return diagnostics.error(

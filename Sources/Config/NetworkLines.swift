@@ -17,7 +17,16 @@ extension Directive {
 
   /// The words of a block of values, up to a bound.
   func listedWords(_ diagnostics: inout DiagnosticList) -> ArraySlice<Word> {
-    lines(limit: 1000, &diagnostics).flatMap(\.words).prefix(1000)
+    lines(limit: Defaults.listedNamesMax, &diagnostics).flatMap(\.words).prefix(Defaults.listedNamesMax)
+  }
+
+  /// Several blocks together have more names than one thing refers to.
+  /// - Returns: true, because those up to here are taken.
+  func reportTooMany(_ diagnostics: inout DiagnosticList) -> Bool {
+    diagnostics.warning(
+      at: position, "'\(keyword)' has more than \(Defaults.listedNamesMax) entries, the rest is left out",
+      remedy: "use fewer")
+    return true
   }
 
   /// The value of an option of this line, or nil with a warning.

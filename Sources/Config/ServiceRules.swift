@@ -243,7 +243,12 @@ struct ServiceRules {
     let line = services[index].position?.line ?? 0
     diagnostics.warning(
       at: place, "virtual_server \(service.key) is already in line \(line); the two are merged",
-      remedy: "put all its real servers into one block; only the first block's own settings count")
+      remedy: "put all its real servers into one block; of its settings the first block's count")
+    if services[index].sorryServer == nil, let sorry = service.sorryServer {
+      services[index].sorryServer = sorry
+      services[index].monitoring.sorryServerMethod = service.sorryServerMethod
+      services[index].monitoring.inhibitsSorryServer = service.monitoring.inhibitsSorryServer
+    }
     for var server in service.realServers {
       guard endpoints[index].insert(server.endpoint).inserted else {
         diagnostics.warning(

@@ -77,11 +77,13 @@ enum TrackingKeys {
     .time("gna_interval", \.neighbourInterval, .zero...Duration.longest),
     Key("interface", "INTERFACE", show: { _ in nil }) { directive, group, diagnostics in
       guard let name = directive.interfaceName(&diagnostics) else { return false }
+      guard group.interfaces.count < Defaults.listedNamesMax else { return directive.reportTooMany(&diagnostics) }
       if !group.interfaces.contains(name) { group.interfaces.append(name) }
       return true
     },
     Key("interfaces", "{ INTERFACE … }", show: { listText($0.interfaces) }) { directive, group, diagnostics in
       for word in directive.listedWords(&diagnostics) where isInterfaceName(word.text) {
+        guard group.interfaces.count < Defaults.listedNamesMax else { return directive.reportTooMany(&diagnostics) }
         if !group.interfaces.contains(word.text) { group.interfaces.append(word.text) }
       }
       return true

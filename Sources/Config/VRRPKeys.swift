@@ -12,8 +12,9 @@ enum VRRPKeys {
   static let group = KeyTable<VRRPSyncGroup>(
     [
       Key("group", "{ INSTANCE … }", show: { listText($0.members) }) { directive, group, diagnostics in
-        for word in directive.listedWords(&diagnostics) {
-          if !group.members.contains(word.text) { group.members.append(word.text) }
+        for word in directive.listedWords(&diagnostics) where !group.members.contains(word.text) {
+          guard group.members.count < Defaults.listedNamesMax else { return directive.reportTooMany(&diagnostics) }
+          group.members.append(word.text)
         }
         return true
       },
@@ -196,6 +197,7 @@ enum VRRPKeys {
       directive, model, diagnostics in
       for line in directive.lines(limit: 1000, &diagnostics) {
         guard let reference = VRRPTracking.Reference(line, weights: weights, &diagnostics) else { continue }
+        guard model[keyPath: path].count < Defaults.listedNamesMax else { return directive.reportTooMany(&diagnostics) }
         guard !model[keyPath: path].contains(where: { $0.name == reference.name }) else {
           diagnostics.warning(at: line.position, "\(quoted(reference.name)) is tracked already, this line is left out")
           continue

@@ -44,6 +44,7 @@ extension VRRPNetwork {
           at: line.position, "\(quoted(line.keyword)) is not an address, the peer is left out", remedy: "write IP")
         continue
       }
+      guard peers.count < Defaults.listedNamesMax else { return block.reportTooMany(&diagnostics) }
       guard !peers.contains(where: { $0.address == address }) else {
         diagnostics.warning(at: line.position, "\(address) is a peer already, this line is left out")
         continue

@@ -71,7 +71,8 @@ import Wire
     KeyRow("TCP_CHECK { bindto <ip> }", "bindto", nil, "'<ip>' does not fit 'bindto'"),
     KeyRow("TCP_CHECK { connect_timeout 3x }", "connect_timeout", "3", "'3x' is read as 3"),
     KeyRow(
-      "TCP_CHECK { nb_get_retry 3 }", "retry", "3", "'nb_get_retry' is not known in TCP_CHECK: it is read as 'retry 3'"),
+      "TCP_CHECK { nb_get_retry 3 }", "retry", "3",
+      "'nb_get_retry' is not known in TCP_CHECK: it is read as 'retry 3', keepalived would keep 1"),
     KeyRow("TCP_CHECK { through_vip }", "through_vip", "on"),
     KeyRow("HTTP_GET { url { path /a\nstatus_code 200 301-303 } }", "url", "path /a status_code 200 301-303"),
     KeyRow(

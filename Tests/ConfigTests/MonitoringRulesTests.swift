@@ -79,4 +79,27 @@ import Wire
     #expect(configuration.services.first?.monitoring.suspendsWithoutAddress == false)
     #expect(diagnostics.contains { $0.message.contains("a mark has no address") })
   }
+
+  /// The blocks of one service: the sorry server may stand in any of them, the other settings are the first one's.
+  @Test func repeatedBlocksMerge() throws {
+    let blocks = ["quorum 1", "sorry_server 10.9.9.9 80\nsorry_server_inhibit\nhysteresis 0"].enumerated().map {
+      """
+      virtual_server 10.0.0.1 80 {
+      protocol TCP
+      lb_algo \($0 == 0 ? "rr" : "wlc")
+      lb_kind NAT
+      \($1)
+      real_server 10.1.0.\($0 + 1) 80 {
+      }
+      }
+
+      """
+    }
+    let (configuration, diagnostics) = read(blocks.joined())
+    #expect(configuration.services.count == 1)
+    let service = try #require(configuration.services.first)
+    #expect(service.schedulerName == "rr" && service.realServers.count == 2)
+    #expect(service.sorryServer?.description == "10.9.9.9:80" && service.monitoring.inhibitsSorryServer)
+    #expect(diagnostics.filter { $0.severity != .note }.count == 1)
+  }
 }

@@ -144,6 +144,17 @@ import Wire
     #expect(instance.addresses.virtual.count == 255 && instance.addresses.excluded.count == 45)
   }
 
+  /// Lists that grow from block to block end somewhere, with a finding for each block that goes on.
+  @Test func listsAreBounded() throws {
+    let interfaces = (0..<1200).map { "track_interface { e\($0) }\n" }.joined()
+    let peers = (0..<1200).map { "unicast_peer { 10.0.\($0 / 250).\($0 % 250 + 1) }\n" }.joined()
+    let (configuration, diagnostics) = read(VRRPRulesTests.instance(interfaces + peers))
+    let instance = try #require(configuration.vrrp.instances.first)
+    #expect(instance.tracking.interfaces.count == Defaults.listedNamesMax)
+    #expect(instance.network.peers.count == Defaults.listedNamesMax)
+    #expect(diagnostics.filter { $0.message.contains("more than 1000 entries") }.count == 400)
+  }
+
   /// Many names are as fast as few: nothing is compared with everything before it.
   @Test func manyNames() {
     let text = (0..<20000).map { "vrrp_script s\($0) {\n}\n" }.joined()
