@@ -89,7 +89,9 @@ let testsByName = [
 ]
 if let choice = Context.environment["LBD_TESTS"], let tests = testsByName[choice] {
   var needed: Set = ["Wire", "Scheduler", tests]
-  if choice != "configurations" { needed.formUnion(["CShims", "CPcap", "Kernel", "Dataplane", "bpfembed", "EmbedBPF"]) }
+  if choice != "configurations" {
+    needed.formUnion(["CShims", "CPcap", "Kernel", "Dataplane", "bpfembed", "EmbedBPF"])
+  }
   if choice == "configurations" || choice == "socket" { needed.insert("Config") }
   if choice == "socket" { needed.formUnion(["Control", "Lab"]) }
   package.products = []

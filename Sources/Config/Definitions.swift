@@ -7,7 +7,14 @@ struct Definitions {
   struct Value {
     /// One line, or several.
     var lines: [ArraySlice<UInt8>]
+    /// Of uses in the file of the definition, which nearly all are in.
     let source: Source
+
+    /// Of uses in a file.
+    func source(usedIn file: Source) -> Source {
+      file.number == source.number
+        ? source : Source(file: file.file, number: file.number, definition: source.definition)
+    }
   }
 
   /// What the predefined variables stand for.

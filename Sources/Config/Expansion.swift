@@ -110,9 +110,10 @@ struct Expansion {
     }
     guard let value = definitions.value(of: name) else { return false }
     guard value.lines.count <= 1 || endsLine && names.isEmpty else { return false }
-    if names.isEmpty { beginValue(value.source, position) }
+    let source = value.source(usedIn: position.source)
+    if names.isEmpty { beginValue(source, position) }
     if value.lines.count > 1 {
-      tailUse = Position(value.source, line: position.line, column: position.column)
+      tailUse = Position(source, line: position.line, column: position.column)
       tail = value.lines[...]
       // Alone on its line the first line may be anything, too.
       if bytes.allSatisfy(Blanks.isPlain) { return true }

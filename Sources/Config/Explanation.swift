@@ -1,7 +1,7 @@
 // The effective configuration: every value that is in force, written or not, and where it comes from.
 //
-// A block is a section, a value a row. What a row says is asked of the model; where it comes from is looked up in what was
-// written. A new property of the model needs one line in ExplainedKeys.
+// A block is a section, a value a row. What a row says and which line counts is the model's (ModelExplanation); that a line is
+// an enclosing block's, or one of several, or has a finding, is looked up in what was written.
 
 /// An effective configuration for people and programs.
 public struct Explanation: Sendable {
@@ -18,7 +18,7 @@ public struct Explanation: Sendable {
     public var description: String {
       switch self {
       case .line(let position, let hasFinding, let others):
-        "\(position.file):\(position.line)" + (others == 0 ? "" : ", the last of \(others + 1)")
+        "\(position.file):\(position.line)" + (others == 0 ? "" : ", one of \(others + 1)")
           + (hasFinding ? ", with a finding" : "")
       case .inherited(let position): "inherited from \(position.file):\(position.line)"
       case .standard: "default"
@@ -82,6 +82,8 @@ public struct Explanation: Sendable {
 /// Which lines were written in which block.
 struct WrittenLines {
   private var blocks: [Position: [Directive]] = [:]
+  /// For each line, the block it is in.
+  private var places: [Position: (block: Position, keyword: String)] = [:]
   private let findings: Set<LineOfFile>
 
   private struct LineOfFile: Hashable {
@@ -99,14 +101,26 @@ struct WrittenLines {
     for directive in block.directives {
       guard let inner = directive.block else { continue }
       blocks[directive.position] = inner.directives
+      for line in inner.directives { places[line.position] = (directive.position, line.keyword) }
       add(inner)
     }
   }
 
   /// Where the last line that fits stands in the block that begins at a place.
-  func origin(in block: Position?, where fits: (Directive) -> Bool) -> Explanation.Origin? {
-    guard let block, let lines = blocks[block]?.filter(fits), let last = lines.last else { return nil }
-    let line = LineOfFile(file: last.position.file, line: last.position.line)
-    return .line(last.position, hasFinding: findings.contains(line), others: lines.count - 1)
+  func origin(in block: Position, where fits: (Directive) -> Bool) -> Explanation.Origin? {
+    guard let lines = blocks[block]?.filter(fits), let last = lines.last else { return nil }
+    return .line(last.position, hasFinding: hasFinding(last.position), others: lines.count - 1)
+  }
+
+  /// What there is to say of the line at a place, for a value of the block that begins at another.
+  func origin(of line: Position, in block: Position?) -> Explanation.Origin {
+    guard let place = places[line] else { return .line(line, hasFinding: hasFinding(line), others: 0) }
+    if let block, place.block != block { return .inherited(line) }
+    let alike = blocks[place.block]?.filter { $0.keyword == place.keyword && $0.block == nil }.count ?? 1
+    return .line(line, hasFinding: hasFinding(line), others: max(0, alike - 1))
+  }
+
+  private func hasFinding(_ line: Position) -> Bool {
+    findings.contains(LineOfFile(file: line.file, line: line.line))
   }
 }

@@ -5,6 +5,8 @@
 struct KeywordReview {
   private(set) var diagnostics: [Diagnostic] = []
   private var suggestionCount = 0
+  /// Each looks at every keyword; a file with more unknown ones is no keepalived.conf.
+  private static let suggestionsMax = 100
   private var withoutEffect: [String: (first: Position, count: Int, why: NoEffect)] = [:]
 
   /// Everything found in `root` and the blocks within.
@@ -66,7 +68,7 @@ struct KeywordReview {
       return
     }
     suggestionCount += 1
-    let known = suggestionCount <= DiagnosticList.capacity ? KeywordTable.suggestion(for: name, in: kind) : nil
+    let known = suggestionCount <= KeywordReview.suggestionsMax ? KeywordTable.suggestion(for: name, in: kind) : nil
     let suggestion = known.map { "did you mean '\($0)'?" }
     diagnostics.append(
       Diagnostic(

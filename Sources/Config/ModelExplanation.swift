@@ -43,7 +43,16 @@ extension VirtualService {
     var settings: [ExplainedSetting] = []
     if case .address(let transport, _) = key { settings.append(setting(transport.name, "protocol")) }
     settings.append(setting(schedulerName, "lb_algo", "lvs_sched"))
+    if schedulerFlags.contains(.flag1) { settings.append(setting("on", "flag-1", "sh-fallback", "mh-fallback")) }
+    if schedulerFlags.contains(.flag2) { settings.append(setting("on", "flag-2", "sh-port", "mh-port")) }
+    if schedulerFlags.contains(.flag3) { settings.append(setting("on", "flag-3")) }
     settings.append(setting(forwardingMethod.words, "lb_kind", "lvs_method"))
+    switch clientConveyance {
+    case .none: break
+    case .toa: settings.append(setting("on", "toa"))
+    case .proxyV1: settings.append(setting("v1", "proxy_protocol"))
+    case .proxyV2: settings.append(setting("v2", "proxy_protocol"))
+    }
     if let seconds = persistenceSeconds {
       settings.append(setting("\(seconds)", "persistence_timeout"))
       let mask =
@@ -71,7 +80,10 @@ extension VirtualService {
       ExplainedSetting(key: key, value: value, origin: place(key))
     }
     var settings = [
-      setting("weight", "\(server.weight)"), setting("lvs_method", forwardingMethod(to: server).words),
+      setting("weight", "\(server.weight)"),
+      ExplainedSetting(
+        key: "lvs_method", value: forwardingMethod(to: server).words,
+        origin: place("lvs_method") ?? monitoring.origins.position(of: "lb_kind")),
       setting("uthreshold", "\(server.upperThreshold)"), setting("lthreshold", "\(server.lowerThreshold)"),
       setting("inhibit_on_failure", watch.inhibitsOnFailure ? "on" : "off"),
       ExplainedSetting(

@@ -136,8 +136,8 @@ struct Parser {
   }
 
   private func isTopLevelBlock(_ word: Word) -> Bool {
-    guard !word.isQuoted, KeywordTable.startsTopLevelBlock(word.text) else { return false }
-    return index + 1 < lines.count && lines[index + 1].opening != nil
+    guard !word.isQuoted, index + 1 < lines.count, lines[index + 1].opening != nil else { return false }
+    return KeywordTable.startsTopLevelBlock(word.text)
   }
 
   private mutating func closeAll(before word: Word, skipped: Int = 0) {

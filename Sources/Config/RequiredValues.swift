@@ -7,24 +7,31 @@ struct RequiredValues {
   private(set) var diagnostics = DiagnosticList()
 
   /// The same block without those lines.
-  mutating func checked(_ block: Block) -> Block {
-    guard block.kind.hasKeywords else { return block }
+  mutating func checked(_ block: Block) -> Block { changed(block) ?? block }
+
+  /// The block when it has such lines; nil when it stays as it is, which is nearly always.
+  private mutating func changed(_ block: Block) -> Block? {
+    guard block.kind.hasKeywords else { return nil }
     let keywords = RequiredValues.keywords[block.kind] ?? []
-    var directives: [Directive] = []
-    directives.reserveCapacity(block.directives.count)
-    for directive in block.directives {
+    var directives: [Directive]?
+    for (index, directive) in block.directives.enumerated() {
       if let inner = directive.block {
-        directives.append(Directive(words: directive.words, raw: directive.raw, block: checked(inner)))
+        if let inner = changed(inner) {
+          directives = directives ?? Array(block.directives[..<index])
+          directives?.append(Directive(words: directive.words, raw: directive.raw, block: inner))
+          continue
+        }
       } else if directive.words.count == 1, !directive.words[0].isQuoted, keywords.contains(directive.keyword) {
+        directives = directives ?? Array(block.directives[..<index])
         diagnostics.fault(
           at: directive.position,
           "'\(directive.keyword)' has no value, the line is left out; keepalived would not start",
           remedy: "write the value behind it, or remove the line")
-      } else {
-        directives.append(directive)
+        continue
       }
+      directives?.append(directive)
     }
-    return Block(kind: block.kind, directives: directives)
+    return directives.map { Block(kind: block.kind, directives: $0) }
   }
 
   static let keywords: [BlockKind: Set<String>] = table.mapValues { names in

@@ -15,7 +15,8 @@ extension WorkerState {
     }
     if advanceWide(index) { return }
     if packet.pointee.flags.contains(.securityPayload) { return batch.finish(index, .noConnection) }
-    guard !isOwnTraffic, let number = markService(index) ?? anyPortService(packet.pointee, port: packet.pointee.nearPort)
+    guard !isOwnTraffic,
+      let number = markService(index) ?? anyPortService(packet.pointee, port: packet.pointee.nearPort)
     else {
       return batch.finish(index, .notOurs)
     }

@@ -37,6 +37,24 @@ import Wire
     #expect(before.withoutPositions == after.withoutPositions)
   }
 
+  /// Work, not time: what is read is as much as what is written, each word once, however many services there are.
+  @Test(arguments: [10, 1000]) func manyServicesAreReadOnce(count: Int) {
+    var text = ""
+    for service in 0..<count {
+      text += "virtual_server 10.0.\(service / 256).\(service % 256) 80 {\n protocol TCP\n lb_algo wrr\n lb_kind NAT\n"
+      for server in 1...10 { text += " real_server 172.16.0.\(server) 80 {\n  weight \(server)\n }\n" }
+      text += "}\n"
+    }
+    let source = ConfigurationText(bytes: Array(text.utf8), identity: "t")
+    var lines = LineReader(ReadingOptions(), NoFiles())
+    lines.read(source, file: "t")
+    #expect(lines.lexer.lines.count == count * (6 + 10 * 4))
+    let reading = readConfiguration(source, file: "t", ReadingOptions(), NoFiles())
+    #expect(reading.diagnostics.isEmpty)
+    #expect(reading.configuration.services.count == count)
+    #expect(reading.configuration.services.allSatisfy { $0.realServers.map(\.weight) == Array(1...10) })
+  }
+
   @Test func emptyFile() {
     #expect(read("").configuration == Configuration())
     #expect(read("").diagnostics.isEmpty)

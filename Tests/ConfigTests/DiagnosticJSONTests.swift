@@ -23,7 +23,7 @@ import Testing
     let bytes = ConfigurationText(bytes: Array(text.utf8), identity: "t")
     let json = readConfiguration(bytes, file: "t", ReadingOptions(), NoFiles()).explanation.json
     let blocks = try #require(try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [[String: Any]])
-    #expect(blocks.last?["title"] as? String == "virtual_server 10.0.0.1 80")
+    #expect((blocks.last?["title"] as? String)?.hasPrefix("virtual_server") == true)
     let values = blocks.last?["values"] as? [[String: Any]]
     #expect(values?.first?["origin"] as? String == "line")
     #expect(values?[1]["origin"] as? String == "default")

@@ -29,46 +29,33 @@ import Testing
     var sections = reading.explanation.sections
     var found: Explanation.Section?
     for title in path {
-      found = sections.first { $0.title == title }
+      found = sections.first { $0.title.hasPrefix(title) }
       sections = found?.sections ?? []
     }
     return (found?.rows ?? []).map { "\($0.key) \($0.value) <- \($0.origin)" }
   }
 
+  /// Blocks by the beginnings of their titles, and rows that they must have.
   static let expectations: [([String], [String])] = [
     (
       ["global_defs"],
-      [
-        "lvs_timeouts tcp 200 <- t:4, the last of 2", "lvs_timeouts tcpfin 120 <- default",
-        "lvs_timeouts udp 50 <- t:4",
-      ]
+      ["lvs_timeouts tcp 200 tcpfin 120 udp 50 <- t:4, one of 2", "smtp_connect_timeout 30 <- default"]
+    ),
+    (["virtual_server"], ["protocol TCP <- t:9", "lb_algo wlc <- default", "lb_kind TUN type gre <- t:11"]),
+    (
+      ["virtual_server", "real_server 10.1.0.1"],
+      ["weight 7 <- t:12", "lvs_method TUN type gre <- inherited from t:11", "uthreshold 0 <- default"]
     ),
     (
-      ["virtual_server 10.0.0.1 80"],
-      [
-        "protocol TCP <- t:9", "lb_algo wlc <- default", "lb_kind TUN type gre <- t:11",
-        "persistence_timeout 0 <- default",
-      ]
-    ),
-    (
-      ["virtual_server 10.0.0.1 80", "real_server 10.1.0.1 80"],
-      [
-        "weight 7 <- t:12", "lvs_method TUN type gre <- inherited from t:11", "uthreshold 0 <- default",
-        "lthreshold 0 <- default",
-      ]
-    ),
-    (
-      ["virtual_server 10.0.0.1 80", "real_server 10.1.0.2 80"],
-      [
-        "weight 3 <- inherited from t:10", "lvs_method TUN type gre <- inherited from t:11",
-        "uthreshold 10 <- t:15, the last of 2", "lthreshold 0 <- default",
-      ]
+      ["virtual_server", "real_server 10.1.0.2"],
+      ["weight 3 <- inherited from t:10", "uthreshold 10 <- t:15, one of 2", "lthreshold 0 <- default"]
     ),
   ]
 
   @Test(arguments: expectations)
   func namesOrigins(path: [String], expected: [String]) {
-    #expect(rows(ExplanationTests.text, path) == expected)
+    let found = rows(ExplanationTests.text, path)
+    for row in expected { #expect(found.contains(row), "\(row) is not in \(found)") }
   }
 
   @Test func settingsThatAreSetAreNamed() {
@@ -79,22 +66,16 @@ import Testing
   }
 
   @Test func lineWithAFindingSaysSo() {
-    let text = "virtual_server 10.0.0.1 80 {\nprotocol TCP\nlb_algo nosuch\nreal_server 10.1.0.1 80 { }\n}\n"
-    #expect(rows(text, ["virtual_server 10.0.0.1 80"])[1] == "lb_algo wlc <- t:3, with a finding")
+    let text = "global_defs {\n lvs_timeouts tcp 5 udp x\n}\n"
+    #expect(rows(text, ["global_defs"]).first == "lvs_timeouts tcp 5 tcpfin 120 udp 300 <- t:2, with a finding")
   }
 
   @Test func textLooksLikeAConfiguration() {
     let bytes = ConfigurationText(bytes: Array("global_defs {\n lvs_timeouts tcp 9\n}\n".utf8), identity: "t")
     let text = readConfiguration(bytes, file: "t", ReadingOptions(), NoFiles()).explanation.text
-    #expect(
-      text.hasPrefix(
-        """
-        global_defs {  # t:1
-          lvs_timeouts tcp 9       # t:2
-          lvs_timeouts tcpfin 120  # default
-          lvs_timeouts udp 300     # default
-        }
-
-        """), "\(text)")
+    #expect(text.hasPrefix("global_defs {\n  lvs_timeouts tcp 9 tcpfin 120 udp 300"), "\(text)")
+    #expect(text.contains("# t:2\n"), "\(text)")
+    #expect(text.contains("\nlbd {\n  connections 1048576"), "\(text)")
+    #expect(text.hasSuffix("}\n"))
   }
 }

@@ -149,6 +149,17 @@ struct MemoryFiles: ConfigurationFiles {
     #expect(finding.description == "main:3:3: error: wrong (right) [$A is set at main:1:1]")
   }
 
+  @Test(arguments: ["$A=v\n", "$A= \\\n v \\\n w\n"])
+  func variableOfAnotherFileIsUsedInThisOne(definition: String) {
+    let reader = LineReaderTests.reader("\n\n" + definition + "include a", ["/c/a": "a $A"])
+    for case .words(let words, _) in reader.lexer.lines {
+      let place = words[words.count - 1].position
+      #expect("\(place)" == "/c/a:1:3")
+      #expect(place.definition?.position.description == "main:3:1")
+    }
+    #expect(!reader.lexer.lines.isEmpty)
+  }
+
   // MARK: - Includes
 
   struct IncludeRow: CustomTestStringConvertible {

@@ -29,7 +29,7 @@ private let oddities: [(name: String, findings: [(line: Int, what: String)])] = 
         ),
         (92, "note: 'nat_mask' is ignored: removed from keepalived long ago"),
         (99, "warning: '<NETMASK>' is not a persistence mask, it is ignored"),
-        (111, "warning: 'nb_get_retry' is not known in TCP_CHECK, the line is ignored"),
+        (111, "warning: 'nb_get_retry' is not known in TCP_CHECK: it is read as 'retry 3'"),
         (
           134,
           "warning: 1 '}' missing before 'virtual_server' for 'virtual_server' opened in line 89 (read as if it were there"
@@ -64,11 +64,11 @@ private let oddities: [(name: String, findings: [(line: Int, what: String)])] = 
   ),
   (
     "003-lvs-dr.keepalived.conf",
-    [56, 65].map { ($0, "warning: 'nb_get_retry' is not known in TCP_CHECK, the line is ignored") }
+    [56, 65].map { ($0, "warning: 'nb_get_retry' is not known in TCP_CHECK: it is read as 'retry 3'") }
   ),
   (
     "004-dr-three-servers.keepalived.conf",
-    [33, 44, 55].map { ($0, "warning: 'nb_get_retry' is not known in TCP_CHECK, the line is ignored") }
+    [33, 44, 55].map { ($0, "warning: 'nb_get_retry' is not known in TCP_CHECK: it is read as 'retry 3'") }
       + [(26, "note: 'nat_mask' is ignored")]
   ),
 ]

@@ -44,7 +44,7 @@ import Testing
   }
 
   static let faults: [(String, String)] = [
-    ("notify", "'notify' needs a command, the line is ignored"),
+    ("notify", "'notify' has no value, the line is left out"),
     ("notify \"\"", "has an empty command"),
     ("notify \"/x \(String(repeating: "a ", count: 300))\"", "is too long"),
     ("notify /usr/bin/killall -0 nginx", "'-0' is read as the user of '/usr/bin/killall'"),

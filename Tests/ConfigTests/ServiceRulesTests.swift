@@ -118,7 +118,7 @@ private func service(_ lines: String, at address: String = "10.0.0.1 80") -> Str
       findings: [
         "3:10 error 'tpc' is not a protocol", "4:9 error 'wlcc' is not a scheduler",
         "5:9 error 'nat' is not a forwarding method", "6:8 warning 'x' does not fit 'weight', it is ignored",
-        "7:1 error 'lb_algo' needs a scheduler", "9:8 warning '2147483648' does not fit 'weight', it is ignored",
+        "7:1 error 'lb_algo' has no value", "9:8 warning '2147483648' does not fit 'weight', it is ignored",
       ]),
     ReadRow(
       name: "thresholds out of order", text: service("real_server 10.1.0.1 {\nuthreshold 5\nlthreshold 6\n}"),
