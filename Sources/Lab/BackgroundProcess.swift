@@ -1,15 +1,17 @@
 import Glibc
+import Synchronization
 
 /// A program that runs beside us, in a session of its own, with its words in a file.
 ///
 /// It is not killed when this value goes: `lbd lab up` leaves servers and director running. Whoever wants it to end
-/// says so, or takes down the namespace it lives in.
+/// says so, or takes down the namespace it lives in. Whatever ends it, a thread collects it at once: a child that nobody
+/// waits for would be in the way of those who wait for any (as tests that run in a process of their own do).
 public final class BackgroundProcess {
   /// Its number.
   public let pid: pid_t
   /// Where its output and errors go.
   public let logPath: String
-  private var exitStatus: Int32?
+  private let ending: Ending
 
   /// Starts a program; its words go to a new file.
   public init(_ arguments: [String], logPath: String) throws {
@@ -18,19 +20,12 @@ public final class BackgroundProcess {
     defer { close(log) }
     self.logPath = logPath
     pid = try Command.spawn(arguments, output: log, errors: log, flags: 0x80)  // POSIX_SPAWN_SETSID
+    ending = Ending(pid)
+    try ending.watch()
   }
 
   /// Whether it has not ended yet.
-  public var isRunning: Bool {
-    if exitStatus != nil { return false }
-    var status: Int32 = 0
-    let ended = waitpid(pid, &status, WNOHANG)
-    if ended == 0 { return true }
-    if ended < 0 && errno == EINTR { return true }
-    // Someone else may have collected it already (ECHILD).
-    exitStatus = ended == pid ? Command.exitCode(of: status) : -1
-    return false
-  }
+  public var isRunning: Bool { ending.status == nil }
 
   /// What it has said so far.
   public var log: String { TextFile.read(logPath) ?? "" }
@@ -42,7 +37,7 @@ public final class BackgroundProcess {
 
   /// Sends it a signal, unless it has ended.
   public func signal(_ number: Int32) {
-    if isRunning { kill(pid, number) }
+    ending.signal(number)
   }
 
   /// Waits for its end; nil when it is still running after `seconds`.
@@ -52,7 +47,7 @@ public final class BackgroundProcess {
       if monotonicSeconds() >= deadline { return nil }
       usleep(10_000)
     }
-    return exitStatus
+    return ending.status
   }
 
   /// Asks it to end, then insists.
@@ -62,6 +57,49 @@ public final class BackgroundProcess {
     if let status = waitForEnd(seconds: graceSeconds) { return status }
     signal(SIGKILL)
     return waitForEnd(seconds: 5) ?? -1
+  }
+}
+
+/// A child's end. Its number is not free for another before `status` is set, so that no signal hits a stranger.
+private final class Ending: Sendable {
+  private let pid: pid_t
+  private let collected = Mutex<Int32?>(nil)
+
+  init(_ pid: pid_t) { self.pid = pid }
+
+  /// Its exit code, -1 when somebody else has collected it; nil while it runs.
+  var status: Int32? { collected.withLock { $0 } }
+
+  func signal(_ number: Int32) {
+    collected.withLock { if $0 == nil { kill(pid, number) } }
+  }
+
+  /// Starts the thread that waits; without one the program is ended.
+  func watch() throws {
+    var thread = pthread_t()
+    let context = Unmanaged.passRetained(self)
+    let failure = pthread_create(
+      &thread, nil,
+      { context in
+        if let context { Unmanaged<Ending>.fromOpaque(context).takeRetainedValue().collect() }
+        return nil
+      }, context.toOpaque())
+    guard failure == 0 else {
+      context.release()
+      signal(SIGKILL)
+      throw LabFailure("cannot start the thread that waits for process \(pid): \(String(cString: strerror(failure)))")
+    }
+    pthread_detach(thread)
+  }
+
+  private func collect() {
+    var info = siginfo_t()
+    // It stays until the lock is held.
+    while waitid(P_PID, id_t(pid), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR {}
+    collected.withLock {
+      var status: Int32 = 0
+      $0 = waitpid(pid, &status, 0) == pid ? Command.exitCode(of: status) : -1
+    }
   }
 }
 
