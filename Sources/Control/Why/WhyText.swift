@@ -52,12 +52,26 @@ struct WhyText {
     if let way = journey.way, way != .ready { line("next hop", "of the server: \(way.rawValue)") }
     if let state = journey.stateAfter { line("state", "\(state) after this packet") }
     line("outcome", "\(journey.outcome.name): \(journey.outcome.explanation)")
+    if journey.outcome == .notOurs, let flow = question.flow, let key = serviceElsewhere(flow) {
+      let address = flow.destination.address
+      line("", "but \(key), of which lbd takes nothing: \(address) is not an address of this host")
+      line("", "(ip address add \(address)/\(address.bitCount) dev …)")
+    }
     for sent in journey.sent {
       line("sends", "by \(place.name(ofInterface: sent.interface)), \(sent.bytes.count) bytes")
       line("", PacketDescription.frame(sent.bytes))
       text += WhyText.dump(sent.bytes)
     }
     if journey.outcome.fate == .passed { line("then", "it is left to this host's own network stack, as it came") }
+  }
+
+  /// The service that was meant, whose address this host does not have.
+  private func serviceElsewhere(_ flow: WhyQuestion.Flow) -> ServiceKey? {
+    guard !place.topology.isLocal(flow.destination.address) else { return nil }
+    return place.services.services.values.first {
+      guard $0.isActive, case .address(flow.transport, let end) = $0.spec.key else { return false }
+      return end.address == flow.destination.address && (end.port == flow.destination.port || end.port == 0)
+    }?.spec.key
   }
 
   private mutating func describeConnection(_ journey: PacketJourney) {

@@ -22,6 +22,7 @@ struct WhyTests {
     -A -f 7 -s sh
     -a -f 7 -r 10.2.0.11:84 -g
     -A -t 10.1.0.100:85 -s lblc
+    -A -t 192.0.2.80:80 -s rr
     """
 
   private static func replay() throws -> Replay {
@@ -62,6 +63,10 @@ struct WhyTests {
     ("tcp 172.16.1.1:1000 10.1.0.100:85", ["is not remembered", "picks none", "dropped.noServerAvailable"]),
     ("tcp 172.16.1.1:1000 10.1.0.100:80 --flags ack", ["none yet\n", "passed.noConnection", "then        it is"]),
     ("tcp 172.16.1.1:1000 10.1.0.100:9", ["not looked for", "mark        none", "passed.notOurs"]),
+    (
+      "tcp 172.16.1.1:1000 192.0.2.80:80",
+      ["passed.notOurs", "but TCP 192.0.2.80:80, of which", "is not an address of this host", "add 192.0.2.80/32 dev"]
+    ),
     ("tcp 172.16.1.1:1000 10.1.0.100:80 --ttl 1", ["dropped.timeExceeded", "sends       by eth0, ", "ICMP"]),
     ("tcp 10.2.0.11:8080 172.16.1.1:1000", ["comes by    eth1\n", "noReplyConnection"]),
     ("tcp 10.7.0.11:8080 10.1.0.100:81", ["comes by    eth1\n", "vlan 7 IP 10.7.0.11:8080"]),
