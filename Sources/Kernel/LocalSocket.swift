@@ -113,6 +113,40 @@ public enum LocalSocket {
     return count >= 0 ? count : -Int(errno)
   }
 
+  /// Sends all of it, waiting as the socket does. What cannot be sent is no error: the other end may have answered before
+  /// it has read everything, and its answer then says why.
+  public static func sendAll(_ descriptor: Int32, _ bytes: [UInt8]) {
+    bytes.withUnsafeBytes { buffer in
+      var sent = 0
+      while sent < buffer.count {
+        let count = send(descriptor, UnsafeRawBufferPointer(rebasing: buffer[sent...]))
+        if count == -Int(EINTR) { continue }
+        guard count > 0 else { return }
+        sent += count
+      }
+    }
+  }
+
+  /// Receives exactly so many bytes. Memory is taken as they come: a length that lies costs nothing.
+  /// - Throws: `EPIPE` when the other end has closed before, `EAGAIN` when the socket's time limit is over.
+  public static func receive(_ descriptor: Int32, byteCount: Int) throws -> [UInt8] {
+    let chunkByteCount = 1 << 20
+    var bytes: [UInt8] = []
+    while bytes.count < byteCount {
+      let wanted = min(byteCount - bytes.count, chunkByteCount)
+      var failure: Int32 = 0
+      let part = [UInt8](unsafeUninitializedCapacity: wanted) { buffer, count in
+        let result = recv(descriptor, buffer.baseAddress, wanted, 0)
+        failure = result < 0 ? errno : result == 0 ? EPIPE : 0
+        count = max(0, result)
+      }
+      if failure == EINTR { continue }
+      guard failure == 0 else { throw SystemError("receive from a local socket", errno: failure) }
+      bytes += part
+    }
+    return bytes
+  }
+
   private static let streamType = Int32(SOCK_STREAM.rawValue)
   private static let nonBlocking = Int32(SOCK_NONBLOCK.rawValue)
 

@@ -175,10 +175,7 @@ public final class LabNetwork {
 
   private static func endProcesses(in names: [String], with number: Int32) {
     for name in names {
-      for pid in processes(in: name) {
-        kill(pid, number)
-        waitpid(pid, nil, WNOHANG)
-      }
+      for pid in processes(in: name) { kill(pid, number) }
     }
   }
 

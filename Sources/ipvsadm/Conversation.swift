@@ -7,7 +7,7 @@ enum Conversation {
   /// - Returns: the exit code.
   static func hold(_ request: AdminRequest, over connection: borrowing FileDescriptor) throws -> Int32 {
     let descriptor = connection.number
-    send(AdminFrame.encode(.request, request.encoded()), to: descriptor)
+    LocalSocket.sendAll(descriptor, AdminFrame.encode(.request, request.encoded()))
     var names = NamedText()
     while true {
       let start = try receive(AdminFrame.headerByteCount, from: descriptor)
@@ -28,32 +28,11 @@ enum Conversation {
     }
   }
 
-  /// What cannot be sent is not an error yet: lbd may have answered before the end, and then says why.
-  private static func send(_ bytes: [UInt8], to descriptor: Int32) {
-    bytes.withUnsafeBytes { buffer in
-      var sent = 0
-      while sent < buffer.count {
-        let count = LocalSocket.send(descriptor, UnsafeRawBufferPointer(rebasing: buffer[sent...]))
-        if count == -Int(EINTR) { continue }
-        guard count > 0 else { return }
-        sent += count
-      }
-    }
-  }
-
   private static func receive(_ byteCount: Int, from descriptor: Int32) throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(byteCount)
-    while bytes.count < byteCount {
-      let missing = byteCount - bytes.count
-      let part = [UInt8](unsafeUninitializedCapacity: missing) { buffer, count in
-        var result = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-        while result < 0, errno == EINTR { result = recv(descriptor, buffer.baseAddress, buffer.count, 0) }
-        count = max(0, result)
-      }
-      guard !part.isEmpty else { throw Failure("ipvsadm: lbd has closed the connection") }
-      bytes += part
+    do {
+      return try LocalSocket.receive(descriptor, byteCount: byteCount)
+    } catch is SystemError {
+      throw Failure("ipvsadm: lbd has closed the connection")
     }
-    return bytes
   }
 }

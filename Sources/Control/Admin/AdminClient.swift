@@ -40,7 +40,7 @@ public enum AdminClient {
     }
     var patience = timeval(tv_sec: patienceSeconds, tv_usec: 0)
     _ = setsockopt(file.number, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-    send(AdminFrame.encode(.request, question.request.encoded()), to: file.number)
+    LocalSocket.sendAll(file.number, AdminFrame.encode(.request, question.request.encoded()))
     var answer = Answer()
     while true {
       let header = try AdminFrame(header: try receive(AdminFrame.headerByteCount, from: file.number)[...])
@@ -59,34 +59,11 @@ public enum AdminClient {
     }
   }
 
-  /// What cannot be sent is not an error yet: lbd may have answered before the end, and then says why.
-  private static func send(_ bytes: [UInt8], to descriptor: Int32) {
-    bytes.withUnsafeBytes { buffer in
-      var sent = 0
-      while sent < buffer.count {
-        let count = LocalSocket.send(descriptor, UnsafeRawBufferPointer(rebasing: buffer[sent...]))
-        if count == -Int(EINTR) { continue }
-        guard count > 0 else { return }
-        sent += count
-      }
-    }
-  }
-
   private static func receive(_ byteCount: Int, from descriptor: Int32) throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    while bytes.count < byteCount {
-      let missing = byteCount - bytes.count
-      var failure: Int32 = 0
-      let part = [UInt8](unsafeUninitializedCapacity: missing) { buffer, count in
-        let result = recv(descriptor, buffer.baseAddress, buffer.count, 0)
-        if result < 0 { failure = errno }
-        count = max(0, result)
-      }
-      if failure == EINTR { continue }
-      guard failure != EAGAIN else { throw AdminFault("lbd does not answer") }
-      guard !part.isEmpty else { throw AdminFault("lbd has closed the connection") }
-      bytes += part
+    do {
+      return try LocalSocket.receive(descriptor, byteCount: byteCount)
+    } catch let error as SystemError {
+      throw AdminFault(error.number == EAGAIN ? "lbd does not answer" : "lbd has closed the connection")
     }
-    return bytes
   }
 }

@@ -7,7 +7,7 @@ import Testing
   /// `lbd keywords > docs/keywords.md` brings it up to date.
   @Test func documentIsInStep() throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent()
     let document = try String(contentsOf: root.appendingPathComponent("docs/keywords.md"), encoding: .utf8)
     #expect(document == KeywordReference.markdown)
   }
