@@ -13,8 +13,13 @@ struct CheckCommand: ParsableCommand {
       there is none. With --compat-exit-codes they are those of keepalived's manual: 0, 4 and 3.
       """)
 
-  @Option(name: .shortAndLong, help: "The file, in the language of keepalived.conf.")
-  var config = "/etc/keepalived/keepalived.conf"
+  @Option(name: .shortAndLong, help: "The file, in the language of keepalived.conf (default: the usual place).")
+  var config: String?
+
+  @Argument(help: ArgumentHelp("The same as --config.", valueName: "file"))
+  var file: String?
+
+  private var path: String { config ?? file ?? "/etc/keepalived/keepalived.conf" }
 
   @Option(name: [.customShort("i"), .long], help: "What lines behind @WORD are for (default: this machine's name).")
   var configId: String?
@@ -28,10 +33,14 @@ struct CheckCommand: ParsableCommand {
   @Flag(help: "End with the exit codes of keepalived's manual: 3 for a refused file, 4 for a tolerated one.")
   var compatExitCodes = false
 
+  func validate() throws {
+    if config != nil, file != nil { throw ValidationError("name one file, with --config or without") }
+  }
+
   func run() throws {
     let verdict: ConfigurationVerdict
     do {
-      let reading = try ConfigurationFile(path: config, configID: configId).read()
+      let reading = try ConfigurationFile(path: path, configID: configId).read()
       verdict = ConfigurationVerdict(reading.worst)
       if json {
         printObject(verdict, reading)
@@ -41,13 +50,13 @@ struct CheckCommand: ParsableCommand {
         let configuration = reading.configuration
         let servers = configuration.services.reduce(0) { $0 + $1.realServers.count }
         let line =
-          "\(config): \(verdict.rawValue); \(configuration.services.count) virtual services, \(servers) real servers"
+          "\(path): \(verdict.rawValue); \(configuration.services.count) virtual services, \(servers) real servers"
         if explain { printToStandardError(line) } else { print(line) }
       }
     } catch {
       verdict = .refused
       if json {
-        print("{\"file\":\(jsonString(config)),\"verdict\":\"refused\",\"error\":\(jsonString("\(error)"))}")
+        print("{\"file\":\(jsonString(path)),\"verdict\":\"refused\",\"error\":\(jsonString("\(error)"))}")
       } else {
         printToStandardError("lbd: \(error)")
       }
@@ -59,7 +68,7 @@ struct CheckCommand: ParsableCommand {
   private func printObject(_ verdict: ConfigurationVerdict, _ reading: ConfigurationReading) {
     let configuration = reading.configuration
     let servers = configuration.services.reduce(0) { $0 + $1.realServers.count }
-    print("{\"file\":\(jsonString(config)),\"verdict\":\"\(verdict.rawValue)\"", terminator: "")
+    print("{\"file\":\(jsonString(path)),\"verdict\":\"\(verdict.rawValue)\"", terminator: "")
     print(",\"services\":\(configuration.services.count),\"realServers\":\(servers),\"findings\":[", terminator: "")
     print(reading.diagnostics.map { "\n" + $0.json }.joined(separator: ","), terminator: "]")
     if explain { print(",\"configuration\":\(reading.explanation.json)", terminator: "") }

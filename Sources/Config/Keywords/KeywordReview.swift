@@ -25,8 +25,7 @@ struct KeywordReview {
   private mutating func read(_ block: Block, insideUnusedBlock: Bool) {
     guard block.kind.hasKeywords else { return }
     for directive in block.directives {
-      let keyword = directive.words[0].isQuoted ? nil : KeywordTable.keyword(directive.keyword, in: block.kind)
-      guard let keyword else {
+      guard let keyword = directive.known else {
         reportUnknown(directive, in: block.kind)
         continue
       }

@@ -3,7 +3,7 @@
 // knows but this version does nothing with. The words themselves are in Vocabulary.swift.
 
 /// The kinds of block, named after the keyword that opens them. Within a kind the same keywords are known.
-enum BlockKind: Hashable, Sendable, CaseIterable {
+enum BlockKind: Int, Sendable, CaseIterable {
   case root, globalDefs
   case virtualServer, realServer, virtualServerGroup, localAddressGroup, lbd, markRules
   case tcpCheck, httpGet, url, smtpCheck, smtpHost, dnsCheck, miscCheck, pingCheck, udpCheck, fileCheck, bfdCheck
@@ -66,7 +66,7 @@ enum BlockKind: Hashable, Sendable, CaseIterable {
 }
 
 /// What is known about a keyword in one kind of block.
-struct Keyword: Sendable {
+final class Keyword: Sendable {
   /// What becomes of a directive.
   enum Effect: Sendable {
     /// A reader takes its value.
@@ -81,12 +81,18 @@ struct Keyword: Sendable {
   /// The kind of block it opens, or nil when it opens none.
   let block: BlockKind?
   let effect: Effect
+
+  init(name: String, block: BlockKind?, effect: Effect) {
+    self.name = name
+    self.block = block
+    self.effect = effect
+  }
 }
 
 /// Answers questions about keywords.
 enum KeywordTable {
   /// The keyword `name` in a block of this kind.
-  static func keyword(_ name: String, in kind: BlockKind) -> Keyword? { keywords[kind]?[name] }
+  static func keyword(_ name: String, in kind: BlockKind) -> Keyword? { keywords[kind.rawValue][name] }
 
   /// The kinds of block that know `name`, in the order of their declaration.
   static func blocks(knowing name: String) -> [BlockKind] { places[name] ?? [] }
@@ -100,15 +106,15 @@ enum KeywordTable {
 
   /// The known keyword most like `name`: one of this block first, else of any other.
   static func suggestion(for name: String, in kind: BlockKind) -> String? {
-    let here = keywords[kind].map { Array($0.keys) } ?? []
-    return nearest(to: name, among: here) ?? nearest(to: name, among: Array(places.keys))
+    nearest(to: name, among: Array(keywords[kind.rawValue].keys)) ?? nearest(to: name, among: Array(places.keys))
   }
 
-  private static let keywords: [BlockKind: [String: Keyword]] = {
-    var table: [BlockKind: [String: Keyword]] = [:]
+  /// For each kind of block.
+  private static let keywords: [[String: Keyword]] = {
+    var table = [[String: Keyword]](repeating: [:], count: BlockKind.allCases.count)
     for entry in Vocabulary.entries {
       for name in entry.keywords {
-        table[entry.kind, default: [:]][name] = Keyword(name: name, block: entry.block, effect: entry.effect)
+        table[entry.kind.rawValue][name] = Keyword(name: name, block: entry.block, effect: entry.effect)
       }
     }
     return table
@@ -117,7 +123,7 @@ enum KeywordTable {
   private static let places: [String: [BlockKind]] = {
     var places: [String: [BlockKind]] = [:]
     for kind in BlockKind.allCases {
-      for name in (keywords[kind] ?? [:]).keys { places[name, default: []].append(kind) }
+      for name in keywords[kind.rawValue].keys { places[name, default: []].append(kind) }
     }
     return places
   }()

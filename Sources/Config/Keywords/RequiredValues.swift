@@ -18,7 +18,8 @@ struct RequiredValues {
       if let inner = directive.block {
         if let inner = changed(inner) {
           directives = directives ?? Array(block.directives[..<index])
-          directives?.append(Directive(words: directive.words, raw: directive.raw, block: inner))
+          directives?.append(
+            Directive(words: directive.words, known: directive.known, raw: directive.raw, block: inner))
           continue
         }
       } else if directive.words.count == 1, !directive.words[0].isQuoted, keywords.contains(directive.keyword) {

@@ -8,11 +8,14 @@ enum Blanks {
 
   static func isPlain(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0d).contains(byte) }
 
+  /// True for the first bytes of blanks.
+  static func mayBegin(_ byte: UInt8) -> Bool { isPlain(byte) || byte == 0xc2 || byte == 0xe3 || byte == 0xef }
+
   /// The length of the blank at `index`, 0 when there is none, and whether keepalived takes it for one.
   static func length(at index: Int, in line: SourceLine) -> (length: Int, isPlain: Bool) {
     let byte = line.bytes[index]
     if isPlain(byte) { return (1, true) }
-    guard byte == 0xc2 || byte == 0xe3 || byte == 0xef else { return (0, true) }
+    guard mayBegin(byte) else { return (0, true) }
     let rest = line.bytes[index...]
     if rest.starts(with: noBreakSpace) { return (2, false) }
     if rest.starts(with: ideographicSpace) { return (3, false) }

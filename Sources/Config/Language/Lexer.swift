@@ -68,11 +68,12 @@ struct Lexer {
         index = readQuotedWord(from: index, in: line)
       default:
         if let escaped = escapedCommentSign(at: index, in: bytes) {
-          append(escaped, at: index)
+          append([escaped], at: index)
           index += 2
         } else {
-          append(bytes[index], at: index)
-          index += 1
+          let end = bytes[(index + 1)...].firstIndex { !Lexer.isOrdinary[Int($0)] } ?? bytes.endIndex
+          append(bytes[index..<end], at: index)
+          index = end
         }
       }
     }
@@ -139,10 +140,15 @@ struct Lexer {
     return Lexer.isCommentSign(bytes[index + 1]) ? bytes[index + 1] : nil
   }
 
-  private mutating func append(_ byte: UInt8, at index: Int) {
+  /// Bytes that have no meaning of their own wherever they stand: words are made of runs of them.
+  private static let isOrdinary: [Bool] = (0..<256).map { byte in
+    !Blanks.mayBegin(UInt8(byte)) && !Array("#!{}\"\\".utf8).contains(UInt8(byte))
+  }
+
+  private mutating func append(_ bytes: ArraySlice<UInt8>, at index: Int) {
     if bare.isEmpty { bareStart = index }
     if rawStart == nil { rawStart = index }
-    bare.append(byte)
+    bare += bytes
   }
 
   /// - Returns: the index behind the closing quote, or the line's end when there is none.

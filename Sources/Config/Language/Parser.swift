@@ -9,13 +9,23 @@
 //   - a keyword of the top level that opens a block, met inside another block, closes what is open before it.
 // keepalived goes on after all of these, so they are warnings. What the keywords mean is not decided here.
 
-/// A line of words with the block that follows it, if any.
-struct Directive {
+/// A line of words with the block that follows it, if any. A class, so that passing it on counts one reference instead of
+/// that of each part: a large file has hundreds of thousands, and every reader looks at them.
+final class Directive: Sendable {
   /// Never empty.
   let words: [Word]
+  /// What is known of its keyword where it stands; nil when nothing is, or the block has no keywords.
+  let known: Keyword?
   /// The line's bytes without comment, for directives with rules of their own about words.
   let raw: ArraySlice<UInt8>
   let block: Block?
+
+  init(words: [Word], known: Keyword?, raw: ArraySlice<UInt8>, block: Block?) {
+    self.words = words
+    self.known = known
+    self.raw = raw
+    self.block = block
+  }
 
   var keyword: String { words[0].text }
   var position: Position { words[0].position }
@@ -83,13 +93,14 @@ struct Parser {
     let known = kind.hasKeywords && !words[0].isQuoted ? KeywordTable.keyword(name, in: kind) : nil
     let opening = index < lines.count ? lines[index].opening : nil
     guard let blockKind = known?.block else {
-      guard let opening else { return Directive(words: words, raw: raw, block: nil) }
+      guard let opening else { return Directive(words: words, known: known, raw: raw, block: nil) }
       if known != nil || !kind.hasKeywords {
         diagnostics.warning(at: opening, "unexpected '{': \(quoted(name)) takes no block", remedy: "it is skipped")
       }
       index += 1
       skipBlock(openedAt: opening)
-      return Directive(words: words, raw: raw, block: known == nil ? Block(kind: .unknown, directives: []) : nil)
+      let skipped = known == nil ? Block(kind: .unknown, directives: []) : nil
+      return Directive(words: words, known: known, raw: raw, block: skipped)
     }
     if opening != nil {
       index += 1
@@ -97,7 +108,7 @@ struct Parser {
       diagnostics.warning(
         at: words[0].position, "\(quoted(name)) has no '{'", remedy: "read as if it were there; add it")
     }
-    return Directive(words: words, raw: raw, block: block(blockKind, of: words[0]))
+    return Directive(words: words, known: known, raw: raw, block: block(blockKind, of: words[0]))
   }
 
   private mutating func block(_ kind: BlockKind, of keyword: Word) -> Block {

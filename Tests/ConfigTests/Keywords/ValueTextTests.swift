@@ -27,7 +27,8 @@ import Testing
   func readsNumbers(text: String, lenient: Int?, strict: Int?) {
     let position = Position(file: "t", line: 1, column: 1)
     let word = Word(text: text, position: position, isQuoted: false)
-    let directive = Directive(words: [Word(text: "n", position: position, isQuoted: false), word], raw: [], block: nil)
+    let directive = Directive(
+      words: [Word(text: "n", position: position, isQuoted: false), word], known: nil, raw: [], block: nil)
     var findings = DiagnosticList()
     #expect(directive.number(in: 1...100, &findings) == lenient)
     #expect(directive.number(in: 1...100, isStrict: true, &findings) == strict)
