@@ -49,14 +49,29 @@ struct TestService: Sendable, CustomTestStringConvertible {
   var isOnePacket = false
   var encapsulation = Encapsulation.ipip
   var conveyance = Conveyance.none
+  /// By server, where it is not the service's own method or family.
+  var kinds: [Kind] = []
+
+  /// How one server is reached.
+  struct Kind: Sendable, Equatable {
+    var method: Forwarding
+    var family: IPAddress.Family
+  }
+
+  func kind(of server: Int) -> Kind {
+    server < kinds.count ? kinds[server] : Kind(method: method, family: serverFamily ?? family)
+  }
+
+  func targetPort(of server: Int) -> UInt16 {
+    let method = kind(of: server).method
+    return serverPort ?? (method == .directRouting || method == .tunnelling ? port : port &+ 8000)
+  }
 
   var testDescription: String {
     "\(method) \(transport.name) \(family)" + (serverFamily.map { " to \($0)" } ?? "") + " \(weights)"
   }
 
-  var targetPort: UInt16 {
-    serverPort ?? (method == .directRouting || method == .tunnelling ? port : port &+ 8000)
-  }
+  var targetPort: UInt16 { targetPort(of: 0) }
 }
 
 /// A frame on its way out, as the tests compare it.
@@ -145,13 +160,14 @@ final class Director {
     var endpoints: [String: UInt16] = [:]
     for (index, service) in services.enumerated() {
       let address = Network.virtual(service.family)
-      let family = service.serverFamily ?? service.family
+      let families = Set(service.weights.indices.map { service.kind(of: $0).family })
       var made = SnapshotDescription.Service(
         number: UInt16(index), endpoint: UInt16(index + 1), address: address, port: service.port,
         transport: service.transport, scheduler: service.scheduler,
         servers: service.weights.indices.filter { !service.removed.contains($0) }.map {
           Director.serverNumber(index, $0)
-        }, isActive: service.isActive, localAddresses: [(address: Network.local(family), isActive: true)],
+        }, isActive: service.isActive,
+        localAddresses: [.ipv4, .ipv6].filter(families.contains).map { (address: Network.local($0), isActive: true) },
         localPorts: service.localPorts)
       made.persistence = service.persistence
       made.isOnePacket = service.isOnePacket
@@ -159,18 +175,20 @@ final class Director {
       description.services.append(made)
       if service.mark != 0 { addMark(service, at: index, to: &description) }
       for (number, weight) in service.weights.enumerated() {
-        let target = Network.server(family, number)
-        let key = "\(target) \(service.targetPort) \(service.transport)"
+        let kind = service.kind(of: number)
+        let target = Network.server(kind.family, number)
+        let port = service.targetPort(of: number)
+        let key = "\(target) \(port) \(service.transport)"
         let endpoint = endpoints[key] ?? UInt16(100 + endpoints.count)
         endpoints[key] = endpoint
-        let answers = service.method == .masquerading || service.method == .fullNAT
+        let answers = kind.method == .masquerading || kind.method == .fullNAT
         let hop = NextHop(
           destination: Network.station(number), source: Network.inside, interface: 1, mtu: serverMTU, vlan: serverVLAN)
         description.servers.append(
           .init(
             number: Director.serverNumber(index, number), service: UInt16(index), endpoint: answers ? endpoint : 0,
-            address: target, port: service.targetPort, method: service.method, weight: weight,
-            nextHop: service.nextHop ?? hop, tunnelSource: Network.inner(family),
+            address: target, port: port, method: kind.method, weight: weight,
+            nextHop: service.nextHop ?? hop, tunnelSource: Network.inner(kind.family),
             isAvailable: !service.removed.contains(number), upperThreshold: service.upperThreshold,
             lowerThreshold: service.lowerThreshold))
         description.servers[description.servers.count - 1].encapsulation = service.encapsulation
@@ -221,7 +239,8 @@ final class Director {
         Issue.record("the pipeline did not take a frame")
         continue
       }
-      FrameFence.close(behind: staged, in: pipeline)
+      FrameFence.close(
+        behind: staged, in: pipeline, hasProxyHeaders: services.contains { $0.conveyance.proxy != nil })
     }
     pipeline.setClock(nanoseconds: nanoseconds)
     #expect(pipeline.turn() == frames.count)

@@ -167,7 +167,7 @@ import Wire
     let pipeline = try Director(Self.services).pipeline
     let bytes = [UInt8](repeating: 0, count: 64)
     let frame = try #require(bytes.withUnsafeBytes { pipeline.stage($0) })
-    FrameFence.close(behind: frame, in: pipeline)
+    FrameFence.close(behind: frame, in: pipeline, hasProxyHeaders: true)
     #expect(!FrameFence.isClosed(frame, at: 63, in: pipeline) && FrameFence.isClosed(frame, at: 64, in: pipeline))
     FrameFence.open(pipeline)
     #expect(!FrameFence.isClosed(frame, at: 64, in: pipeline))
@@ -180,6 +180,21 @@ import Wire
     for (offset, more) in [(0, true), (8, true), (8, false)] {
       #expect(isFragment(ReassemblyTests.fragment(of: packet, offset, 8, more: more)))
     }
+  }
+
+  @Test(arguments: [IPAddress.Family.ipv4, .ipv6]) func emptySegmentsAreKnown(family: IPAddress.Family) {
+    let end: ([UInt8]) -> Int? = { $0.withUnsafeBytes { FrameFence.endOfEmptySegment($0) } }
+    let ack = TestPacket.request(TestService(family: family), TCP.ack).with { $0.segmentOptions = [1, 1, 1, 1] }
+    #expect(end(ack.arriving) == ack.arriving.count)
+    #expect(end(ack.arriving + [0, 0, 0]) == ack.arriving.count, "padding is no payload")
+    let long = ack.with {
+      $0.options = [1, 1, 1, 1]
+      $0.extensions = [(0, [0, 1, 4, 0, 0, 0, 0])]
+    }
+    #expect(end(long.arriving) == long.arriving.count)
+    #expect(end(ack.with { $0.payload = [1] }.arriving) == nil)
+    #expect(end(TestPacket.request(TestService(family: family, transport: .udp)).arriving) == nil)
+    #expect(end(Array(ack.arriving.prefix(40))) == nil)
   }
 
   private func bend(_ count: Int, seed: UInt64) throws {

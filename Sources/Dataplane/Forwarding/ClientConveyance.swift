@@ -19,8 +19,13 @@ extension WorkerState {
     }
     var new = old
     let step = new.request(segment)
-    if new != old { _ = lbd_compare_exchange(slot + 6, old.word, new.word) }
     let count = ProxyProtocol.byteCount(version, ends)
+    if step == .becomeHeader, count > room {
+      // The header goes ahead of what comes next.
+      counters.add(.unconveyed)
+      return false
+    }
+    if new != old { _ = lbd_compare_exchange(slot + 6, old.word, new.word) }
     switch step {
     case .opening: if segment.payloadByteCount != 0 { segment.empty() }
     case .unchanged: break

@@ -53,7 +53,7 @@ extension WorkerState {
     if byteCount > limit, let passing = largestPassing(packet, isIPv6: target.isIPv6, limit: limit) {
       return answerTooBig(index, packet, limit: passing)
     }
-    let isAhead = translate(packet, target, slot, room: limit - byteCount)
+    let isAhead = translate(packet, target, slot, room: roomForHeader(over: hop) - byteCount)
     if isAhead { sendHeaderAhead(index, packet, target, slot, over: hop) }
     return depart(index, packet, target, limit: limit, over: hop, form.isReply ? .fullNATReply : .fullNATRequest)
   }
@@ -82,6 +82,11 @@ extension WorkerState {
       source: (local.pointee.high, local.pointee.low), sourcePort: packet.pointee.connection.localPort,
       destination: (server.pointee.addressHigh, server.pointee.addressLow), destinationPort: entry.serverPort,
       isIPv6: server.pointee.isIPv6, ends: ends)
+  }
+
+  /// How long a packet may become that a PROXY header is put into: as it goes out, and as a frame's memory holds it.
+  private func roomForHeader(over hop: UnsafePointer<NextHop>) -> Int {
+    min(Int(hop.pointee.mtu), pool.packetByteCountLimit - Limits.frameHeaderByteCount)
   }
 
   private mutating func ask(_ address: (high: UInt64, low: UInt64), isIPv6: Bool) {
@@ -245,9 +250,11 @@ extension WorkerState {
     over hop: UnsafePointer<NextHop>
   ) {
     let stream = ConveyedStream(word: lbd_load_relaxed(slot + 6))
-    guard let version = stream.conveyance.proxy, reserve(pieces: 1) else { return counters.add(.unconveyed) }
     let offset = Int(packet.pointee.transportOffset)
     let tcp = TCP.headerByteCount(packet.pointee.network + offset)
+    guard let version = stream.conveyance.proxy, reserve(pieces: 1),
+      offset + tcp + ProxyProtocol.byteCount(version, target.ends) <= roomForHeader(over: hop)
+    else { return counters.add(.unconveyed) }
     let count = ProxyProtocol.byteCount(version, target.ends)
     let copy = addExtra(index, headerByteCount: offset + tcp, payload: count, over: hop, isIPv6: target.isIPv6)
     copy.copyMemory(from: packet.pointee.network, byteCount: offset + tcp)

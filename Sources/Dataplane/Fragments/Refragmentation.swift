@@ -45,7 +45,7 @@ extension WorkerState {
     cut.isOuterIPv6 = departure.type == NextHop.type(isIPv6: true)
     let isSameFamily = cut.isIPv6 == whole.isIPv6
     let mtu = outer == 0 ? Int(hop.pointee.mtu) : pathMTU(server(packet.pointee.connection.server), hop: hop)
-    let room = min(mtu, pool.packetByteCountLimit - 22) - outer
+    let room = min(mtu, pool.packetByteCountLimit - Limits.frameHeaderByteCount) - outer
     let isCarriedOver = !isSameFamily && departure.outcome != .tunnel
     var limit = room
     if isSameFamily { limit = min(room, cut.isIPv6 ? max(whole.largest, IPv6.minimumMTU) : whole.largest) }

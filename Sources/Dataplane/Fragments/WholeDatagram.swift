@@ -20,7 +20,7 @@ struct WholeDatagram {
   private static var headroom: Int { 512 }
 
   init() {
-    memory = .allocate(byteCount: WholeDatagram.headroom + 22 + 65_536 + 64, alignment: 64)
+    memory = .allocate(byteCount: WholeDatagram.headroom + Limits.frameHeaderByteCount + 65_536 + 64, alignment: 64)
     counts = .allocate(capacity: Limits.fragmentsPerDatagram)
   }
 

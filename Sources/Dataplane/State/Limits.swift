@@ -36,6 +36,8 @@ public enum Limits {
   public static let fragmentSeconds = (ipv4: 30, ipv6: 60)
   /// Datagrams that are given up in one turn, for each part.
   static let fragmentExpiries = 64
+  /// Bytes of an Ethernet header with two tags, the longest there is.
+  static let frameHeaderByteCount = 22
   /// What an Ethernet link takes unless somebody has made it larger.
   static let usualMTU = 1500
   /// Bytes from an IPv4 header to the end of the buffer that Linux receives a packet into.

@@ -239,6 +239,45 @@ import Wire
     play.director.verify()
   }
 
+  /// Extension headers leave no room for the header in the client's empty segment: it goes with what comes next. Nor is a
+  /// segment made for it that would not fit.
+  @Test(arguments: [(1300, true), (1500, false), (3818, true), (3818, false)])
+  func aHeaderWithoutRoom(row: (mtu: Int, hasRoom: Bool)) throws {
+    let play = try Play(TestService(method: .fullNAT, family: .ipv6, conveyance: .proxyV1), mtu: row.mtu)
+    let left = row.mtu - 60 - (row.hasRoom ? play.header.count : 0)
+    let fillers = Self.extensions(byteCount: left)
+    let ack = play.request().with { $0.extensions = fillers }
+    let data = play.request(TCP.ack, [5]).with { $0.extensions = Self.extensions(byteCount: left - 8) }
+    if row.hasRoom {
+      #expect(
+        play.sent(ack) == [
+          play.atServer(ack) {
+            $0.payload = play.header
+            $0.flags |= TCP.psh
+          }
+        ])
+      #expect(play.sent(data).count == 1)
+    } else {
+      #expect(play.sent(ack) == [play.atServer(ack)])
+      #expect(play.sent(data).count == 1, "nor does it go ahead of such a segment")
+      #expect(play.director.dataplane.statistics().unconveyed == 2)
+      #expect(play.sent(play.request(TCP.ack, [5])).count == 2)
+    }
+    play.director.verify()
+  }
+
+  /// Destination options of so many bytes, or up to seven less.
+  private static func extensions(byteCount: Int) -> [(number: UInt8, body: [UInt8])] {
+    var left = byteCount / 8
+    var headers: [(number: UInt8, body: [UInt8])] = []
+    while left > 0 {
+      let count = min(left, 200)
+      headers.append((60, [UInt8(count - 1)] + [UInt8](repeating: 0, count: count * 8 - 2)))
+      left -= count
+    }
+    return headers
+  }
+
   @Test func aClientsOwnOptionIsTakenOff() throws {
     let play = try Play(TestService(method: .fullNAT, conveyance: .option))
     let forged: [UInt8] = [1, 254, 8, 0, 80, 1, 2, 3, 4, 253, 8, 0, 80, 1, 2, 3, 4, 1, 1, 1]
