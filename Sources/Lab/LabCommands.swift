@@ -90,6 +90,9 @@ public enum LabCommands {
   /// Builds a lab, starts its director unless told otherwise, and leaves it running.
   public static func up(mode: LabMode, options: LabOptions, startsDirector: Bool = true) -> Int32 {
     guarded(options, tools: Prerequisites.forNetwork) {
+      let lock = try LabLock(prefix: options.prefix)
+      try lock.leaveToPrograms()
+      defer { withExtendedLifetime(lock) {} }
       let plan = options.plan(mode)
       let network = LabNetwork(plan: plan, executable: options.executable)
       try network.setUp()
@@ -117,6 +120,8 @@ public enum LabCommands {
   /// Removes a lab and whatever an aborted run left of it.
   public static func down(options: LabOptions) -> Int32 {
     guarded(options, tools: ["ip"]) {
+      let lock = try LabLock(toRemove: options.prefix)
+      defer { withExtendedLifetime(lock) {} }
       let folder = LabPlan.defaultFolder(prefix: options.prefix)
       let names = LabNetwork.tearDown(prefix: options.prefix, folder: folder)
       let left = LabNetwork.existingNamespaces(prefix: options.prefix)
@@ -131,7 +136,9 @@ public enum LabCommands {
     modes: [LabMode] = LabMode.forwardingMethods, options: LabOptions, requestCount: Int = 6, loadSeconds: Int = 2
   ) -> Int32 {
     guarded(options, tools: Prerequisites.forDemo) {
-      try LabDemo(
+      let lock = try LabLock(prefix: options.prefix)
+      defer { withExtendedLifetime(lock) {} }
+      return try LabDemo(
         options: options, modes: modes, requestCount: max(2, requestCount + requestCount % 2), loadSeconds: loadSeconds
       ).run()
     }
@@ -139,7 +146,11 @@ public enum LabCommands {
 
   /// The matrix a release must pass.
   public static func test(options: LabOptions, matrix: LabMatrix = LabMatrix()) -> Int32 {
-    guarded(options, tools: Prerequisites.forTest) { try LabTest(options: options, matrix: matrix).run() }
+    guarded(options, tools: Prerequisites.forTest) {
+      let lock = try LabLock(prefix: options.prefix)
+      defer { withExtendedLifetime(lock) {} }
+      return try LabTest(options: options, matrix: matrix).run()
+    }
   }
 
   /// `lbd lab udp-echo`: ends only by a signal or an error.
