@@ -29,8 +29,8 @@ struct LabConfiguration {
         text += service(family, port: LabPlan.ftpPort, serverPort: LabPlan.serverFTPPort, protocolName: "TCP")
       }
       // A mark of UDP, and a service for every port, have this one in them.
-      if plan.services == .address {
-        for port in LabPlan.closedPorts { text += service(family, port: port, serverPort: port, protocolName: "UDP") }
+      if plan.services.goByAddress {
+        for port in plan.closedPorts { text += service(family, port: port, serverPort: port, protocolName: "UDP") }
       }
     }
     return text
@@ -50,7 +50,7 @@ struct LabConfiguration {
     if plan.mode.usesLocalAddresses { lines.append("  laddr_group_name \(groupName(serverFamily))") }
     if protocolName == "TCP", let conveyance = plan.mode.conveyance { lines.append("  \(conveyance)") }
     let isSamePort = plan.services == .anyPort || plan.services == .mark && port == serverPort
-    for index in plan.servers.indices {
+    for index in serverNumbers(port: port) {
       lines += [
         "", "  real_server \(plan.serverAddress(index, serverFamily)) \(isSamePort ? 0 : serverPort) {", "    weight 1",
       ]
@@ -60,10 +60,16 @@ struct LabConfiguration {
     return (lines + ["}"]).joined(separator: "\n") + "\n"
   }
 
+  /// Which servers a service has. What nobody listens for is the local server's alone, so that it is certain who says so.
+  private func serverNumbers(port: Int) -> Range<Int> {
+    plan.services.hasLocalServer && plan.closedPorts.contains(port)
+      ? plan.servers.count..<plan.hosts.count : plan.hosts.indices
+  }
+
   /// What stands behind `virtual_server`.
   private func name(_ family: IPAddress.Family, port: Int) -> String {
     switch plan.services {
-    case .address: "\(LabPlan.vip(family)) \(port)"
+    case .address, .local: "\(LabPlan.vip(family)) \(port)"
     case .mark: "fwmark \(LabConfiguration.mark(family, port: port))"
     case .anyPort: "\(LabPlan.vip(family)) 0"
     }
@@ -87,7 +93,7 @@ struct LabConfiguration {
     return (["", "lbd {", "  mark_rules {"] + rules + ["  }", "}", ""]).joined(separator: "\n")
   }
 
-  /// nginx.conf of one server; `number` is 1 or 2.
+  /// nginx.conf of one server; `number` is 1, 2, or 3 for the director.
   func server(_ number: Int) -> String {
     let home = "\(plan.folder)/rs\(number)"
     let isProxied = plan.mode.usesProxyProtocol

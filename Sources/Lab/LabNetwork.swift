@@ -35,7 +35,7 @@ public final class LabNetwork {
   }
 
   private func makeFolder() throws {
-    for number in 1...plan.servers.count {
+    for number in 1...plan.hosts.count {
       try Command.check(["mkdir", "-p", "-m", "700", "\(plan.folder)/rs\(number)/upload"])
     }
     try TextFile.write(LabConfiguration(plan: plan).director, to: configurationPath)
@@ -61,9 +61,9 @@ public final class LabNetwork {
   }
 
   private func startServers() throws {
-    for (index, server) in plan.servers.enumerated() {
+    for (index, server) in plan.hosts.enumerated() {
       let home = "\(plan.folder)/rs\(index + 1)"
-      if plan.mode.serversHoldVIP { try holdVIP(server, home: home) }
+      if plan.mode.serversHoldVIP, server != plan.director { try holdVIP(server, home: home) }
       try TextFile.write(LabConfiguration(plan: plan).server(index + 1), to: "\(home)/nginx.conf")
       let start = inside(
         server, ["nginx", "-p", home, "-e", "\(home)/error.log", "-c", "\(home)/nginx.conf"])

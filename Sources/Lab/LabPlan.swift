@@ -58,6 +58,8 @@ public struct LabPlan: Sendable {
   var router: String { prefix + "router" }
   /// The real servers' namespaces.
   public var servers: [String] { [prefix + "rs1", prefix + "rs2"] }
+  /// The namespaces of all real servers: those, and the director's where it is one itself.
+  var hosts: [String] { servers + (services.hasLocalServer ? [director] : []) }
   var namespaces: [String] {
     [client, director] + servers + [ethernetSwitch] + (hasRouter ? [router] : [])
   }
@@ -116,9 +118,13 @@ public struct LabPlan: Sendable {
   static let clientHost = "1"
   static let vlan = 100
 
-  /// The address of a real server, counted from 0.
+  /// The address of a real server, counted from 0; the last may be the director's own.
   public func serverAddress(_ index: Int, _ family: IPAddress.Family) -> String {
-    isFlat ? LabPlan.front("1\(index + 1)", family) : LabPlan.back("1\(index + 1)", family)
+    guard index < servers.count else {
+      let host = LabPlan.directorHost
+      return directorFacesServers ? LabPlan.back(host, family) : LabPlan.front(host, family)
+    }
+    return isFlat ? LabPlan.front("1\(index + 1)", family) : LabPlan.back("1\(index + 1)", family)
   }
 
   /// The family of the servers behind the VIP of a family.
@@ -144,7 +150,10 @@ public struct LabPlan: Sendable {
   /// A UDP service that nobody on the servers listens for: what arrives is answered by ICMP.
   static let closedPort = 5354
   /// The next ones, likewise: tracepath(8) takes another for every probe.
-  static let closedPorts = closedPort..<closedPort + 16
+  var closedPorts: Range<Int> {
+    LabPlan.closedPort..<LabPlan.closedPort + (services == .address ? LabPlan.closedPortCount : 1)
+  }
+  static let closedPortCount = 16
   static let ftpPort = 21
   /// The servers', which send data from the port below.
   static let serverFTPPort = 2121

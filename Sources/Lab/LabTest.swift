@@ -55,6 +55,11 @@ final class LabTest {
       try run(Traffic(network: network, family: family), "\(name) IPv\(family.rawValue)")
     }
     try check("\(name): every frame accounted for") { try LabTest.balance(of: first.report()) }
+    if network.plan.services.hasLocalServer {
+      try check("\(name): the director's own server, there and back") {
+        try LabTest.local(in: first.report(), isCounted: network.plan.mode.serversHoldVIP)
+      }
+    }
     for family in matrix.families {
       try check("\(name) IPv\(family.rawValue): no reset while the director is away") {
         guard let current = director else { throw LabFailure("no director") }
@@ -133,6 +138,16 @@ final class LabTest {
   private static func balance(of report: DirectorReport) throws -> String {
     if let imbalance = report.imbalance { throw LabFailure(imbalance) }
     return report.balance
+  }
+
+  /// What the director had for itself.
+  /// - Parameter isCounted: its answers are right as they are, and have an outcome of their own.
+  private static func local(in report: DirectorReport, isCounted: Bool) throws -> String {
+    let requests = report.count("passed.localServer")
+    let answers = report.count("forwarded.localReply")
+    guard requests > 0 else { throw LabFailure("no packet was for it") }
+    guard answers > 0 || !isCounted else { throw LabFailure("\(requests) packets were for it, no answer was seen") }
+    return "\(requests) packets" + (isCounted ? ", \(answers) answers" : "")
   }
 
   /// Kills the director under a running download: the client must hear nothing at all until it is back.

@@ -37,7 +37,7 @@ struct Traffic {
   }
 
   private func shares(of answers: [String]) throws -> [Int] {
-    let shares = (1...plan.servers.count).map { number in
+    let shares = (1...plan.hosts.count).map { number in
       answers.filter { $0 == LabConfiguration.greeting(number) }.count
     }
     guard shares.reduce(0, +) == answers.count else {
@@ -112,7 +112,7 @@ struct Traffic {
   /// What is put to the path `put` is given has to be at one of the servers.
   func upload(named name: String, put: (String) throws -> Void) throws -> String {
     let name = "upload/\(name)"
-    let copies = (1...plan.servers.count).map { "\(plan.folder)/rs\($0)/\(name)" }
+    let copies = (1...plan.hosts.count).map { "\(plan.folder)/rs\($0)/\(name)" }
     copies.forEach { unlink($0) }
     defer { copies.forEach { unlink($0) } }
     try put(name)
@@ -208,9 +208,11 @@ struct Traffic {
     let vip = LabPlan.vip(family)
     // What a tunnel's own routers say only the director hears, and of IPv6 it passes nothing on, as IPVS.
     let isSilent = plan.mode.isTunnel && family == .ipv6
-    if isSilent, plan.hasRouter, hops.count == 3 { hops.remove(at: 1) }
-    let expected =
-      plan.hasRouter && !isSilent ? [vip, vip, "\(vip) unreachable"] : [vip, "\(vip) unreachable"]
+    if isSilent, plan.hasRouter, !plan.services.hasLocalServer, hops.count == 3 { hops.remove(at: 1) }
+    var expected = [vip, "\(vip) unreachable"]
+    if plan.hasRouter, !isSilent { expected.insert(vip, at: 0) }
+    // To get there takes no hop.
+    if plan.services.hasLocalServer { expected = ["\(vip) unreachable"] }
     guard hops == expected else { throw LabFailure("the path is \(said)") }
     return said
   }

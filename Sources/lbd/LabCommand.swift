@@ -31,7 +31,7 @@ struct LabArguments: ParsableArguments {
   @Option(help: "Queues of the director's ports.")
   var queues = 1
 
-  @Option(help: "By what services know their packets: address, mark or any-port.")
+  @Option(help: "By what services know their packets: address, mark or any-port; local: the director is a server too.")
   var services: LabServices?
 
   func validate() throws {

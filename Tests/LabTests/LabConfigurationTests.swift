@@ -42,7 +42,7 @@ import Wire
   @Test(arguments: LabMode.allCases) func tunnelFragments(mode: LabMode) {
     let isNarrow = [.tunNarrow, .tunGRE, .tunGUE].contains(mode)
     #expect(director(mode).contains("lbd {\n  tunnel_fragments inside\n}\n") == isNarrow)
-    #expect(director(mode).contains("virtual_server fd00:200::1 \(LabPlan.closedPorts.upperBound - 1) {"))
+    #expect(director(mode).contains("virtual_server fd00:200::1 \(LabPlan.closedPort + LabPlan.closedPortCount - 1) {"))
   }
 
   @Test func fullNATHasLocalAddresses() {
@@ -87,10 +87,38 @@ import Wire
     #expect(text.contains("  persistence_timeout 300\n") && !text.contains(" 80 {"))
   }
 
+  /// The director is the third server, and the only one where nobody listens.
+  @Test func localServer() {
+    let plan = LabPlan(mode: .nat, prefix: "t-", services: .local)
+    #expect(plan.hosts == ["t-rs1", "t-rs2", "t-director"] && plan.servers.count == 2)
+    let text = LabConfiguration(plan: plan).director
+    #expect(text.block("virtual_server 10.200.0.1 80 {").contains("real_server 10.0.2.2 8080 {"))
+    #expect(text.block("virtual_server fd00:200::1 5353 {").contains("real_server fd00:2::2 5353 {"))
+    let closed = text.block("virtual_server fd00:200::1 5354 {")
+    #expect(closed.contains("real_server fd00:2::2 5354 {") && !closed.contains("real_server fd00:2::11 5354 {"))
+    #expect(!text.contains("virtual_server fd00:200::1 5355 {"))
+    for (mode, isTwoArmed, address) in [
+      (LabMode.dr, false, "10.0.1.2 80"), (.tun, false, "10.0.1.2 80"), (.dr, true, "10.0.2.2 80"),
+      (.tun, true, "10.0.2.2 80"),
+    ] {
+      let plan = LabPlan(mode: mode, isTwoArmed: isTwoArmed, services: .local)
+      #expect(LabConfiguration(plan: plan).director.contains("real_server \(address) {"), "\(mode)")
+    }
+  }
+
   @Test func serversSayWhoTheyAre() {
     let text = LabConfiguration(plan: LabPlan(mode: .dr, folder: "/f")).server(2)
     #expect(text.contains("return 200 \"this is RS02\\n\";"))
     #expect(text.contains("alias /f/download;"))
     #expect(text.contains("root /f/rs2;"))
+  }
+}
+
+extension String {
+  /// What stands in the block that begins with a line.
+  fileprivate func block(_ line: String) -> String {
+    guard let start = firstRange(of: line) else { return "" }
+    let rest = self[start.upperBound...]
+    return String(rest[..<(rest.firstRange(of: "\n}\n")?.lowerBound ?? rest.endIndex)])
   }
 }
