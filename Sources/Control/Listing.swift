@@ -83,12 +83,24 @@ public struct Listing {
     for service in listed {
       text += "\(title(of: service)) \(service.scheduler.name)\(attributes(of: service))\n"
       for server in servers(of: service) {
-        let counts = dataplane.connections(ofServer: server.number)
         text += "  -> " + column(server, of: service) + " "
-        text += columns(server, (Int(counts.active), Int(counts.inactive))) + "\n"
+        text += columns(server, connections(of: server)) + "\n"
       }
     }
     return text
+  }
+
+  /// A server's connections.
+  func connections(of server: VirtualServices.Server) -> (active: Int, inactive: Int) {
+    services.numbers(of: server).reduce((0, 0)) { sum, number in
+      let counts = dataplane.connections(ofServer: number)
+      return (sum.0 + Int(counts.active), sum.1 + Int(counts.inactive))
+    }
+  }
+
+  /// A server's connection templates.
+  func persistentConnections(of server: VirtualServices.Server) -> Int {
+    services.numbers(of: server).reduce(0) { $0 + persistentConnections($1) }
   }
 
   /// Connections: `ipvsadm -Lnc`. In no particular order.

@@ -81,13 +81,13 @@ struct ListingJSON {
   }
 
   private func describe(_ server: VirtualServices.Server) -> String {
-    let counts = listing.dataplane.connections(ofServer: server.number)
+    let counts = listing.connections(of: server)
     return ListingJSON.endpoint(server.spec.endpoint)
       + ",\"forward\":\"\(listing.forward(server.method).lowercased())\""
       + ListingJSON.tunnel(server.method)
       + ",\"weight\":\(server.spec.weight),\"u_threshold\":\(server.spec.upperThreshold)"
       + ",\"l_threshold\":\(server.spec.lowerThreshold),\"active_conns\":\(counts.active)"
-      + ",\"inactive_conns\":\(counts.inactive),\"persistent_conns\":\(listing.persistentConnections(server.number))"
+      + ",\"inactive_conns\":\(counts.inactive),\"persistent_conns\":\(listing.persistentConnections(of: server))"
   }
 
   private static func tunnel(_ method: ForwardingMethod) -> String {

@@ -80,7 +80,7 @@ extension Listing {
     table(
       head: "Prot LocalAddress:Port            Weight    PersistConn ActiveConn InActConn \n  -> RemoteAddress:Port\n"
     ) { server, counts in
-      pad("\(server.spec.weight)", 9) + " " + pad("\(persistentConnections(server.number))", 11) + " "
+      pad("\(server.spec.weight)", 9) + " " + pad("\(persistentConnections(of: server))", 11) + " "
         + pad("\(counts.active)", 10) + " " + pad("\(counts.inactive)", 10)
     }
   }

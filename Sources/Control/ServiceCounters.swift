@@ -1,3 +1,4 @@
+import Config
 import Dataplane
 
 // What services and servers have been sent. Workers count per server and never start over; what a listing shows is what has
@@ -13,11 +14,37 @@ extension VirtualServices {
     var each: [UInt16: ServerCounters] = [:]
     each.reserveCapacity(servers.count)
     for server in servers.values {
-      let counters = raw(server.number).since(server.zero)
-      each[server.number] = counters
+      var counters = raw(server.number).since(server.zero)
+      counters.add(server.inherited)
       sums[server.service]?.add(counters)
+      // Former numbers are one with the server.
+      each[server.successor ?? server.number, default: ServerCounters()].add(counters)
     }
     return (sums, each)
+  }
+
+  /// Lets the counters of a service and its servers, or of all, begin again at zero.
+  /// - Parameter counters: what a server has been sent so far, which workers go on counting.
+  mutating func zero(_ key: ServiceKey?, counters: (UInt16) -> ServerCounters) throws(EditError) {
+    var numbers = Set(services.keys)
+    if let key {
+      guard let service = service(key) else { throw EditError.noService }
+      numbers = [service.number]
+    }
+    for number in numbers { services[number]?.retired = ServerCounters() }
+    for server in servers.values where numbers.contains(server.service) {
+      servers[server.number]?.zero = counters(server.number)
+      servers[server.number]?.inherited = ServerCounters()
+    }
+  }
+
+  /// Lets the counters of servers whose service has been made anew begin again.
+  mutating func restartCounters(_ counters: (UInt16) -> ServerCounters) {
+    for number in restarted {
+      servers[number]?.zero = counters(number)
+      servers[number]?.inherited = ServerCounters()
+    }
+    restarted = []
   }
 }
 

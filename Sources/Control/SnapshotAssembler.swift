@@ -132,6 +132,7 @@ struct SnapshotAssembler {
     if case .tunnelling(let tunnel) = server.method { description.encapsulation = Encapsulation(tunnel) }
     description.age = server.age
     description.isForgotten = services.isForgotten(server)
+    description.successor = server.successor
     return description
   }
 
@@ -246,15 +247,17 @@ extension SnapshotAssembler {
     return !services.helpedPorts.isEmpty && (service.mark != 0 || service.transport == .tcp)
   }
 
-  /// What real servers on this host send: NAT's from their own address and port, the others from the service's. (Those of
-  /// marks' DR and TUN have no address to be known by; they are right as they are, and only not counted.)
+  /// What real servers on this host send: NAT's from their own address and port, the others from the service's, or from where
+  /// the rules of its mark lead to.
   func answers(_ description: SnapshotDescription) -> [Ours] {
     let services = Dictionary(description.services.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
     return description.servers.filter { $0.nextHop.state == .local && $0.method != .fullNAT }.flatMap {
       server -> [Ours] in
       guard let service = services[server.service] else { return [] }
       let isNAT = server.method == .masquerading
-      if !isNAT, service.mark != 0 { return [] }
+      if !isNAT, service.mark != 0 {
+        return marked.ours(for: [.init(service.mark, service.address.family)]).map { $0.turned }
+      }
       let (address, port) = isNAT ? (server.address, server.port) : (service.address, service.port)
       return (service.mark == 0 ? [service.transport] : TransportProtocol.allCases).map {
         Ours(address: address, port: port, transport: $0, side: .source, isAnyPort: port == 0)
@@ -278,6 +281,13 @@ extension SnapshotAssembler {
     var localPorts: ClosedRange<UInt16>?
     /// A tunnel's server: errors about tunnel packets sent to it are ours, and nothing else.
     var isTunnel = false
+
+    /// What is sent from there instead of to there, or the other way round.
+    var turned: Ours {
+      var turned = self
+      turned.side = side == .source ? .destination : .source
+      return turned
+    }
   }
 }
 

@@ -27,6 +27,12 @@ public struct VirtualServices {
     var age: UInt64 = 0
     /// What it had been sent when its counters were set to zero.
     var zero = ServerCounters()
+    /// Other numbers that it has had and that still have connections (`ServerSuccession.swift`).
+    var formers: [UInt16] = []
+    /// What former numbers had been sent that are free again.
+    var inherited = ServerCounters()
+    /// Of a former number: the server's present one.
+    var successor: UInt16?
   }
 
   /// A service.
@@ -54,13 +60,13 @@ public struct VirtualServices {
     var retired = ServerCounters()
   }
 
-  private(set) var services: [UInt16: Service] = [:]
-  private(set) var servers: [UInt16: Server] = [:]
+  var services: [UInt16: Service] = [:]
+  var servers: [UInt16: Server] = [:]
   private var serviceNumbers: [ServiceKey: UInt16] = [:]
   private var serverNumbers: [ServerName: UInt16] = [:]
   private var endpoints = NumberPool(range: 1...UInt16(Limits.endpointCapacity - 1))
   private var freeServices = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
-  private var freeServers = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
+  var freeServers = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
   /// Near ends of replies: several services may share a server.
   private var serverEndpoints: [EndpointKey: (number: UInt16, users: Int)] = [:]
   /// Changes since the last time they were taken.
@@ -68,7 +74,7 @@ public struct VirtualServices {
   /// Servers whose number has just been given to a new server: their counters start at zero.
   private var renewed: [UInt16] = []
   /// Servers whose upper threshold has gone or been raised: not overloaded until a connection says so.
-  private var relieved: [UInt16] = []
+  var relieved: [UInt16] = []
   private var serverAge: UInt64 = 0
   /// Ports that the FTP helper is on for, or has been.
   private(set) var helpedPorts: Set<UInt16> = []
@@ -78,7 +84,7 @@ public struct VirtualServices {
   private var forgettingRemoval: UInt64 = 0
   private var forgets = false
   /// Servers whose service has been deleted and made again: their counters begin anew.
-  private var restarted: [UInt16] = []
+  var restarted: [UInt16] = []
 
   private struct ServerName: Hashable {
     var service: UInt16
@@ -115,7 +121,7 @@ public struct VirtualServices {
   }
 
   /// Remembers what a scheduler has to hear, with the list as it is now.
-  private mutating func note(_ change: ServerListChange, of number: UInt16) {
+  mutating func note(_ change: ServerListChange, of number: UInt16) {
     guard let service = services[number] else { return }
     let pace: (step: UInt32, maximum: UInt32)
     switch change {
@@ -146,11 +152,13 @@ public struct VirtualServices {
   /// `expire_nodest_conn` since.
   func isForgotten(_ server: Server) -> Bool { !server.isAvailable && server.removal <= forgettingRemoval }
 
-  /// A server goes.
+  /// A server goes, and its former numbers with it.
   private mutating func remove(_ number: UInt16) {
     removals += 1
-    servers[number]?.isAvailable = false
-    servers[number]?.removal = removals
+    for number in servers[number].map(numbers(of:)) ?? [] {
+      servers[number]?.isAvailable = false
+      servers[number]?.removal = removals
+    }
     guard forgetsConnections else { return }
     forgettingRemoval = removals
     forgets = true
@@ -247,10 +255,11 @@ public struct VirtualServices {
     let name = ServerName(service: service.number, endpoint: spec.endpoint)
     var server: Server
     var isNew = false
-    if let number = serverNumbers[name], let old = servers[number] {
+    let old = serverNumbers[name].flatMap { servers[$0] }
+    if let old {
       guard !old.isAvailable else { throw EditError.serverExists }
-      server = old
-      noteThreshold(of: server, after: spec)
+      noteThreshold(of: old, after: spec)
+      (server, isNew) = try continued(old, by: method)
       server.spec = spec
       server.lastWeight = spec.weight
       server.method = method
@@ -274,7 +283,7 @@ public struct VirtualServices {
     }
     serverAge += 1
     server.age = serverAge
-    servers[server.number] = server
+    replace(old ?? server, by: server)
     if method == .fullNAT, spec.endpoint.address.family != key.family { service.hasOpenedWide = true }
     service.servers.insert(server.number, at: 0)
     services[service.number] = service
@@ -284,14 +293,21 @@ public struct VirtualServices {
   mutating func edit(_ spec: RealServer, method: ForwardingMethod, of key: ServiceKey) throws(EditError) {
     guard let service = service(key) else { throw EditError.serviceNotDefined }
     guard let number = serverNumbers[ServerName(service: service.number, endpoint: spec.endpoint)],
-      var server = servers[number], server.isAvailable
+      let old = servers[number], old.isAvailable
     else { throw EditError.noServer }
-    noteThreshold(of: server, after: spec)
+    noteThreshold(of: old, after: spec)
+    var (server, isNew) = try continued(old, by: method)
     server.spec = spec
     if spec.weight != 0 { server.lastWeight = spec.weight }
     server.method = method
-    try useEndpoint(of: &server, key: key)
-    servers[number] = server
+    do {
+      try useEndpoint(of: &server, key: key)
+    } catch {
+      if isNew { freeServers.give(server.number) }
+      throw error
+    }
+    if isNew { renewed.append(server.number) }
+    replace(old, by: server)
     if method == .fullNAT, spec.endpoint.address.family != key.family {
       services[service.number]?.hasOpenedWide = true
     }
@@ -308,6 +324,11 @@ public struct VirtualServices {
     services[service.number] = service
     let predecessor = position == 0 ? nil : service.servers[position - 1]
     note(.removed(identifier: number, predecessor: predecessor), of: service.number)
+  }
+
+  /// From now on the server has another number.
+  mutating func rename(_ server: Server, to number: UInt16) {
+    serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = number
   }
 
   private mutating func noteThreshold(of server: Server, after spec: RealServer) {
@@ -338,28 +359,6 @@ public struct VirtualServices {
     guard Defaults.persistenceEngineNames.contains(name) else { throw EditError.noEngine(name) }
   }
 
-  // MARK: - Counters
-
-  /// Lets the counters of a service and its servers, or of all, begin again at zero.
-  /// - Parameter counters: what a server has been sent so far, which workers go on counting.
-  mutating func zero(_ key: ServiceKey?, counters: (UInt16) -> ServerCounters) throws(EditError) {
-    var numbers = Set(services.keys)
-    if let key {
-      guard let service = service(key) else { throw EditError.noService }
-      numbers = [service.number]
-    }
-    for number in numbers { services[number]?.retired = ServerCounters() }
-    for server in servers.values where numbers.contains(server.service) {
-      servers[server.number]?.zero = counters(server.number)
-    }
-  }
-
-  /// Lets the counters of servers whose service has been made anew begin again.
-  mutating func restartCounters(_ counters: (UInt16) -> ServerCounters) {
-    for number in restarted { servers[number]?.zero = counters(number) }
-    restarted = []
-  }
-
   // MARK: - Numbers
 
   /// Frees the numbers of what has been deleted and has no connections any more.
@@ -369,11 +368,21 @@ public struct VirtualServices {
   mutating func reclaim(
     isUnused: (UInt16) -> Bool, counters: (UInt16) -> ServerCounters = { _ in ServerCounters() }
   ) {
-    for server in servers.values where !server.isAvailable && isUnused(server.number) {
-      services[server.service]?.retired.add(counters(server.number).since(server.zero))
-      servers[server.number] = nil
-      serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = nil
-      freeServers.give(server.number)
+    for number in servers.values.filter({ $0.successor != nil }).map(\.number) + servers.keys {
+      // A server is there as long as its former numbers are.
+      guard let server = servers[number], !server.isAvailable || server.successor != nil, server.formers.isEmpty,
+        isUnused(number)
+      else { continue }
+      var sum = counters(number).since(server.zero)
+      sum.add(server.inherited)
+      if server.successor == nil {
+        services[server.service]?.retired.add(sum)
+        serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = nil
+      } else {
+        dropFormer(server, counters: sum)
+      }
+      servers[number] = nil
+      freeServers.give(number)
       guard server.endpoint != 0, let key = services[server.service]?.spec.key else { continue }
       let name = EndpointKey(transport: key.transport, endpoint: server.spec.endpoint)
       guard let known = serverEndpoints[name] else { continue }

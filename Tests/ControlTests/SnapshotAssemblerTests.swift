@@ -49,6 +49,28 @@ struct SnapshotAssemblerTests {
     #expect(result.description.services[0].servers == [3, 2, 1, 0], "newest first")
   }
 
+  /// Answers of real servers that are this host: where from, by method and kind of service.
+  @Test(
+    arguments: [
+      ("-A -t 10.1.0.100:80", "-a -t 10.1.0.100:80 -r 10.2.0.1:8080 -m", ["10.2.0.1:8080/TCP"]),
+      ("-A -t 10.1.0.100:80", "-a -t 10.1.0.100:80 -r 10.2.0.1:80 -g", ["10.1.0.100:80/TCP"]),
+      ("-A -t 10.1.0.100:80", "-a -t 10.1.0.100:80 -r 10.2.0.11:80 -g", []),
+      ("-A -f 5", "-a -f 5 -r 10.2.0.1:0 -g", ["10.1.0.100:0/UDP", "10.1.0.100:80/TCP", "10.1.0.100:81/TCP"]),
+      ("-A -f 5", "-a -f 5 -r 10.2.0.1:0 -i", ["10.1.0.100:0/UDP", "10.1.0.100:80/TCP", "10.1.0.100:81/TCP"]),
+      ("-A -f 5", "-a -f 5 -r 10.2.0.1:80 -m", ["10.2.0.1:80/SCTP", "10.2.0.1:80/TCP", "10.2.0.1:80/UDP"]),
+      ("-A -f 6", "-a -f 6 -r 10.2.0.1:0 -g", []),
+    ] as [(String, String, [String])]) func answersOfLocalServers(
+      row: (service: String, server: String, expected: [String])
+    ) throws
+  {
+    var assembler = assembler("\(row.service) -s rr\n\(row.server)")
+    assembler.markRules = try MarkedTrafficTests.rules(
+      "to 10.1.0.100 protocol tcp port 80-81 mark 5\nto 10.1.0.100 protocol udp mark 5")
+    let answers = assembler.answers(assembler.assemble().description)
+    #expect(answers.allSatisfy { $0.side == .source && $0.isAnyPort == ($0.port == 0) })
+    #expect(answers.map { "\($0.address):\($0.port)/\($0.transport.name)" }.sorted() == row.expected)
+  }
+
   @Test func gatewaysAreAskedForAheadOfTraffic() {
     var topology = Samples.network
     topology.neighbours[.init(address: Samples.address("10.1.0.254"), link: 1)] = nil

@@ -41,13 +41,19 @@ extension WorkerState {
     for connection: inout Key, fixed: UInt16? = nil
   ) -> UInt16? {
     let lifetime = UInt64(service.pointee.persistenceSeconds)
+    var fixed = fixed
     for _ in 0..<Limits.templateAttempts {
       if let slot = findTemplate(key) {
         let old = shared.tableWide.load(slot)
-        if isValid(old, service: number), fixed ?? old.server == old.server {
-          guard bindTemplate(slot, key) else { continue }
-          note(slot, key, for: &connection)
-          return old.server
+        // The same server by another method: it stays with the client, the template does not.
+        let server = server(old.server).pointee.successor
+        if isValid(server, service: number), fixed ?? server == server {
+          if server == old.server {
+            guard bindTemplate(slot, key) else { continue }
+            note(slot, key, for: &connection)
+            return server
+          }
+          fixed = server
         }
         makeOrphan(of: key, slot)
         continue
@@ -157,8 +163,8 @@ extension WorkerState {
   }
 
   /// A template leads to its server as long as that is in the service, whatever its weight and load.
-  private mutating func isValid(_ connection: Connection, service number: UInt16) -> Bool {
-    let server = server(connection.server)
+  private mutating func isValid(_ server: UInt16, service number: UInt16) -> Bool {
+    let server = self.server(server)
     guard server.pointee.isAvailable, server.pointee.service == number else { return false }
     return !snapshot.pointee.settings.expiresQuiescentTemplates || !server.pointee.isQuiescent
   }

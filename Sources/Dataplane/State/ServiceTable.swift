@@ -84,6 +84,7 @@ struct ServerRecord {
   var requestDelta: UInt16
   /// IPv4: what the new address and one hop less change in the header's checksum.
   var requestHeaderDelta: UInt16
+  /// Whatever a number's later snapshots say, between FULLNAT and others it does not change.
   var method: Forwarding
   /// False when it has been removed and only its connections remain.
   var isAvailable: Bool
@@ -132,6 +133,8 @@ struct ServerRecord {
   /// TUN: see `PathMTUs.room`.
   var pathRoom: UnsafePointer<UInt16>
   var encapsulation: Encapsulation
+  /// The number that has taken its place, by another method; its own when none has.
+  var successor: UInt16
   private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
   private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
 
@@ -167,6 +170,7 @@ extension ServerRecord {
     isReady = server.isAvailable && server.nextHop.state == .resolved
     isQuiescent = server.weight == 0
     isForgotten = server.isForgotten
+    successor = server.successor ?? server.number
     self.service = server.service
     endpoint = server.endpoint
     (virtualHigh, virtualLow) = service?.address.words ?? (0, 0)

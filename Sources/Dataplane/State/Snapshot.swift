@@ -307,11 +307,12 @@ public final class Snapshot {
         connections: UnsafePointer(shared.connectionCounts), overloaded: UnsafePointer(shared.overloaded)),
       localAddresses: nil, localAddressCount: 0, localPortFirst: 1, localPortLast: 1,
       persistenceMasks: array([AddressMask]()))
-    let noServer = ServerRecord(
+    var noServer = ServerRecord(
       SnapshotDescription.Server(
         number: 0, service: .max, endpoint: 0, address: IPAddress(v4: 0), port: 0, method: .directRouting, weight: 0,
         nextHop: nextHops[0], isAvailable: false),
       of: nil, locals: noLocals, paths: shared.paths, settings: description.settings)
+    noServer.successor = .max
     let hops = array(nextHops)
     let crossing = description.servers.filter { server in
       serviceByNumber[server.service].map { families.contains($0.address.family) } ?? false

@@ -145,6 +145,9 @@ public struct SnapshotDescription: Sendable {
     public var encapsulation = Encapsulation.ipip
     /// Counts up with every server that is added.
     public var age: UInt64 = 0
+    /// The number that the server has now: this one has but the connections opened before its method changed from or to
+    /// FULLNAT, and is in no list.
+    public var successor: UInt16?
 
     /// A real server.
     public init(
