@@ -4,9 +4,9 @@
 // of 16 entries; a new destination takes an empty entry of its bucket, or the one unused for longest. A bucket starts
 // with a version, which is odd while a worker changes the bucket:
 //
-//     bucket   ┌─────────┬──────────────┬─────────────────────────────────────────────────────────┐
-//     704 B    │ version │ 16 tags      │ 16 entries: address (2 words), content, use, modified   │
-//              └─────────┴──────────────┴─────────────────────────────────────────────────────────┘
+//     bucket   ┌─────────┬──────────────┬────────────────────────────────────────────────────────────────┐
+//     832 B    │ version │ 16 tags      │ 16 entries: address (2 words), content, use, modified, stamp   │
+//              └─────────┴──────────────┴────────────────────────────────────────────────────────────────┘
 //
 // Nobody waits. A reader takes what it finds if the version is the same afterwards, else it tries again and soon gives
 // up. A writer makes the version odd by compare-and-swap from the very version it has read; when that fails, somebody
@@ -33,7 +33,7 @@ public struct DestinationCache {
   static var bucketBits: Int { 12 }
   static var bucketCount: Int { 1 << bucketBits }
   static var waysPerBucket: Int { 16 }
-  static var entryWords: Int { 5 }
+  static var entryWords: Int { 6 }
   /// Head (version, tags) and entries, in whole cache lines.
   static var bucketBytes: Int { 64 + waysPerBucket * entryWords * 8 }
   static var headerBytes: Int { 256 }
@@ -127,6 +127,8 @@ public struct DestinationCache {
     case use
     /// lblcr: the second in which the set last changed.
     case modified
+    /// lblcr: that of the list by which the set's glances were made (`SetSurvey.swift`).
+    case stamp
   }
 
   @inline(__always)

@@ -14,6 +14,7 @@ extension DestinationCache {
     var epoch: UInt64
     var content: UInt64 = 0
     var modified: UInt64 = 0
+    var stamp: UInt64 = 0
 
     var isFound: Bool { way >= 0 }
     /// lblcr: how many servers the set has.
@@ -57,6 +58,7 @@ extension DestinationCache {
       place.way = way
       place.content = load(place.bucket, way, .content)
       place.modified = load(place.bucket, way, .modified)
+      place.stamp = load(place.bucket, way, .stamp)
       return
     }
   }
@@ -120,6 +122,7 @@ extension DestinationCache {
     set(bucket, way, .content, content)
     set(bucket, way, .use, place.epoch << 32 | UInt64(flow.seconds))
     set(bucket, way, .modified, UInt64(flow.seconds))
+    set(bucket, way, .stamp, 0)
     tag(bucket, way).pointee.store(place.tag, ordering: .relaxed)
     word(.count).pointee.wrappingAdd(1, ordering: .relaxed)
   }

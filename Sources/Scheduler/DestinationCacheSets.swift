@@ -2,13 +2,14 @@ import Synchronization
 
 // Sets of servers (lblcr): a chain of nodes for each destination, the newest member first.
 //
-//     node    ┌──────────┬──────────┬─ … ─┬──────────┬──────┐     seven members, those missing at the front;
-//     64 B    │ member 0 │ member 1 │     │ member 6 │ next │     the next node's number, 0 at the end
+//     node    ┌──────────┬──────────┬─ … ─┬──────────┬──────┐     seven members, those missing at the front
+//     128 B   │ member 0 │ member 1 │     │ member 6 │      │
+//             ├──────────┼──────────┼─ … ─┼──────────┼──────┤     what a look at them needs (`SetSurvey.swift`);
+//             │ glance 0 │ glance 1 │     │ glance 6 │ next │     the next node's number, 0 at the end
 //             └──────────┴──────────┴─ … ─┴──────────┴──────┘
 //
 // A member is a server's identity, with the position where the server was found last in the bits that an identity leaves
-// free. An address in demand may have all servers in its set: a line then tells of seven at once, and the position is
-// guessed right unless the list has changed. Without that, each server costs a miss and a wrong turn of the processor's.
+// free.
 //
 // Nodes that are not in use hang on one chain, whose head carries a count of all changes so that no worker mistakes a head
 // that has come back for one that stayed; those never used so far are handed out in order. Chains are changed by whoever
@@ -16,25 +17,6 @@ import Synchronization
 // set has members, from numbers within bounds, and whatever identity they meet is looked for in the service's own list.
 
 extension DestinationCache {
-  /// Position of the member with the smallest overhead for its weight among those that are eligible, or -1.
-  func leastLoaded(at place: Place, servers: RealServerSet) -> Int {
-    let contest = self.contest(of: place, servers: servers, atFullWidth: false)
-    return contest.isExact ? contest.winner : self.contest(of: place, servers: servers, atFullWidth: true).winner
-  }
-
-  @inline(__always)
-  private func contest(
-    of place: Place, servers: RealServerSet, atFullWidth: Bool
-  ) -> WeightedLeastConnection.Contest {
-    var contest = WeightedLeastConnection.Contest()
-    guard let identities = servers.identities else { return contest }
-    forEachPlace(of: place) { member, word in
-      let position = position(of: member, word, in: servers, identities)
-      if position >= 0 { contest.enter(position, of: servers, atFullWidth: atFullWidth) }
-    }
-    return contest
-  }
-
   /// Takes the member with the largest overhead for its weight out of the set.
   /// - Parameter place: afterwards as if read anew.
   func removeMostLoaded(at place: inout Place, servers: RealServerSet, seconds: UInt32) {
@@ -85,7 +67,7 @@ extension DestinationCache {
       if isMember { return }
       if let stranger { content = removed(stranger, from: content) }
     }
-    if let joined = added(identity | UInt64(position), to: content) {
+    if let joined = added(identity | UInt64(position), servers.glance(at: position), to: content) {
       write(joined, at: place, flow: flow)
     } else if place.isFound {
       entry(place.bucket, place.way, .content).pointee.store(content, ordering: .relaxed)
@@ -101,95 +83,92 @@ extension DestinationCache {
 
   // MARK: - Chains
 
-  static var nodeBytes: Int { 64 }
-  private static var membersPerNode: Int { 7 }
+  static var nodeBytes: Int { 128 }
+  static var membersPerNode: Int { 7 }
+  /// In words.
+  static var glancesOffset: Int { 8 }
 
   /// Where a member stands.
-  private struct Member {
+  struct Member {
     var node: UInt32
     var index: Int
   }
 
+  /// A node's lines.
   @inline(__always)
-  private func word(of member: Member) -> Word {
-    word(at: DestinationCache.nodesOffset + (Int(member.node) - 1) * DestinationCache.nodeBytes + member.index * 8)
+  func node(_ number: UInt32) -> Word {
+    word(at: DestinationCache.nodesOffset + (Int(number) - 1) * DestinationCache.nodeBytes)
   }
 
   @inline(__always)
-  private func load(_ member: Member) -> UInt64 { word(of: member).pointee.load(ordering: .relaxed) }
+  private func word(of member: Member) -> Word { node(member.node) + member.index }
+
+  @inline(__always)
+  func load(_ member: Member) -> UInt64 { word(of: member).pointee.load(ordering: .relaxed) }
 
   @inline(__always)
   private func store(_ member: Member, _ value: UInt64) { word(of: member).pointee.store(value, ordering: .relaxed) }
 
-  /// The word behind a node's members: the number of the next node.
+  /// What a look at a member needs.
   @inline(__always)
-  private func link(_ node: UInt32) -> Word {
-    word(of: Member(node: node, index: DestinationCache.membersPerNode))
-  }
+  func glance(_ member: Member) -> Word { word(of: member) + DestinationCache.glancesOffset }
+
+  /// The last word of a node: the number of the next one.
+  @inline(__always)
+  private func link(_ number: UInt32) -> Word { node(number) + 15 }
 
   /// The number of the node behind another; 0 at the end and for what cannot be one.
   @inline(__always)
-  private func next(_ node: UInt32) -> UInt32 {
+  func next(_ node: UInt32) -> UInt32 {
     let next = link(node).pointee.load(ordering: .relaxed)
     return next <= UInt64(DestinationCache.nodeCapacity) ? UInt32(next) : 0
   }
 
-  /// All places of a set's nodes, first to last, with what stands there; 0 is nobody.
-  @inline(__always)
-  private func forEachPlace(of place: Place, _ body: (Member, UInt64) -> Void) {
+  /// All members of a set, first to last, with what stands there.
+  func forEachMember(of place: Place, _ body: (Member, UInt64) -> Void) {
     guard holdsSets, place.firstNode <= UInt32(DestinationCache.nodeCapacity) else { return }
     var node = place.firstNode
     for _ in 0..<place.memberCount {
       if node == 0 { return }
       for index in 0..<DestinationCache.membersPerNode {
         let member = Member(node: node, index: index)
-        body(member, load(member))
+        let word = load(member)
+        if word != 0 { body(member, word) }
       }
       node = next(node)
     }
   }
 
-  private func forEachMember(of place: Place, _ body: (Member, UInt64) -> Void) {
-    forEachPlace(of: place) { if $1 != 0 { body($0, $1) } }
-  }
-
-  /// Where a member's server stands in the list, or -1; the member remembers it. Nobody is nowhere.
-  @inline(__always)
-  private func position(
-    of member: Member, _ word: UInt64, in servers: RealServerSet, _ identities: UnsafePointer<UInt64>
-  ) -> Int {
-    let hint = Int(truncatingIfNeeded: word & ~ServerIdentity.mask)
-    if hint < servers.count, identities[hint] == word & ServerIdentity.mask { return hint }
-    return word == 0 ? -1 : search(member, word, in: servers)
-  }
-
-  @inline(never)
-  private func search(_ member: Member, _ word: UInt64, in servers: RealServerSet) -> Int {
-    let identity = word & ServerIdentity.mask
-    let position = servers.position(ofIdentity: identity)
+  /// Where a member's server stands in the list, or -1; the member remembers it.
+  func position(of member: Member, _ word: UInt64, in servers: RealServerSet) -> Int {
+    let position = servers.position(ofMember: word)
     // Without the lock, hence only if it is still the same member that stands there.
-    if position >= 0 {
+    if position >= 0, word & ~ServerIdentity.mask != UInt64(position) {
       _ = self.word(of: member).pointee.compareExchange(
-        expected: word, desired: identity | UInt64(position), ordering: .relaxed)
+        expected: word, desired: word & ServerIdentity.mask | UInt64(position), ordering: .relaxed)
     }
     return position
   }
 
   /// The content of an entry with one more member, in front of the others; nil when there is no node for it.
-  private func added(_ word: UInt64, to content: UInt64) -> UInt64? {
+  private func added(_ word: UInt64, _ glance: UInt64, to content: UInt64) -> UInt64? {
     let first = UInt32(truncatingIfNeeded: content)
     let count = (content >> 32 &+ 1) << 32
     if first != 0, load(Member(node: first, index: 0)) == 0 {
       var place = 0
       while place + 1 < DestinationCache.membersPerNode, load(Member(node: first, index: place + 1)) == 0 { place += 1 }
       store(Member(node: first, index: place), word)
+      self.glance(Member(node: first, index: place)).pointee.store(glance, ordering: .relaxed)
       return count | UInt64(first)
     }
     let node = takeNode()
     guard node != 0 else { return nil }
     let last = DestinationCache.membersPerNode - 1
-    for index in 0..<last { store(Member(node: node, index: index), 0) }
-    store(Member(node: node, index: last), word)
+    for index in 0...last {
+      let member = Member(node: node, index: index)
+      store(member, index == last ? word : 0)
+      self.glance(member).pointee.store(index == last ? glance : RealServerSet.nobody, ordering: .relaxed)
+    }
     link(node).pointee.store(UInt64(first), ordering: .relaxed)
     return count | UInt64(node)
   }
@@ -198,9 +177,12 @@ extension DestinationCache {
   private func removed(_ member: Member, from content: UInt64) -> UInt64 {
     let node = member.node
     for index in stride(from: member.index, to: 0, by: -1) {
-      store(Member(node: node, index: index), load(Member(node: node, index: index - 1)))
+      let (place, before) = (Member(node: node, index: index), Member(node: node, index: index - 1))
+      store(place, load(before))
+      glance(place).pointee.store(glance(before).pointee.load(ordering: .relaxed), ordering: .relaxed)
     }
     store(Member(node: node, index: 0), 0)
+    glance(Member(node: node, index: 0)).pointee.store(RealServerSet.nobody, ordering: .relaxed)
     let count = (content >> 32 &- 1) << 32
     let first = UInt32(truncatingIfNeeded: content)
     let isEmpty = load(Member(node: node, index: DestinationCache.membersPerNode - 1)) == 0

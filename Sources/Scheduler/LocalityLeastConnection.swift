@@ -29,8 +29,13 @@ public enum LocalityLeastConnection {
 extension RealServerSet {
   /// True when a server has more active connections than it weighs while another has not half as many.
   @inline(__always)
-  func isCrowded(at position: Int) -> Bool {
-    guard Int64(activeCount(at: position)) > Int64(weights[position]) else { return false }
-    return (0..<count).contains { Int64(activeCount(at: $0)) &* 2 < Int64(weights[$0]) }
-  }
+  func isCrowded(at position: Int) -> Bool { isFilled(at: position) && hasRoom }
+
+  /// True when a server has more active connections than it weighs.
+  @inline(__always)
+  func isFilled(at position: Int) -> Bool { Int64(activeCount(at: position)) > Int64(weights[position]) }
+
+  /// True when a server has not half as many active connections as it weighs.
+  @inline(__always)
+  var hasRoom: Bool { (0..<count).contains { Int64(activeCount(at: $0)) &* 2 < Int64(weights[$0]) } }
 }

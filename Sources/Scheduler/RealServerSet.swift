@@ -36,6 +36,9 @@ public struct RealServerSet {
   public let identities: UnsafePointer<UInt64>?
   /// What lblc and lblcr remember; nil for others, and when there was no memory for it.
   public let cache: DestinationCache?
+  /// With identities: the same for lists of the same servers in the same order with the same weights, and for no others
+  /// (but once in 2^63); even, and never 0.
+  @usableFromInline let stamp: UInt64
 
   /// A bucket without a server.
   @inlinable @inline(__always)
@@ -59,12 +62,43 @@ public struct RealServerSet {
     self.maximum = maximum
     self.identities = identities
     self.cache = cache
+    stamp = identities.map { RealServerSet.stamp(of: count, identifiers, weights, $0) } ?? 0
+  }
+
+  /// What a look at a server needs that does not change with traffic: weight << 32 | identifier. A weight of 0 is
+  /// nobody to pick.
+  func glance(at position: Int) -> UInt64 {
+    UInt64(max(weights[position], 0)) << 32 | UInt64(identifiers[position])
+  }
+
+  /// The glance of a place without a server, or with one that is not in the list.
+  static var nobody: UInt64 { 0 }
+
+  /// A hash of the list.
+  @usableFromInline
+  static func stamp(
+    of count: Int, _ identifiers: UnsafePointer<UInt16>, _ weights: UnsafePointer<Int32>,
+    _ identities: UnsafePointer<UInt64>
+  ) -> UInt64 {
+    var stamp: UInt64 = 1
+    for position in 0..<count {
+      stamp = TwoChoices.stirred(stamp ^ identities[position])
+      stamp = TwoChoices.stirred(
+        stamp &+ UInt64(UInt32(bitPattern: weights[position])) << 16 &+ UInt64(identifiers[position]))
+    }
+    return max(stamp & ~1, 2)
   }
 
   /// True when the server has reached its upper threshold.
   @inlinable @inline(__always)
   public func isOverloaded(at position: Int) -> Bool {
-    UnsafeRawPointer(overloaded + Int(identifiers[position]))
+    isOverloaded(identifier: Int(identifiers[position]))
+  }
+
+  /// The same by its identifier.
+  @inlinable @inline(__always)
+  func isOverloaded(identifier: Int) -> Bool {
+    UnsafeRawPointer(overloaded + identifier)
       .assumingMemoryBound(to: Atomic<UInt8>.self).pointee.load(ordering: .relaxed) != 0
   }
 

@@ -17,14 +17,25 @@ public enum ReplicatedLocality {
     var place = cache.find(flow)
     if place.isFound {
       cache.touch(place, seconds: flow.seconds)
-      let position = cache.leastLoaded(at: place, servers: servers)
+      let survey = cache.survey(at: &place, servers: servers)
       if place.memberCount > 1 && UInt64(flow.seconds) > place.modified &+ cache.expirationSeconds {
         cache.removeMostLoaded(at: &place, servers: servers, seconds: flow.seconds)
       }
-      if position >= 0 && !servers.isCrowded(at: position) { return position }
+      let position = survey.leastLoaded
+      if position >= 0 && !isCrowded(position, survey, servers) { return position }
+      // Nobody is left to join.
+      if survey.coversList && place.memberCount == servers.count {
+        return WeightedLeastConnection.pick(from: servers)
+      }
     }
     let position = WeightedLeastConnection.pick(from: servers)
     if position >= 0 { cache.join(position, at: place, flow: flow, servers: servers) }
     return position
+  }
+
+  /// `RealServerSet.isCrowded`: the rest of the list is not asked when a member has room, or when there is no rest.
+  private static func isCrowded(_ position: Int, _ survey: DestinationCache.Survey, _ servers: RealServerSet) -> Bool {
+    guard servers.isFilled(at: position) else { return false }
+    return survey.hasRoom || !survey.coversList && servers.hasRoom
   }
 }

@@ -39,6 +39,14 @@ public enum ServerIdentity {
 }
 
 extension RealServerSet {
+  /// Where a set's member stands, trying first where it was found last: that is in the bits that its identity leaves free.
+  @inline(__always)
+  func position(ofMember word: UInt64) -> Int {
+    let hint = Int(truncatingIfNeeded: word & ~ServerIdentity.mask)
+    if hint < count, identities?[hint] == word & ServerIdentity.mask { return hint }
+    return position(ofIdentity: word & ServerIdentity.mask)
+  }
+
   /// Where the server of that identity stands; -1 when it is not in the list.
   @inline(__always)
   func position(ofIdentity identity: UInt64) -> Int {

@@ -131,7 +131,7 @@ struct DestinationCacheTests {
     for content in contents {
       var bad = place
       bad.content = content
-      #expect(service.withServers { memory.cache.leastLoaded(at: bad, servers: $0) } == -1)
+      #expect(service.withServers { memory.cache.survey(at: &bad, servers: $0).leastLoaded } == -1)
     }
   }
 

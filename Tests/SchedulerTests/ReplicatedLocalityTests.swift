@@ -57,6 +57,43 @@ struct ReplicatedLocalityTests {
     #expect(try members(of: service) == ["C"], "the last one stays")
   }
 
+  /// Also where products do not fit a word.
+  @Test(arguments: [1, 1000, 1 << 22, 1 << 23, (1 << 31) - 10] as [UInt64])
+  func leastLoadedOfMany(active: UInt64) throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1 C1 D1 E1 F1 G1 H1 I1")
+    #expect(service.picks(18, as: .tcp, flow).count == 35)
+    #expect(try members(of: service).count == 9)
+    for name in ["A", "B", "C", "D", "E", "F", "G", "H", "I"] { service.load(name, active: active + 9) }
+    for name in ["C", "I", "A"] {
+      service.load(name, active: active + 8)
+      #expect(service.connect(flow) == name)
+      service.load(name, active: active + 9)
+    }
+    service.load("H", active: active + 8)
+    service.overload("H")
+    service.load("B", active: active + 8, inactive: 7)
+    #expect(service.connect(flow) == "B")
+  }
+
+  /// A list that changes is another list to all its destinations: weights, servers that leave, come and change places.
+  @Test func changedListsAreSeen() throws {
+    var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1 C1 D1 E1 F1 G1 H1 I1")
+    #expect(service.picks(18, as: .tcp, flow).count == 35)
+    for name in ["A", "B", "C", "D", "E", "F", "G", "H", "I"] { service.load(name, active: 20) }
+    service.edit("E", weight: 2)
+    #expect(service.connect(flow) == "E")
+    service.edit("E", weight: 0)
+    service.edit("B", weight: 3)
+    #expect(service.connect(flow) == "B")
+    service.remove("B")
+    service.edit("I", weight: 2)
+    #expect(service.connect(flow) == "I")
+    service.remove("I")
+    #expect(service.connect(flow) == "A", "all alike: the newest of the set")
+    service.add("I", weight: 4)
+    #expect(service.connect(flow) == "I")
+  }
+
   @Test func expirationCanBeSet() throws {
     var service = ServiceModel(.replicatedLocality, boundWith: "A1 B1")
     service.memory?.cache.setExpiration(seconds: 10)
