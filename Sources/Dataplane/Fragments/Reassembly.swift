@@ -26,6 +26,7 @@ extension WorkerState {
         packet.pointee.network, byteCount: fragment.packetByteCount, headerByteCount: fragment.headerByteCount,
         frameHeader: frameHeader, count: frameHeaderByteCount)
       forwardWhole(index, byteCount: byteCount)
+      if isLeft(index), isOwnTraffic { sendOwnWhole(index, fragment, byteCount: byteCount) }
       return
     }
     guard fragment.end + fragment.headerByteCount <= 65_535 else { return batch.finish(index, .fragmentContradictory) }
@@ -37,7 +38,8 @@ extension WorkerState {
     let others = Int(datagram.fragmentCount) - 1
     if let byteCount = whole.assemble(datagram, in: shard, frameHeader: frameHeader, count: frameHeaderByteCount) {
       forwardWhole(index, byteCount: byteCount)
-      if batch.outcomes[index].isPassed, batch.egress[index] == Batch.noEgress {
+      if isLeft(index) {
+        if isOwnTraffic { sendOwnWhole(index, fragment, byteCount: byteCount) }
         passOthers(index, datagram, in: shard, except: fragment.offset)
       }
     } else {
@@ -46,6 +48,11 @@ extension WorkerState {
     settle(others, as: batch.outcomes[index])
     returnedCount += others
     shared.fragments.release(verdict.datagram, shard)
+  }
+
+  /// True for what is the host's.
+  private func isLeft(_ index: Int) -> Bool {
+    batch.outcomes[index].isPassed && batch.egress[index] == Batch.noEgress
   }
 
   /// Fragments that were held have come to their end.
@@ -94,10 +101,14 @@ extension WorkerState {
     batch.finish(index, batch.outcomes[index])
   }
 
-  /// The datagram is the host's: it gets the fragments that were held too, as they came.
+  /// The datagram is the host's: it gets the fragments that were held too, as they came. Those that it has sent itself go
+  /// where the one does that completed the datagram.
   private mutating func passOthers(
     _ index: Int, _ datagram: Datagram, in shard: UnsafeMutablePointer<FragmentShard>, except offset: Int
   ) {
+    let isOwn = isOwnTraffic
+    if isOwn, batch.egress[index] == Batch.noEgress { return }
+    let (high, low) = batch.packet(index).pointee.destinationAddress
     var fragment = datagram.first
     while fragment != 0 {
       let link = shard.pointee.links[Int(fragment)]
@@ -105,12 +116,22 @@ extension WorkerState {
         guard extraCount < Limits.extraCapacity, let chunk = pool.take() else { return }
         let address = chunk + UInt64(FramePool.headroomByteCount)
         let count = Int(link.packetByteCount)
-        (pool.base + Int(address)).copyMemory(from: whole.frame, byteCount: 12)
-        let type = datagram.key.isIPv6 ? EtherType.ipv6 : EtherType.ipv4
-        (pool.base + Int(address)).storeBigEndian16(type, at: 12)
-        shard.pointee.copy(fragment, from: 0, count: count, to: pool.base + Int(address) + 14)
-        batch.extraFrames[extraCount] = FrameDescriptor(address: address, byteCount: UInt32(14 + count))
-        batch.extraEgress[extraCount] = Batch.hostEgress
+        let frame = pool.base + Int(address)
+        var headerByteCount = 14
+        if isOwn {
+          let hop = routedHop(high: high, low: low, isIPv6: datagram.key.isIPv6)
+          hop.pointee.writeHeader(frame, type: NextHop.type(isIPv6: datagram.key.isIPv6))
+          headerByteCount = hop.pointee.headerByteCount
+        } else {
+          frame.copyMemory(from: whole.frame, byteCount: 12)
+          frame.storeBigEndian16(datagram.key.isIPv6 ? EtherType.ipv6 : EtherType.ipv4, at: 12)
+        }
+        shard.pointee.copy(fragment, from: 0, count: count, to: frame + headerByteCount)
+        if isOwn {
+          WorkerState.takeHop(frame + headerByteCount, PacketForm(isIPv6: datagram.key.isIPv6, isReply: true))
+        }
+        batch.extraFrames[extraCount] = FrameDescriptor(address: address, byteCount: UInt32(headerByteCount + count))
+        batch.extraEgress[extraCount] = isOwn ? batch.egress[index] : Batch.hostEgress
         batch.extraParents[extraCount] = UInt8(truncatingIfNeeded: index)
         extraCount += 1
       }

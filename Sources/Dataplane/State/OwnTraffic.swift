@@ -59,9 +59,24 @@ extension WorkerState {
   @inline(never)
   mutating func sendOwnTraffic() {
     for index in 0..<packetCount where batch.outcomes[index].isPassed && batch.egress[index] == Batch.noEgress {
-      let isAnswer = batch.outcomes[index] != .icmp && noteLocalReply(index)
+      let bytes = batch.bytes(index)
+      let isAnswer = noteLocalReply(index, bytes, byteCount: Int(batch.frames[index].byteCount))
       sendOwn(index, isAnswer ? .localReply : .ownTraffic)
     }
+  }
+
+  /// The same of a datagram that was put together: it counts as one, and leaves in the pieces that it came in.
+  /// - Parameters:
+  ///   - fragment: the one that completed it, which is the packet again.
+  ///   - byteCount: of the datagram, in the worker's buffer.
+  mutating func sendOwnWhole(_ index: Int, _ fragment: Fragment, byteCount: Int) {
+    let packet = batch.packet(index)
+    let network = packet.pointee.network
+    let count = whole.frameHeaderByteCount + byteCount
+    let isAnswer = noteLocalReply(index, whole.frame, byteCount: count)
+    packet.pointee.network = network
+    packet.pointee.byteCount = UInt16(truncatingIfNeeded: fragment.packetByteCount)
+    sendOwn(index, isAnswer ? .localReply : .ownTraffic)
   }
 
   private mutating func sendOwn(_ index: Int, _ outcome: Outcome) {
@@ -85,13 +100,12 @@ extension WorkerState {
 
   /// An answer of a local server of DR or TUN: it is from what the client speaks to.
   /// - Returns: false when it is not of a connection.
-  private mutating func noteLocalReply(_ index: Int) -> Bool {
+  private mutating func noteLocalReply(_ index: Int, _ bytes: UnsafeMutableRawPointer, byteCount: Int) -> Bool {
     let packet = batch.packet(index)
     var ends = PacketEnds(source: 0, destination: 0)
-    let ownAddress = UnsafeRawPointer(batch.bytes(index)).loadBigEndian64(at: 0) >> 16
-    let byteCount = Int(batch.frames[index].byteCount)
-    guard TransportProtocol(rawValue: packet.pointee.protocolNumber) != nil,
-      Parse.packet(packet, batch.bytes(index), byteCount: byteCount, ownAddress: ownAddress, ends: &ends) == .pending,
+    let ownAddress = UnsafeRawPointer(bytes).loadBigEndian64(at: 0) >> 16
+    guard batch.outcomes[index] != .icmp, TransportProtocol(rawValue: packet.pointee.protocolNumber) != nil,
+      Parse.packet(packet, bytes, byteCount: byteCount, ownAddress: ownAddress, ends: &ends) == .pending,
       packet.pointee.flags.isDisjoint(with: [.fragment, .cutShort])
     else { return false }
     packet.pointee.form = PacketForm(isIPv6: packet.pointee.isIPv6, isReply: true).odd

@@ -7,8 +7,12 @@ import Wire
 @Suite struct LocalServerTests {
   static let services = [Forwarding.directRouting, .masquerading, .tunnelling].flatMap { method in
     [IPAddress.Family.ipv4, .ipv6].flatMap { family in
-      [TransportProtocol.tcp, .udp].map {
-        TestService(method: method, family: family, transport: $0, nextHop: NextHop(.local))
+      [TransportProtocol.tcp, .udp].flatMap { transport in
+        [0, 7].map {
+          TestService(
+            method: method, family: family, transport: transport, serverPort: method == .masquerading ? 8080 : 80,
+            nextHop: NextHop(.local), mark: $0)
+        }
       }
     }
   }
@@ -110,6 +114,34 @@ import Wire
       expected.quoted.sourcePort = service.targetPort
     }
     #expect(Self.left(director) == expected.frame(from: Network.router, to: Network.outside))
+    director.verifyEmptyAfterExpiry()
+  }
+
+  /// A datagram larger than the link: the host cuts it, and it counts as one.
+  @Test(arguments: services.filter { $0.transport == .udp }, ReassemblyTests.orders)
+  func answersInPieces(service: TestService, order: [Int]) throws {
+    let director = try Director(service)
+    _ = director.fromClient(.request(service))
+    let answer = Self.reply(service, 0).with { $0.payload = (0..<1100).map { UInt8(truncatingIfNeeded: $0) } }
+    let pieces = ReassemblyTests.fragments(of: answer, payload: 400)
+    try #require(pieces.count == 3)
+    for piece in order { director.pipeline.hostSends(Array(pieces[piece].dropFirst(14))) }
+    var turns = 0
+    while director.pipeline.turn() == 0, turns < 2 { turns += 1 }
+    var sent: [[UInt8]] = []
+    director.pipeline.forEachTransmitted {
+      #expect($0.interface == 0)
+      sent.append(Array($0.bytes))
+    }
+    #expect(sent.count == 3 && sent.allSatisfy { $0.starts(with: answer.leavingToClient.prefix(14)) })
+    if service.method == .masquerading {
+      let whole = try #require(ReassemblyTests.joined(sent))
+      #expect(whole.suffix(1100) == answer.payload[...])
+    } else {
+      #expect(Set(sent.map { $0.dropFirst(14) }) == Set(pieces.map { $0.dropFirst(14) }))
+    }
+    let counters = director.dataplane.counters(ofServer: Director.serverNumber(0, 0))
+    #expect(counters.outPackets == 1 && counters.outBytes == UInt64(answer.packet.count))
     director.verifyEmptyAfterExpiry()
   }
 
