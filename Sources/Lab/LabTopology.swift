@@ -146,6 +146,11 @@ struct LabTopology {
       let vip = "\(LabPlan.vip(family))/\(LabPlan.hostLength(family))"
       // The VIP is on the client's wire: whoever answers ARP for it gets the traffic.
       var all = [route(plan.client, family, "\(vip) dev eth0")]
+      if plan.services.hasLocalServer, plan.mtu > LabPlan.clientMTU {
+        // What the director answers itself must fit the client's link too.
+        let client = "\(LabPlan.front(LabPlan.clientHost, family))/\(LabPlan.hostLength(family))"
+        all.append(route(plan.director, family, "\(client) dev eth0 mtu \(LabPlan.clientMTU)"))
+      }
       if plan.hasRouter {
         let router = LabPlan.front(LabPlan.routerHost, family)
         let back = family == .ipv4 ? "10.0.2.0/24" : "fd00:2::/64"
