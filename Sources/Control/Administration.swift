@@ -52,9 +52,7 @@ struct Administration {
   mutating func change(_ command: IpvsadmCommand, topology: Topology) throws {
     switch command {
     case .setTimeouts(let tcp, let tcpFin, let udp):
-      if tcp != 0 { timeouts.tcpSeconds = tcp }
-      if tcpFin != 0 { timeouts.tcpFinSeconds = tcpFin }
-      if udp != 0 { timeouts.udpSeconds = udp }
+      timeouts.set(tcp: tcp, tcpFin: tcpFin, udp: udp)
     case .startDaemon(let spec):
       try daemons.start(spec) { topology.link(named: $0)?.mtu }
     case .stopDaemon(let role):
@@ -88,5 +86,14 @@ struct Administration {
     case let error as EditError: error.answer
     default: IpvsadmError("\(error)", exitCode: 255)
     }
+  }
+}
+
+extension ConnectionTimeouts {
+  /// As `ipvsadm --set` does: 0 leaves a time as it is.
+  mutating func set(tcp: Int, tcpFin: Int, udp: Int) {
+    if tcp != 0 { tcpSeconds = tcp }
+    if tcpFin != 0 { tcpFinSeconds = tcpFin }
+    if udp != 0 { udpSeconds = udp }
   }
 }

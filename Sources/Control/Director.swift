@@ -39,7 +39,7 @@ public final class Director {
 
   let options: Options
   let log: Logger
-  private(set) var configuration = Configuration()
+  var configuration = Configuration()
   /// Services, timeouts and whatever else ipvsadm changes.
   var administration = Administration()
   let watcher: NetworkWatcher
@@ -50,7 +50,7 @@ public final class Director {
   private var seconds = 0
   private var defence = AutomaticDefence()
   private let signals: SignalDescriptor
-  private let manager = ServiceManager()
+  let manager = ServiceManager()
   private var admin: AdminServer?
   /// The rules have changed since they were stored.
   var isUnsaved = false
@@ -91,9 +91,7 @@ public final class Director {
     let hostWarning = openHostPath()
     admin = try openSocket()
     let description = assemble()
-    dataplane.publish(description)
-    dataplane.tell(administration.services.takeChanges())
-    administration.services.restartCounters(dataplane.counters)
+    dataplane.publish(description, of: &administration.services)
     let assembler = self.assembler
     try ports.open(
       try portKind(), workers: options.workers ?? configuration.settings.workerCount, ours: assembler.ours(description))
@@ -186,6 +184,7 @@ public final class Director {
       if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
     }
     defend()
+    if let end = administration.services.nextDrainEnd, MonotonicClock.nanoseconds() >= end { publish() }
     do {
       try ports.confirmAnswers()
     } catch {
@@ -241,7 +240,7 @@ public final class Director {
     assembler(of: administration.services, configuration)
   }
 
-  private func assembler(of services: VirtualServices, _ configuration: Configuration) -> SnapshotAssembler {
+  func assembler(of services: VirtualServices, _ configuration: Configuration) -> SnapshotAssembler {
     SnapshotAssembler(
       services: services, topology: watcher.topology, ports: ports.portMap, timeouts: administration.timeouts,
       settings: defence.effective(IPVSSettings(configuration.settings)), markRules: configuration.markRules.rules)
@@ -249,6 +248,7 @@ public final class Director {
 
   /// Builds the description, remembers which neighbours it needs and what is wrong.
   private func assemble() -> SnapshotDescription {
+    administration.services.noteDrains(atNanoseconds: MonotonicClock.nanoseconds())
     let (description, missing, notes) = assembler.assemble()
     for station in missing { watcher.solicit(station) }
     needed = missing.union(neighboursInUse())
@@ -260,7 +260,7 @@ public final class Director {
   private func neighboursInUse() -> Set<Topology.Station> {
     let index = Topology.Index(watcher.topology)
     var stations: Set<Topology.Station> = []
-    for server in administration.services.servers.values where server.isAvailable {
+    for server in administration.services.servers.values where server.isAvailable || server.drain != nil {
       let address = server.spec.endpoint.address
       guard !index.isLocal(address), let route = index.route(to: address), let link = route.link else { continue }
       stations.insert(Topology.Station(address: route.gateway ?? address, link: link))
@@ -277,9 +277,7 @@ public final class Director {
     let known = notes
     let description = assemble()
     for note in notes where !known.contains(note) { log.warning("\(note)") }
-    dataplane.publish(description)
-    dataplane.tell(administration.services.takeChanges())
-    administration.services.restartCounters(dataplane.counters)
+    dataplane.publish(description, of: &administration.services)
     do {
       try ports.update(ours: assembler.ours(description))
     } catch {
@@ -297,32 +295,7 @@ public final class Director {
     }
   }
 
-  /// Reads the configuration again: all of it is taken over, or nothing.
-  private func reload() {
-    manager.reloading()
-    defer { manager.ready(status: "forwarding") }
-    do {
-      let new = try options.configuration.load(for: .reload, report: report)
-      var edited = administration
-      edited.services.forgetsConnections = IPVSSettings(new.settings).expiresConnectionsWithoutServer
-      try Director.check(new, options)
-      if options.statePath == nil {
-        try edited.services.load(new)
-        edited.timeouts = new.timeouts
-      }
-      edited.localPorts = new.settings.localPorts
-      edited.services.noteHelped(new.settings.ftpPorts)
-      try assembler(of: edited.services, new).checkMarks(isXDP: ports.kind == .xdp)
-      administration = edited
-      configuration = new
-      publish()
-      log.info("reloaded: \(administration.services.listed.count) services")
-    } catch {
-      log.error("reload refused, the old configuration stays: \(error)")
-    }
-  }
-
-  private func report(_ diagnostic: Diagnostic) { log.log(level: diagnostic.level, "\(diagnostic)") }
+  func report(_ diagnostic: Diagnostic) { log.log(level: diagnostic.level, "\(diagnostic)") }
 
   // MARK: - Reports
 

@@ -40,7 +40,10 @@ extension Director {
   }
 
   private func answer(_ request: AdminRequest, _ rights: AdminRights) -> AdminAnswer {
-    if request.isOwn { return QuestionDesk().answer(to: request, rights: rights, in: whyPlace) }
+    if request.isOwn {
+      if case .reload(let question)? = try? LbdQuestion(request) { return reload(question, rights) }
+      return QuestionDesk().answer(to: request, rights: rights, in: whyPlace)
+    }
     // Only mark rules can make a change impossible that is well formed; no other change needs a way back.
     let before = configuration.markRules.rules.isEmpty ? nil : administration
     let daemonCount = administration.daemons.listed.count

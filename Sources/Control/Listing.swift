@@ -183,38 +183,18 @@ public struct Listing {
 
   /// What stands behind the scheduler's name.
   private func attributes(of service: VirtualServices.Service) -> String {
-    let names = flagNames(of: service)
+    let names = ServiceSpec(service).flagNames
     var text = names.isEmpty ? "" : " (\(names.joined(separator: ",")))"
     let spec = service.spec
     if let seconds = spec.persistenceSeconds {
       text += " persistent \(seconds)"
-      if let mask = maskText(of: spec) { text += " mask \(mask)" }
+      if let mask = ServiceSpec(service).maskText { text += " mask \(mask)" }
       if let engine = spec.persistenceEngine { text += " pe \(engine)" }
     }
     return spec.onePacket ? text + " ops" : text
   }
 
   /// nil when every bit counts.
-  func maskText(of spec: VirtualService) -> String? {
-    guard spec.persistenceMask != .full(spec.key.family) else { return nil }
-    switch spec.persistenceMask {
-    case .ipv4(let mask): return "\(IPAddress(v4: mask))"
-    case .ipv6(let length): return "\(length)"
-    }
-  }
-
-  /// The schedulers that have names for their flags use them.
-  func flagNames(of service: VirtualServices.Service) -> [String] {
-    var names: [String] = []
-    let flags = service.spec.schedulerFlags
-    let isHashing = service.scheduler == .sourceHashing || service.scheduler == .maglevHashing
-    let prefix = service.scheduler.name
-    if flags.contains(.flag1) { names.append(isHashing ? "\(prefix)-fallback" : "flag-1") }
-    if flags.contains(.flag2) { names.append(isHashing ? "\(prefix)-port" : "flag-2") }
-    if flags.contains(.flag3) { names.append("flag-3") }
-    return names
-  }
-
   func forward(_ method: ForwardingMethod) -> String {
     switch method {
     case .directRouting: "Route"

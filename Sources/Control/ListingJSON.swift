@@ -69,10 +69,10 @@ struct ListingJSON {
     }
     text += ",\"family\":\"\(spec.key.family == .ipv4 ? "ipv4" : "ipv6")\""
     text += ",\"scheduler\":\"\(service.scheduler.name)\""
-    text += ",\"flags\":[" + listing.flagNames(of: service).map { "\"\($0)\"" }.joined(separator: ",") + "]"
+    text += ",\"flags\":[" + ServiceSpec(service).flagNames.map { "\"\($0)\"" }.joined(separator: ",") + "]"
     if let seconds = spec.persistenceSeconds {
       text += ",\"persistent\":\(seconds)"
-      if let mask = listing.maskText(of: spec) { text += ",\"netmask\":\"\(mask)\"" }
+      if let mask = ServiceSpec(service).maskText { text += ",\"netmask\":\"\(mask)\"" }
       if let engine = spec.persistenceEngine { text += ",\"pe\":\(ListingJSON.quoted(engine))" }
     }
     let local = service.localAddresses.filter(\.isActive).map { "\"\($0.address)\"" }

@@ -259,13 +259,12 @@ public final class Replay {
   private func publish() {
     guard pipeline != nil else { return }
     isStale = false
+    administration.services.noteDrains(atNanoseconds: nanoseconds)
     let assembler = SnapshotAssembler(
       services: administration.services, topology: topology, ports: ports, timeouts: administration.timeouts,
       settings: settings, markRules: markRules.rules)
-    dataplane.publish(assembler.assemble().description, atNanoseconds: nanoseconds)
-    let news = administration.services.takeChanges()
-    dataplane.tell(news)
-    administration.services.restartCounters(dataplane.counters)
+    let description = assembler.assemble().description
+    let news = dataplane.publish(description, of: &administration.services, atNanoseconds: nanoseconds)
     guard news.forgets, let pipeline else { return }
     // The hand of a worker takes its time; here nobody could tell when.
     pipeline.setClock(nanoseconds: nanoseconds)
@@ -277,6 +276,7 @@ public final class Replay {
     let tick = nanoseconds / 500_000_000
     guard let pipeline, always || tick != sweptTick else { return }
     sweptTick = tick
+    if let end = administration.services.nextDrainEnd, nanoseconds >= end { publish() }
     pipeline.setClock(nanoseconds: nanoseconds)
     pipeline.sweep()
     pipeline.turn()

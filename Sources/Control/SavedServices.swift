@@ -24,17 +24,13 @@ extension Listing {
   }
 
   private func lines(of service: VirtualServices.Service, _ servers: [VirtualServices.Server]) -> String {
-    let name = Listing.option(for: service.spec.key)
-    var text = "-A \(name) -s \(service.scheduler.name)" + options(of: service) + "\n"
-    for local in service.localAddresses where local.isActive { text += "--add-laddr \(name) -z \(local.address)\n" }
-    for server in servers {
-      let spec = server.spec
-      text += "-a \(name) -r \(spec.endpoint) \(Listing.option(for: server.method)) -w \(spec.weight)"
-      if spec.upperThreshold > 0 { text += " -x \(spec.upperThreshold)" }
-      if spec.lowerThreshold > 0 { text += " -y \(spec.lowerThreshold)" }
-      text += Listing.tunnelOptions(server.method) + "\n"
+    let key = service.spec.key
+    var commands = [IpvsadmCommand.addService(ServiceSpec(service))]
+    for local in service.localAddresses where local.isActive {
+      commands.append(.addLocalAddress(key, local.address, interface: nil))
     }
-    return text
+    commands += servers.map { .addServer(key, ServerSpec($0)) }
+    return commands.compactMap(\.line).joined(separator: "\n") + "\n"
   }
 
   /// Local addresses of FULLNAT services, with the connections that use them.
@@ -58,50 +54,37 @@ extension Listing {
     if case .address(_, let endpoint) = service.spec.key { return "\(endpoint)" }
     return "\(service.spec.key)"
   }
+}
 
-  private static func option(for key: ServiceKey) -> String {
-    switch key {
-    case .address(.tcp, let endpoint): "-t \(endpoint)"
-    case .address(.udp, let endpoint): "-u \(endpoint)"
-    case .address(.sctp, let endpoint): "--sctp-service \(endpoint)"
-    case .mark(let mark, let family): "-f \(mark)" + (family == .ipv6 ? " -6" : "")
-    }
+extension ServiceSpec {
+  /// A service of the model, as a command says it.
+  init(_ service: VirtualServices.Service) {
+    self.init(service.spec)
+    schedulerName = service.scheduler.name
   }
 
-  private func options(of service: VirtualServices.Service) -> String {
-    let spec = service.spec
-    var text = ""
-    if let seconds = spec.persistenceSeconds {
-      text += " -p \(seconds)"
-      if let mask = maskText(of: spec) { text += " -M \(mask)" }
-      if let engine = spec.persistenceEngine { text += " --pe \(engine)" }
-    }
-    if spec.onePacket { text += " -o" }
-    let flags = flagNames(of: service)
-    return flags.isEmpty ? text : text + " -b \(flags.joined(separator: ","))"
+  /// What a configuration says of a service, likewise.
+  init(_ spec: VirtualService) {
+    self.init(key: spec.key)
+    schedulerName = spec.schedulerName
+    schedulerFlags = spec.schedulerFlags
+    persistenceSeconds = spec.persistenceSeconds
+    persistenceMask = spec.persistenceMask
+    persistenceEngine = spec.persistenceEngine
+    onePacket = spec.onePacket
   }
+}
 
-  private static func option(for method: ForwardingMethod) -> String {
-    switch method {
-    case .directRouting: "-g"
-    case .masquerading: "-m"
-    case .fullNAT: "-b"
-    case .tunnelling: "-i"
-    }
-  }
+extension ServerSpec {
+  /// A real server of the model, as a command says it.
+  init(_ server: VirtualServices.Server) { self.init(server.spec, method: server.method) }
 
-  private static func tunnelOptions(_ method: ForwardingMethod) -> String {
-    guard case .tunnelling(let tunnel) = method else { return "" }
-    let checksum =
-      switch tunnel.checksum {
-      case .none: " --tun-nocsum"
-      case .csum: " --tun-csum"
-      case .remcsum: " --tun-remcsum"
-      }
-    return switch tunnel.kind {
-    case .ipip: " --tun-type ipip"
-    case .gue(let port): " --tun-type gue --tun-port \(port)" + checksum
-    case .gre: " --tun-type gre" + checksum
-    }
+  /// What a configuration says of a real server, likewise.
+  init(_ spec: RealServer, method: ForwardingMethod) {
+    self.init(endpoint: spec.endpoint)
+    self.method = method
+    weight = spec.weight
+    upperThreshold = spec.upperThreshold
+    lowerThreshold = spec.lowerThreshold
   }
 }

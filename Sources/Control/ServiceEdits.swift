@@ -23,7 +23,11 @@ extension VirtualServices {
       try add(VirtualServices.server(spec), method: spec.method, to: key)
     case .editServer(let key, let spec):
       try check(spec, of: key)
-      try edit(VirtualServices.server(spec), method: spec.method, of: key)
+      var server = VirtualServices.server(spec)
+      // What a command does not say stays.
+      server.vlan = known(spec.endpoint, of: key)?.spec.vlan
+      server.drainSeconds = known(spec.endpoint, of: key)?.spec.drainSeconds
+      try edit(server, method: spec.method, of: key)
     case .deleteServer(let key, let endpoint):
       try delete(endpoint, from: key)
     case .addLocalAddress(let key, let address, _):
@@ -81,57 +85,9 @@ extension VirtualServices {
   /// its scheduler's state and its place in the list. All of it or, when it throws, nothing.
   mutating func load(_ configuration: Configuration) throws(EditError) {
     var next = self
-    try next.replaceAll(with: configuration)
+    try next.apply(
+      ReloadPlan(from: self, former: nil, to: configuration), localPorts: configuration.settings.localPorts)
     self = next
-  }
-
-  private mutating func replaceAll(with configuration: Configuration) throws(EditError) {
-    let groups = Dictionary(
-      configuration.localAddressGroups.map { ($0.name, $0.addresses) }, uniquingKeysWith: { first, _ in first })
-    let wanted = Set(configuration.services.map(\.key))
-    for service in listed where !wanted.contains(service.spec.key) { try delete(service.spec.key) }
-    for configured in configuration.services {
-      // Nobody checks servers yet: who has no weight, and a sorry server, is all there is to decide.
-      let spec = ServiceState(configured, runsChecks: false).serving
-      if let old = service(spec.key) {
-        if !VirtualServices.isSameService(old.spec, spec) { try edit(spec) }
-      } else {
-        try add(spec, localPorts: configuration.settings.localPorts)
-      }
-      // Servers of the other family are sent to from addresses of theirs.
-      let fullNAT = spec.realServers.filter { spec.forwardingMethod(to: $0) == .fullNAT }
-      let families = fullNAT.isEmpty ? [spec.key.family] : Set(fullNAT.map(\.endpoint.address.family))
-      let addresses = spec.localAddressGroup.flatMap { groups[$0] } ?? []
-      setLocalAddresses(addresses.filter { families.contains($0.family) }, of: spec.key)
-      setConveyance(spec.clientConveyance, of: spec.key)
-      try loadServers(of: spec)
-    }
-  }
-
-  private mutating func loadServers(of spec: VirtualService) throws(EditError) {
-    guard let service = service(spec.key) else { return }
-    let wanted = Set(spec.realServers.map(\.endpoint))
-    for number in service.servers {
-      guard let server = servers[number], !wanted.contains(server.spec.endpoint) else { continue }
-      try delete(server.spec.endpoint, from: spec.key)
-    }
-    for server in spec.realServers {
-      let method = spec.forwardingMethod(to: server)
-      let known = service.servers.compactMap { servers[$0] }.first { $0.spec.endpoint == server.endpoint }
-      guard let known else {
-        try add(server, method: method, to: spec.key)
-        continue
-      }
-      if known.spec.withoutPosition != server.withoutPosition || known.method != method {
-        try edit(server, method: method, of: spec.key)
-      }
-    }
-  }
-
-  private static func isSameService(_ left: VirtualService, _ right: VirtualService) -> Bool {
-    left.schedulerName == right.schedulerName && left.schedulerFlags == right.schedulerFlags
-      && left.persistenceSeconds == right.persistenceSeconds && left.persistenceMask == right.persistenceMask
-      && left.persistenceEngine == right.persistenceEngine && left.onePacket == right.onePacket
   }
 }
 

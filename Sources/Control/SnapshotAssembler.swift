@@ -133,6 +133,7 @@ struct SnapshotAssembler {
     description.age = server.age
     description.isForgotten = services.isForgotten(server)
     description.successor = server.successor
+    description.draining = server.drain?.state ?? .none
     return description
   }
 

@@ -10,60 +10,12 @@ import Wire
 /// until nothing refers to it any more: a deleted service keeps its number while it has connections, and the
 /// same service added again gets the same numbers, and its connections, back.
 public struct VirtualServices {
-  /// A real server of a service.
-  struct Server {
-    var number: UInt16
-    var service: UInt16
-    /// Number of its address:port; for NAT and FULLNAT.
-    var endpoint: UInt16
-    var spec: RealServer
-    /// The weight it was added with or, since then, given last, not counting edits to 0.
-    var lastWeight: Int32
-    var method: ForwardingMethod
-    var isAvailable: Bool
-    /// Which of all removals was its last one.
-    var removal: UInt64 = 0
-    /// How many had been added before it.
-    var age: UInt64 = 0
-    /// What it had been sent when its counters were set to zero.
-    var zero = ServerCounters()
-    /// Other numbers that it has had and that still have connections (`ServerSuccession.swift`).
-    var formers: [UInt16] = []
-    /// What former numbers had been sent that are free again.
-    var inherited = ServerCounters()
-    /// Of a former number: the server's present one.
-    var successor: UInt16?
-  }
-
-  /// A service.
-  struct Service {
-    var number: UInt16
-    var endpoint: UInt16
-    var spec: VirtualService
-    var scheduler: Scheduler
-    /// Server numbers in list order, newest first.
-    var servers: [UInt16] = []
-    var isActive = true
-    /// Weighted round robin: that of the list.
-    var pace: (step: UInt32, maximum: UInt32) = (1, 0)
-    /// Local addresses ever used, by index; those still in the group are active.
-    var localAddresses: [(address: IPAddress, isActive: Bool)] = []
-    var localPorts: ClosedRange<UInt16>
-    /// True once its persistence has gone by calls.
-    var hadEngine = false
-    /// True when it has, or has had, connections that only the wide table holds: clients that are conveyed, servers of
-    /// the other family.
-    var hasOpenedWide = false
-    /// Persistence masks it has had, the latest first: connections that were opened by them look for their templates.
-    var formerMasks: [PersistenceMask] = []
-    /// What servers were sent whose numbers have been freed: the service's own totals do not go back.
-    var retired = ServerCounters()
-  }
-
   var services: [UInt16: Service] = [:]
   var servers: [UInt16: Server] = [:]
   private var serviceNumbers: [ServiceKey: UInt16] = [:]
   private var serverNumbers: [ServerName: UInt16] = [:]
+  /// When the next drain is over, in nanoseconds.
+  private(set) var nextDrainEnd: UInt64?
   private var endpoints = NumberPool(range: 1...UInt16(Limits.endpointCapacity - 1))
   private var freeServices = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
   var freeServers = NumberPool(range: 0...UInt16(Limits.serverCapacity - 2))
@@ -120,6 +72,31 @@ public struct VirtualServices {
     serviceNumbers[key].flatMap { services[$0] }.flatMap { $0.isActive ? $0 : nil }
   }
 
+  /// That real server of a service, while it is in its list.
+  func known(_ endpoint: Endpoint, of key: ServiceKey) -> Server? {
+    guard let service = service(key) else { return nil }
+    let number = serverNumbers[ServerName(service: service.number, endpoint: endpoint)]
+    return number.flatMap { servers[$0] }.flatMap { $0.isAvailable ? $0 : nil }
+  }
+
+  /// Says of a real server what no command says.
+  mutating func setOwn(_ own: ServicePicture.OwnSettings, of endpoint: Endpoint, in key: ServiceKey) {
+    guard let number = known(endpoint, of: key)?.number else { return }
+    servers[number]?.spec.vlan = own.vlan
+    servers[number]?.spec.drainSeconds = own.drainSeconds
+  }
+
+  /// Before a snapshot is made: which servers' connections still go on, by `drain_timeout`.
+  mutating func noteDrains(atNanoseconds now: UInt64) {
+    nextDrainEnd = nil
+    for server in servers.values where server.drain != nil || server.spec.drainSeconds != nil {
+      let drain = Drain(of: server, atNanoseconds: now)
+      if drain != server.drain { servers[server.number]?.drain = drain }
+      guard let drain, !drain.isOver else { continue }
+      nextDrainEnd = min(nextDrainEnd ?? .max, drain.endNanoseconds)
+    }
+  }
+
   /// Remembers what a scheduler has to hear, with the list as it is now.
   mutating func note(_ change: ServerListChange, of number: UInt16) {
     guard let service = services[number] else { return }
@@ -150,7 +127,9 @@ public struct VirtualServices {
 
   /// True for a server whose connections are forgotten: it has been removed, and one has been removed with
   /// `expire_nodest_conn` since.
-  func isForgotten(_ server: Server) -> Bool { !server.isAvailable && server.removal <= forgettingRemoval }
+  func isForgotten(_ server: Server) -> Bool {
+    !server.isAvailable && server.removal <= forgettingRemoval && server.drain == nil
+  }
 
   /// A server goes, and its former numbers with it.
   private mutating func remove(_ number: UInt16) {

@@ -37,6 +37,9 @@ public final class Dataplane {
   /// The latest snapshot.
   var latest: Snapshot { current }
 
+  /// Counts up with every snapshot that is published.
+  public var snapshotNumber: UInt64 { current.generation }
+
   /// What it says.
   var snapshot: UnsafePointer<SnapshotView> { UnsafePointer(current.view) }
 

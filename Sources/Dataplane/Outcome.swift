@@ -15,6 +15,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case tunnel
   case fullNATRequest
   case bypassed
+  case drainedReset
   case errorToServer
   case errorToClient
   case localReply
@@ -45,6 +46,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case fragmentPoolFull
   case notTranslatable
   case serverRemoved
+  case drained
   case serverLocal
   case noServerAvailable
   case tableFull
@@ -110,6 +112,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .tunnel: "sent to the real server inside a tunnel (TUN)"
     case .fullNATRequest: "sent to the real server from a local address (FULLNAT)"
     case .bypassed: "sent on to its own destination, as no cache is left (cache_bypass)"
+    case .drainedReset: "of a connection whose real server has drained: sent on as a reset, and answered by one"
     case .errorToServer: "an ICMP error about a connection, sent to its real server"
     case .errorToClient: "an ICMP error about a connection, sent to its client"
     case .localReply: "an answer of a real server on the director itself, sent on unchanged (DR, TUN)"
@@ -134,6 +137,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .fragmentPoolFull: "a fragment that had to make room for younger ones"
     case .notTranslatable: "AH, ESP, a source route, or an ICMP error without a word in the other IP family (FULLNAT)"
     case .serverRemoved: "the connection's real server has been removed"
+    case .drained: "of a connection whose real server has drained, and no segment that a reset can be made of"
     case .serverLocal: "the real server is this host itself, and cannot be: FULLNAT, or NAT to a loopback address"
     case .noServerAvailable: "no real server can take it; answered with ICMP port unreachable"
     case .tableFull: "the connection table has no room"

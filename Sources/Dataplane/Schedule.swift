@@ -63,6 +63,9 @@ extension WorkerState {
         return false
       }
       let server = server(old.server)
+      if server.pointee.draining == .over, let said = endDrained(index, key: key, slot: slot, old, in: table) {
+        return said
+      }
       if !isRequest && isRefused(reply: packet, server) {
         packet.pointee.connection = old
         if server.pointee.isAvailable { count(index, server: old.server, isRequest: false) }
@@ -129,10 +132,12 @@ extension WorkerState {
       && mustNotBeCut(packet, limit: Int(hop.pointee.mtu))
   }
 
-  /// True when a connection's server has been removed.
+  /// True when a connection's server has been removed, and does not drain.
   @inline(__always)
   mutating func isOrphaned(_ connection: Connection) -> Bool {
-    !server(connection.server).pointee.isAvailable && connection.server != Connection.bypassServer
+    let server = server(connection.server)
+    return !server.pointee.isAvailable && server.pointee.draining == .none
+      && connection.server != Connection.bypassServer
   }
 
   /// A client's next connection from the port of its last one: true when it is to be scheduled like any other.

@@ -7,7 +7,8 @@ struct Lbd: ParsableCommand {
     commandName: "lbd",
     abstract: "An L4 load balancer and keepalived in one program, over XDP: LVS without ip_vs.",
     subcommands: [
-      RunCommand.self, CheckCommand.self, ImportCommand.self, KeywordsCommand.self, WhyCommand.self, TopCommand.self,
+      RunCommand.self, ReloadCommand.self, CheckCommand.self, ImportCommand.self, KeywordsCommand.self, WhyCommand.self,
+      TopCommand.self,
       ReplayCommand.self, BenchCommand.self, LabCommand.self, RealServerCommand.self,
     ])
 }

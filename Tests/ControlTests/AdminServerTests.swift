@@ -157,8 +157,8 @@ struct AdminServerTests {
 
   @Test(
     arguments: [
-      (0, 0, [], AdminRights.change), (1000, 1000, [], .none), (1000, 1000, [27, 50], .change), (1000, 50, [], .change),
-      (1000, 1000, [60], .ask), (1000, 60, [50], .change), (999, 1, [], .change),
+      (0, 0, [], AdminRights.all), (1000, 1000, [], .none), (1000, 1000, [27, 50], .change), (1000, 50, [], .change),
+      (1000, 1000, [60], .ask), (1000, 60, [50], .change), (999, 1, [], .all),
     ] as [(UInt32, UInt32, [UInt32], AdminRights)])
   func rightsAreThoseOfThePeer(user: UInt32, group: UInt32, groups: [UInt32], expected: AdminRights) {
     let peer = PeerCredentials(process: 1, user: user, group: group, groups: groups)

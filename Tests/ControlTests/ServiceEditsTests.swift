@@ -159,7 +159,7 @@ struct ServiceEditsTests {
 
 extension String {
   /// With `part`, which must be there, replaced.
-  fileprivate func replacingOnce(_ part: String, with other: String) -> String {
+  func replacingOnce(_ part: String, with other: String) -> String {
     let pieces = split(separator: part, maxSplits: 1, omittingEmptySubsequences: false)
     #expect(pieces.count == 2)
     return pieces.joined(separator: other)

@@ -37,6 +37,7 @@ struct TestService: Sendable, CustomTestStringConvertible {
   var serverPort: UInt16?
   var weights: [Int32] = [1]
   var removed: Set<Int> = []
+  var draining: [Int: Draining] = [:]
   var scheduler = Scheduler.roundRobin
   var localPorts: ClosedRange<UInt16> = 1024...65535
   var upperThreshold: UInt32 = 0
@@ -192,6 +193,7 @@ final class Director {
             isAvailable: !service.removed.contains(number), upperThreshold: service.upperThreshold,
             lowerThreshold: service.lowerThreshold))
         description.servers[description.servers.count - 1].encapsulation = service.encapsulation
+        description.servers[description.servers.count - 1].draining = service.draining[number] ?? .none
       }
     }
     addRoutes(to: &description)

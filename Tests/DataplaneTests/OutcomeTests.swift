@@ -12,7 +12,7 @@ import Wire
     #expect(
       outcomes.filter(\.isForwarded).map { "\($0)" } == [
         "directRouting", "masqueradeRequest", "masqueradeReply", "tunnel", "fullNATRequest", "bypassed",
-        "errorToServer", "errorToClient", "localReply", "ownTraffic", "fullNATReply",
+        "drainedReset", "errorToServer", "errorToClient", "localReply", "ownTraffic", "fullNATReply",
       ])
     #expect(
       outcomes.filter(\.isPassed) == [

@@ -169,6 +169,8 @@ public struct RealServer: Hashable, Sendable {
   public var lowerThreshold: UInt32 = 0
   /// The 802.1Q tag of frames to it, 1 to 4094; nil is untagged.
   public var vlan: UInt16?
+  /// How long its connections go on once it takes no new ones, in seconds; nil is as in IPVS, without an end.
+  public var drainSeconds: Int?
   /// Where it was configured.
   public var position: Position?
   private var shared: Shared<ServerMonitoring>?

@@ -228,6 +228,7 @@ struct ServiceRules {
     server.upperThreshold = block.upperThreshold
     server.lowerThreshold = block.lowerThreshold
     server.vlan = block.vlan ?? owner.vlan
+    server.drainSeconds = block.drainSeconds ?? owner.drainSeconds
     server.position = block.position
     return server
   }

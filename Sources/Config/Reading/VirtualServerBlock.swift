@@ -22,6 +22,7 @@ struct RealServerBlock {
   var upperThreshold: UInt32 = 0
   var lowerThreshold: UInt32 = 0
   var vlan: UInt16?
+  var drainSeconds: Int?
   var monitoring = ServerMonitoringBlock()
 }
 
@@ -35,6 +36,7 @@ struct VirtualServerBlock {
   var method: ForwardingMethod?
   var weight: Int32?
   var vlan: UInt16?
+  var drainSeconds: Int?
   var persistenceSeconds: Int?
   var persistenceMask: Word?
   var persistenceEngine: String?
@@ -48,7 +50,7 @@ struct VirtualServerBlock {
 
   private static let forwarding: Set<String> = [
     "protocol", "lb_algo", "lvs_sched", "lb_kind", "lvs_method", "persistence_granularity", "persistence_engine", "ops",
-    "laddr_group_name", "sorry_server",
+    "laddr_group_name", "sorry_server", "drain_timeout",
   ]
 
   /// Packets of UDP can be scheduled one by one, and those of a mark may be UDP.
@@ -97,6 +99,7 @@ struct VirtualServerBlock {
       weight = Int32(value)
       monitoring.origins.note("weight", at: directive.position)
     case "vlan": vlan = directive.vlan(&diagnostics) ?? vlan
+    case "drain_timeout": drainSeconds = directive.drainSeconds(&diagnostics) ?? drainSeconds
     case "persistence_timeout": readPersistence(directive, &diagnostics)
     case "persistence_granularity":
       persistenceMask = directive.argument(0, "a netmask or prefix length", &diagnostics)
@@ -244,6 +247,9 @@ extension RealServerBlock {
     case "vlan":
       guard let value = directive.vlan(&diagnostics) else { return }
       vlan = value
+    case "drain_timeout":
+      guard let value = directive.drainSeconds(&diagnostics) else { return }
+      drainSeconds = value
     case "uthreshold":
       guard let value = number(of: directive, &diagnostics) else { return }
       upperThreshold = UInt32(value)
@@ -264,5 +270,10 @@ extension Directive {
   /// An 802.1Q tag, or nil with an error.
   fileprivate func vlan(_ diagnostics: inout DiagnosticList) -> UInt16? {
     integer(in: 1...4094, "a VLAN id", &diagnostics).map { UInt16($0) }
+  }
+
+  /// Seconds, or nil with an error.
+  fileprivate func drainSeconds(_ diagnostics: inout DiagnosticList) -> Int? {
+    integer(in: 0...Defaults.drainSecondsMax, "a time in seconds", &diagnostics)
   }
 }

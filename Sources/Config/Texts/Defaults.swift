@@ -37,6 +37,8 @@ public enum Defaults {
 
   /// 31 days, the longest time IPVS keeps a connection or a template.
   static let timeoutSecondsMax = 31 * 24 * 60 * 60
+  /// A week.
+  static let drainSecondsMax = 7 * 24 * 60 * 60
   static let connectionCapacityRange = 1024...(64 << 20)
   static let workerCountMax = 1024
   static let ftpPortCountMax = 8

@@ -18,7 +18,7 @@ public enum AdminClient {
   private static let byteLimit = 256 << 20
 
   /// lbd may be busy with a large batch, but not for longer than this.
-  private static let patienceSeconds = 10
+  public static let patienceSeconds = 10
 
   /// Where to ask unless told otherwise: `LBD_SOCKET`, else the usual place.
   public static var defaultPath: String {
@@ -26,7 +26,9 @@ public enum AdminClient {
   }
 
   /// Asks the lbd that listens at `path`.
-  public static func ask(_ question: LbdQuestion, at path: String) throws -> Answer {
+  public static func ask(
+    _ question: LbdQuestion, at path: String, patienceSeconds: Int = patienceSeconds
+  ) throws -> Answer {
     let file: FileDescriptor
     do {
       file = try LocalSocket.connect(to: path)

@@ -46,7 +46,7 @@ struct AdminDesk {
   }
 
   private func check(_ command: IpvsadmCommand, _ rights: AdminRights) throws(IpvsadmError) {
-    guard rights == .change || rights == .ask && command.isQuestion else {
+    guard rights >= .change || rights == .ask && command.isQuestion else {
       throw IpvsadmError(
         "Permission denied (root and group \(AdminRights.changingGroup) may change, group \(AdminRights.askingGroup) may "
           + "ask)", exitCode: 255)

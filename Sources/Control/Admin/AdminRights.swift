@@ -2,14 +2,18 @@ import Glibc
 import Kernel
 
 /// What a client may do, by who it is: the kernel says so, not the client.
-enum AdminRights: Hashable {
+enum AdminRights: Int, Comparable {
   case none
   /// Listings.
   case ask
-  /// Everything.
+  /// Every change.
   case change
+  /// Besides, whatever lbd itself may do, such as reading a file that it is told of: who could do so without asking.
+  case all
 
-  /// Its members may do everything, as root.
+  static func < (left: AdminRights, right: AdminRights) -> Bool { left.rawValue < right.rawValue }
+
+  /// Its members may change everything, as root may.
   static let changingGroup = "lbd"
   /// Its members may ask.
   static let askingGroup = "lbd-read"
@@ -17,7 +21,9 @@ enum AdminRights: Hashable {
   /// - Parameter own: the user lbd runs as.
   init(_ peer: PeerCredentials, own: UInt32, changing: UInt32?, asking: UInt32?) {
     let groups = peer.groups + [peer.group]
-    if peer.user == 0 || peer.user == own || changing.map(groups.contains) == true {
+    if peer.user == 0 || peer.user == own {
+      self = .all
+    } else if changing.map(groups.contains) == true {
       self = .change
     } else if asking.map(groups.contains) == true {
       self = .ask

@@ -84,7 +84,7 @@ final class AdminServer {
     makeRoom(for: rights)
     let isFull =
       sessions.count >= AdminServer.sessionLimit
-      || rights != .change && sessions.values.filter { $0.rights != .change }.count >= AdminServer.askingLimit
+      || rights < .change && sessions.values.filter { $0.rights < .change }.count >= AdminServer.askingLimit
     let session = AdminSession(file, rights: rights, second: second)
     if isFull {
       session.begin(AdminAnswer(IpvsadmError("lbd is busy with other clients, try again", exitCode: 255)))
@@ -103,8 +103,8 @@ final class AdminServer {
 
   /// Whoever has stood still for longest gives way.
   private func makeRoom(for rights: AdminRights) {
-    let rivals = sessions.filter { rights == .change || $0.value.rights != .change }
-    let limit = rights == .change ? AdminServer.sessionLimit : AdminServer.askingLimit
+    let rivals = sessions.filter { rights >= .change || $0.value.rights < .change }
+    let limit = rights >= .change ? AdminServer.sessionLimit : AdminServer.askingLimit
     guard rivals.count >= limit, let slowest = rivals.min(by: { $0.value.movedAt < $1.value.movedAt }),
       second - slowest.value.movedAt >= AdminServer.patienceSeconds
     else { return }

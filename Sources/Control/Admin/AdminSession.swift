@@ -66,7 +66,7 @@ final class AdminSession {
 
   /// Bodies longer than this are not waited for.
   private var limit: Int {
-    rights == .change ? AdminRequest.byteLimit.changing : AdminRequest.byteLimit.asking
+    rights >= .change ? AdminRequest.byteLimit.changing : AdminRequest.byteLimit.asking
   }
 
   /// Begins to answer.

@@ -22,7 +22,8 @@ struct NumbersJSON {
         + ",\"busy_nanoseconds\":\($0.busyNanoseconds)}"
     }
     let entries = place.dataplane.entryCounts
-    return "{\"nanoseconds\":\(place.nowNanoseconds),\n\"listing\":\(services),\n"
+    return "{\"nanoseconds\":\(place.nowNanoseconds),\"snapshot\":\(place.dataplane.snapshotNumber),\n"
+      + "\"listing\":\(services),\n"
       + "\"outcomes\":{\(outcomes.joined(separator: ","))},\n\"workers\":[\(workers.joined(separator: ","))],\n"
       + "\"table\":{\"connections\":\(place.dataplane.tableDescription.connections)"
       + ",\"entries\":\(entries.ipv4 + entries.ipv6),\"fill\":\(place.dataplane.tableFill)"

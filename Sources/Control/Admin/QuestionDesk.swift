@@ -25,6 +25,7 @@ struct QuestionDesk {
   func text(for question: LbdQuestion, in place: WhyPlace) throws -> String {
     switch question {
     case .numbers: return NumbersJSON(place).text
+    case .reload: throw IpvsadmError("reload: nothing is read again here", exitCode: 1)
     case .why(let question):
       let frames = try WhyFrames(place).frames(of: question)
       let journeys = try place.dataplane.foresee(frames, interfaces: place.addresses, worker: question.worker)

@@ -86,7 +86,8 @@ extension WorkerState {
     let server = server(number)
     let service = service(server.pointee.service)
     guard service.pointee.goesByCall, service.pointee.isActive, service.pointee.mark == 0, service.pointee.port != 0,
-      server.pointee.isAvailable, server.pointee.method == .masquerading, server.pointee.port != 0
+      server.pointee.isAvailable, server.pointee.draining == .none, server.pointee.method == .masquerading,
+      server.pointee.port != 0
     else { return false }
     let client = batch.packet(index).pointee.destinationAddress
     guard let template = callKey(index, service, client: client) else { return false }

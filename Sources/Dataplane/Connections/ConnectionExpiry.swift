@@ -125,9 +125,7 @@ extension WorkerState {
         continue
       }
       let key = Key(slot)
-      if server(connection.server).pointee.isForgotten, connection.server != Connection.bypassServer,
-        key.role(snapshot) == .service
-      {
+      if endsAtOnce(connection, of: key), key.role(snapshot) == .service {
         forget(slot, key: key, in: table)
       } else if isIdleTooLong(connection, protocolNumber: protocolNumber(of: key, connection)) {
         _ = expire(slot, key: key, in: table)
@@ -138,6 +136,15 @@ extension WorkerState {
       }
     }
     table.clearMark(line: index)
+  }
+
+  /// True for a connection that ends without a packet, and before its time.
+  @inline(__always)
+  private mutating func endsAtOnce<Key>(_ connection: Connection, of key: Key) -> Bool where Key: ConnectionKey {
+    let server = server(connection.server)
+    guard connection.server != Connection.bypassServer else { return false }
+    return server.pointee.isForgotten
+      || server.pointee.draining == .over && protocolNumber(of: key, connection) != TransportProtocol.tcp.rawValue
   }
 
   /// Removes a connection whose entry at `slot` has been idle too long, unless its other entry has not.

@@ -165,7 +165,9 @@ extension WorkerState {
   /// A template leads to its server as long as that is in the service, whatever its weight and load.
   private mutating func isValid(_ server: UInt16, service number: UInt16) -> Bool {
     let server = self.server(server)
-    guard server.pointee.isAvailable, server.pointee.service == number else { return false }
+    guard server.pointee.isAvailable, server.pointee.service == number, server.pointee.draining == .none else {
+      return false
+    }
     return !snapshot.pointee.settings.expiresQuiescentTemplates || !server.pointee.isQuiescent
   }
 

@@ -88,7 +88,7 @@ struct ServerRecord {
   var method: Forwarding
   /// False when it has been removed and only its connections remain.
   var isAvailable: Bool
-  /// True when it has not, and frames can be sent to it.
+  /// True when connections to it go on, and frames can be sent to it.
   var isReady: Bool
   /// Its weight is 0.
   var isQuiescent: Bool
@@ -135,6 +135,8 @@ struct ServerRecord {
   var encapsulation: Encapsulation
   /// The number that has taken its place, by another method; its own when none has.
   var successor: UInt16
+  /// What becomes of its connections once it takes no new ones.
+  var draining: Draining
   private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
   private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
 
@@ -167,10 +169,13 @@ extension ServerRecord {
     port = server.port
     method = server.method
     isAvailable = server.isAvailable
-    isReady = server.isAvailable && server.nextHop.state == .resolved
+    isReady =
+      (server.isAvailable || server.draining == .going) && server.draining != .over
+      && server.nextHop.state == .resolved
     isQuiescent = server.weight == 0
     isForgotten = server.isForgotten
     successor = server.successor ?? server.number
+    draining = server.draining
     self.service = server.service
     endpoint = server.endpoint
     (virtualHigh, virtualLow) = service?.address.words ?? (0, 0)

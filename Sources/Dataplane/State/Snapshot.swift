@@ -171,7 +171,9 @@ public final class Snapshot {
     let endpoints6: EndpointTable<NearEndV6> = table(for: ends)
     // A family without a service is not looked at: so it is with IPVS, and connections of the last service deleted are the
     // host's from then on.
-    let families = Set(description.services.filter(\.isActive).map(\.address.family))
+    let draining = Set(description.servers.lazy.filter { $0.draining != .none }.map(\.service))
+    let families = Set(
+      description.services.filter { $0.isActive || draining.contains($0.number) }.map(\.address.family))
     func insert(
       _ address: IPAddress, _ port: UInt16, _ transport: TransportProtocol, _ side: Side, _ endpoint: UInt16,
       isTranslated: Bool = false

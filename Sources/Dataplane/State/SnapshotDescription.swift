@@ -133,6 +133,8 @@ public struct SnapshotDescription: Sendable {
     public var isAvailable: Bool
     /// True when its connections end at once, with or without packets.
     public var isForgotten = false
+    /// What becomes of its connections once it takes no new ones.
+    public var draining = Draining.none
     /// Connections from which on it takes no new ones; 0 for none.
     public var upperThreshold: UInt32
     /// Connections below which it takes new ones again; 0 for three quarters of the upper one.
