@@ -49,7 +49,7 @@ MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-frames \
-        fuzz-configurations fuzz-socket lab lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
+        fuzz-configurations fuzz-socket lab lab-reload lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
         bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
@@ -81,6 +81,9 @@ toolchain: deps-build
 
 build: toolchain ## release build, .build/release/lbd and ipvsadm
 	$(SWIFT) build -c release $(CHECKED_IMPORTS) $(BUILD_FLAGS)
+
+lab-reload: build deps-lab ## 1,000 reloads under load, with a download of ten minutes
+	$(SUDO) $(RELEASE) lab reload $(LAB_FLAGS)
 
 demo: build deps-lab ## the four forwarding methods at work, in network namespaces
 	$(SUDO) $(RELEASE) lab demo --mode all $(LAB_FLAGS)

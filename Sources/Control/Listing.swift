@@ -42,7 +42,7 @@ public struct Listing {
       listing.only = key
     }
     listing.isSorted = request.isSorted
-    if request.isJSON { return ListingJSON(listing).text(request, timeouts, nowNanoseconds: nowNanoseconds) }
+    if request.isJSON { return ListingJSON(listing, nowNanoseconds: nowNanoseconds).text(request, timeouts) }
     switch request.format {
     case .services: return listing.services()
     case .statistics: return listing.statistics(isExact: request.isExact)

@@ -6,10 +6,14 @@ import Wire
 /// once, whatever form is asked for.
 struct ListingJSON {
   private let listing: Listing
+  private let nowNanoseconds: UInt64
 
-  init(_ listing: Listing) { self.listing = listing }
+  init(_ listing: Listing, nowNanoseconds: UInt64) {
+    self.listing = listing
+    self.nowNanoseconds = nowNanoseconds
+  }
 
-  func text(_ request: IpvsadmListing, _ timeouts: ConnectionTimeouts, nowNanoseconds: UInt64) -> String {
+  func text(_ request: IpvsadmListing, _ timeouts: ConnectionTimeouts) -> String {
     switch request.format {
     case .timeouts:
       return "{\"timeouts\":{\"tcp\":\(timeouts.tcpSeconds),\"tcpfin\":\(timeouts.tcpFinSeconds)"
@@ -53,10 +57,28 @@ struct ListingJSON {
         }.joined(separator: ",") + "]}"
     }
     text += "]"
+    let draining = drainingText
+    if !draining.isEmpty, listing.only == nil { text += ",\n\"draining\":[\(draining)]" }
     if let rates = listing.rates, listing.only == nil {
       text += ",\n\"total\":{\"stats\":\(stats(rates.total)),\"rates\":\(stats(rates.totalRates))}"
     }
     return text + "}\n"
+  }
+
+  /// Servers whose connections go on, or end, though they take no new ones: removed ones, which no list has, among them.
+  private var drainingText: String {
+    let servers = listing.services.servers.values.filter { $0.drain != nil }.sorted { $0.number < $1.number }
+    return servers.map { server in
+      let counts = listing.dataplane.connections(ofServer: server.number)
+      let service = listing.services.services[server.service].map { "\($0.spec.key)" } ?? ""
+      return "\n{\"service\":\(ListingJSON.quoted(service))," + ListingJSON.endpoint(server.spec.endpoint)
+        + ",\"removed\":\(!server.isAvailable)" + drainText(server)
+        + ",\"active_conns\":\(counts.active),\"inactive_conns\":\(counts.inactive)}"
+    }.joined(separator: ",")
+  }
+
+  private func drainText(_ server: VirtualServices.Server) -> String {
+    server.drain.map { ",\"drain_seconds_left\":\($0.secondsLeft(atNanoseconds: nowNanoseconds))" } ?? ""
   }
 
   private func describe(_ service: VirtualServices.Service) -> String {
@@ -88,6 +110,7 @@ struct ListingJSON {
       + ",\"weight\":\(server.spec.weight),\"u_threshold\":\(server.spec.upperThreshold)"
       + ",\"l_threshold\":\(server.spec.lowerThreshold),\"active_conns\":\(counts.active)"
       + ",\"inactive_conns\":\(counts.inactive),\"persistent_conns\":\(listing.persistentConnections(of: server))"
+      + drainText(server)
   }
 
   private static func tunnel(_ method: ForwardingMethod) -> String {

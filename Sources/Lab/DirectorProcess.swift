@@ -3,17 +3,20 @@ import Glibc
 /// The director of a lab: `lbd run` in its namespace, from "ready" to the last report.
 final class DirectorProcess {
   private let reportPath: String
+  /// Where it can be asked.
+  let socketPath: String
   private let process: BackgroundProcess
 
   /// Starts a director and waits until it forwards.
   init(network: LabNetwork, port: String) throws {
     reportPath = "\(network.plan.folder)/report"
+    socketPath = "\(network.plan.folder)/lbd.sock"
     let ports = network.plan.directorPorts.flatMap { ["--interface", $0] }
     process = try BackgroundProcess(
       network.inside(
         network.plan.director,
         [network.executable, "run", "--config", network.configurationPath, "--port", port] + ports
-          + ["--report", reportPath, "--socket", "\(network.plan.folder)/lbd.sock"]),
+          + ["--report", reportPath, "--socket", socketPath]),
       logPath: "\(network.plan.folder)/director.log")
     let isUp = try Interruption.wait(seconds: 15) { DirectorProcess.saysReady(process.log) || !process.isRunning }
     guard process.isRunning else { throw LabFailure("the director ended at once: \(process.lastLine)") }

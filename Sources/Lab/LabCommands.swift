@@ -81,6 +81,10 @@ public struct LabMatrix: Sendable {
   /// Connections whose servers are asked who the client is, where they can know.
   var clientCount: Int { isQuick ? 500 : 10_000 }
 
+  /// Reloads under load, and how long they go on.
+  var reloadCount: Int { isQuick ? 50 : 200 }
+  var reloadSeconds: Int { isQuick ? 6 : 20 }
+
   /// Everything once, in small.
   public static let quick = LabMatrix(transferByteCount: 16 << 20, loadSeconds: 1, isQuick: true)
 }
@@ -150,6 +154,26 @@ public enum LabCommands {
       let lock = try LabLock(prefix: options.prefix)
       defer { withExtendedLifetime(lock) {} }
       return try LabTest(options: options, matrix: matrix).run()
+    }
+  }
+
+  /// Reloads under load: `count` of them while a download goes on for `seconds`.
+  public static func reload(mode: LabMode, options: LabOptions, count: Int, seconds: Int) -> Int32 {
+    guarded(options, tools: Prerequisites.forTest) {
+      let plan = options.plan(mode, fileByteCount: 64 << 20)
+      let network = LabNetwork(plan: plan, executable: options.executable)
+      defer { LabNetwork.tearDown(prefix: plan.prefix, folder: plan.folder) }
+      try network.setUp()
+      let director = try DirectorProcess(network: network, port: options.port)
+      defer { director.end() }
+      let traffic = Traffic(network: network, family: options.isIPv6 ? .ipv6 : .ipv4)
+      let console = Console()
+      console.line("\(mode.rawValue): \(count) reloads while a download takes \(seconds) s")
+      console.line(try LabReload(traffic: traffic, director: director, count: count, seconds: seconds).run())
+      let report = try director.report()
+      if let imbalance = report.imbalance { throw LabFailure(imbalance) }
+      for outcome in report.outcomes where outcome.count > 0 { console.line("  \(outcome.name) \(outcome.count)") }
+      return true
     }
   }
 

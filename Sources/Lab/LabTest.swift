@@ -42,6 +42,9 @@ final class LabTest {
     for port in matrix.ports { try run(network, port) }
   }
 
+  /// What a reload does is the same for all; these are one of each forwarding method.
+  private static let reloadedModes: Set<LabMode> = [.dr, .nat, .tun, .fullnat]
+
   private func run(_ network: LabNetwork, _ port: String) throws {
     let name = "\(network.plan.mode.rawValue) \(port)\(network.plan.services.suffix)"
     var director: DirectorProcess?
@@ -53,6 +56,12 @@ final class LabTest {
     guard isUp, let first = director else { return }
     for family in matrix.families {
       try run(Traffic(network: network, family: family), "\(name) IPv\(family.rawValue)")
+    }
+    if network.plan.services == .address, LabTest.reloadedModes.contains(network.plan.mode) {
+      let traffic = Traffic(network: network, family: matrix.families[0])
+      try check("\(name): \(matrix.reloadCount) reloads under load") {
+        try LabReload(traffic: traffic, director: first, count: matrix.reloadCount, seconds: matrix.reloadSeconds).run()
+      }
     }
     try check("\(name): every frame accounted for") { try LabTest.balance(of: first.report()) }
     if network.plan.services.hasLocalServer {

@@ -144,11 +144,23 @@ struct Traffic {
       logPath: "\(plan.folder)/slow.log")
   }
 
+  /// A download of the file that takes so long.
+  func downloadLasting(seconds: Int) throws -> (process: BackgroundProcess, path: String) {
+    let path = "\(plan.folder)/lasting"
+    let rate = max(plan.fileByteCount / max(seconds, 1), 1)
+    let process = try BackgroundProcess(
+      inClient(Traffic.curl + ["--limit-rate", "\(rate)", "-o", path, LabPlan.url(family, "/download")]),
+      logPath: "\(plan.folder)/lasting.log")
+    return (process, path)
+  }
+
   // MARK: Load
 
   /// What wrk measured.
   struct Load: Equatable {
     let requestsPerSecond: Double
+    /// All of them.
+    let requests: UInt64
     let errors: String?
 
     /// Parses wrk's summary; nil when there is none.
@@ -158,6 +170,8 @@ struct Traffic {
         let number = Double(rate)
       else { return nil }
       requestsPerSecond = number
+      let total = lines.first { $0.split(separator: " ").dropFirst().starts(with: ["requests", "in"]) }
+      requests = total.flatMap { UInt64($0.prefix { $0 != " " }) } ?? 0
       errors = lines.first { $0.hasPrefix("Socket errors:") || $0.hasPrefix("Non-2xx") }.map(String.init)
     }
   }
@@ -173,6 +187,14 @@ struct Traffic {
       throw LabFailure(Command.complaint(["wrk", LabPlan.url(family)], result))
     }
     return load
+  }
+
+  /// The same beside others; it ends by itself.
+  func backgroundLoad(connections: Int, seconds: Int, closing: Bool) throws -> BackgroundProcess {
+    let header = closing ? ["-H", "Connection: close"] : []
+    let words = ["wrk", "-t", "1", "-c", "\(connections)", "-d", "\(seconds)s", "--timeout", "5s"]
+    return try BackgroundProcess(
+      inClient(words + header + [LabPlan.url(family)]), logPath: "\(plan.folder)/wrk-\(closing).log")
   }
 
   // MARK: Datagrams

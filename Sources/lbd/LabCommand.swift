@@ -9,8 +9,8 @@ struct LabCommand: ParsableCommand {
     commandName: "lab",
     abstract: "A client, a director and two real servers in network namespaces.",
     subcommands: [
-      LabDemoCommand.self, LabUpCommand.self, LabDownCommand.self, LabTestCommand.self, LabEchoCommand.self,
-      LabProbeCommand.self, LabPathCommand.self, LabPortCommand.self,
+      LabDemoCommand.self, LabUpCommand.self, LabDownCommand.self, LabTestCommand.self, LabReloadCommand.self,
+      LabEchoCommand.self, LabProbeCommand.self, LabPathCommand.self, LabPortCommand.self,
     ])
 }
 
@@ -118,6 +118,27 @@ struct LabTestCommand: ParsableCommand {
       transferByteCount: quick ? LabMatrix.quick.transferByteCount : 256 << 20,
       loadSeconds: quick ? LabMatrix.quick.loadSeconds : 3, isQuick: quick)
     try finish(LabCommands.test(options: lab.options(), matrix: matrix))
+  }
+}
+
+struct LabReloadCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "reload", abstract: "Replace the configuration again and again under load: not one request may fail.")
+  @OptionGroup var lab: LabArguments
+  @Option(help: "Forwarding method.") var mode = ModeArgument([.dr])
+  @Option(help: "How often.") var reloads = 1000
+  @Option(help: "How long the download beside it takes.") var seconds = 600
+
+  func validate() throws {
+    guard (1...1_000_000).contains(reloads), (5...86_400).contains(seconds) else {
+      throw ValidationError("--reloads takes 1 to 1000000, --seconds 5 to 86400")
+    }
+  }
+
+  func run() throws {
+    for mode in mode.modes {
+      try finish(LabCommands.reload(mode: mode, options: lab.options(), count: reloads, seconds: seconds))
+    }
   }
 }
 

@@ -103,6 +103,26 @@ struct DrainTests {
     #expect(forgotten == ["10.2.0.13:80"])
   }
 
+  @Test func listingsTellOfIt() throws {
+    var services = try DrainTests.services()
+    try services.run("-d -t 10.1.0.100:80 -r 10.2.0.11:80")
+    try services.run("-e -t 10.1.0.100:80 -r 10.2.0.12:80 -w 0")
+    services.noteDrains(atNanoseconds: 2 * DrainTests.second)
+    let dataplane = try Dataplane(connections: 1024, bothDirections: false, seed: 1)
+    var request = IpvsadmListing()
+    request.isJSON = true
+    let text = try Listing(services: services, dataplane: dataplane).text(
+      request, timeouts: ConnectionTimeouts(), nowNanoseconds: 12 * DrainTests.second)
+    let removed =
+      #"{"service":"TCP 10.1.0.100:80","address":"10.2.0.11","port":80,"removed":true,"drain_seconds_left":20"#
+    #expect(text.contains(removed), "\(text)")
+    #expect(text.contains(#""removed":false,"drain_seconds_left":0"#))
+    #expect(text.contains(#""persistent_conns":0,"drain_seconds_left":0"#), "and where the server is listed")
+    let before = try Listing(services: try DrainTests.services(), dataplane: dataplane).text(
+      request, timeouts: ConnectionTimeouts(), nowNanoseconds: 12 * DrainTests.second)
+    #expect(!before.contains("drain"))
+  }
+
   @Test func workersHearOfIt() throws {
     var services = try DrainTests.services()
     try services.run("-d -t 10.1.0.100:80 -r 10.2.0.11:80")

@@ -12,7 +12,7 @@ struct NumbersJSON {
     var listing = Listing(services: place.services, dataplane: place.dataplane)
     listing.rates = place.administration.rates
     // Counts of templates are a look at a word each; connections are not walked over.
-    let services = ListingJSON(listing).servicesText
+    let services = ListingJSON(listing, nowNanoseconds: place.nowNanoseconds).servicesText
     let statistics = place.dataplane.statistics()
     let outcomes = Outcome.allCases.compactMap { outcome in
       statistics.outcomes[outcome].flatMap { $0 == 0 ? nil : "\"\(outcome.name)\":\($0)" }

@@ -93,7 +93,9 @@ struct TopDifference {
 
   func row(_ server: TopSample.Server, of service: TopSample.Service) -> TopRow {
     TopRow(
-      name: server.name, note: "\(server.forward) \(server.weight)", isService: false,
+      name: server.name,
+      note: "\(server.forward) \(server.weight)" + (server.drainSecondsLeft.map { " drains \($0) s" } ?? ""),
+      isService: false,
       rates: rates(server.stats, servers[service.name + " " + server.name], server.rates), active: server.activeConns,
       inactive: server.inactiveConns)
   }

@@ -26,6 +26,8 @@ struct TopSample: Decodable {
     var weight: Int
     var activeConns: UInt64
     var inactiveConns: UInt64
+    /// Of a server that takes no new connections, and has a `drain_timeout`.
+    var drainSecondsLeft: UInt64?
     var stats: Stats
     var rates: Rates?
   }

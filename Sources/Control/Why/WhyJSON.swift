@@ -36,6 +36,9 @@ struct WhyJSON {
     if let template = journey.template { parts.append(pair("template", template.rawValue)) }
     if let scheduling = journey.scheduling { parts.append("\"scheduler\":" + object(scheduling)) }
     if let server = journey.server { parts.append(pair("server", place.name(ofServer: server))) }
+    if let drain = place.drain(ofServer: journey.server ?? journey.entry?.server) {
+      parts.append("\"drain_seconds_left\":\(drain.secondsLeft(atNanoseconds: place.nowNanoseconds))")
+    }
     if let method = journey.method { parts.append(pair("method", "\(method)")) }
     if let local = journey.local { parts.append(pair("local", "\(local)")) }
     if let way = journey.way { parts.append(pair("next_hop", way.rawValue)) }

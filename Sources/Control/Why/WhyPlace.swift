@@ -26,4 +26,7 @@ struct WhyPlace {
     guard let server = services.servers[number] else { return "a server that is no more" }
     return "\(server.spec.endpoint)" + (server.isAvailable ? "" : " (removed)")
   }
+
+  /// What is left to the connections of a server that takes no new ones.
+  func drain(ofServer number: UInt16?) -> Drain? { number.flatMap { services.servers[$0] }?.drain }
 }

@@ -48,6 +48,9 @@ struct WhyText {
     if let number = journey.server, let method = journey.method {
       line("server", "\(place.name(ofServer: number)) by \(WhyText.name(of: method))")
     }
+    if let drain = place.drain(ofServer: journey.server ?? journey.entry?.server) {
+      line("", "which takes no new connections and \(drain.text(atNanoseconds: place.nowNanoseconds))")
+    }
     if let local = journey.local { line("local end", "\(local) in the client's place") }
     if let way = journey.way, way != .ready { line("next hop", "of the server: \(way.rawValue)") }
     if let state = journey.stateAfter { line("state", "\(state) after this packet") }
