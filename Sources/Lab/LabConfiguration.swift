@@ -113,6 +113,8 @@ struct LabConfiguration {
         keepalive_requests 1000000;
         client_body_temp_path \(home)/body;
         client_max_body_size 0;
+        # A download that is held back on purpose fills buffers of several minutes, and none of it is sent meanwhile.
+        send_timeout 1h;
         server {
           listen 80 backlog=4096;
           \(plan.mode == .fullnatTranslated ? "" : "listen 8080\(proxy) backlog=4096;")

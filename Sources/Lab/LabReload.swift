@@ -63,7 +63,7 @@ struct LabReload {
     var refused = 0
     for number in 0..<count {
       let kind = Kind.allCases[number % Kind.allCases.count]
-      try TextFile.write(original + text(kind, number), to: network.configurationPath)
+      try TextFile.write(original + LabReload.text(kind, number, plan, traffic.family), to: network.configurationPath)
       let result = try Command.run(
         [network.executable, "reload", "--socket", director.socketPath], timeoutSeconds: 60)
       guard result.status == (kind.isBroken ? 4 : 0) else {
@@ -80,32 +80,30 @@ struct LabReload {
   }
 
   /// What stands behind the lab's own services.
-  func text(_ kind: Kind, _ number: Int) -> String {
-    switch kind {
-    case .servicesAdded: services(0..<20, weight: 1, hosts: 0..<2)
-    case .serversEdited: services(0..<20, weight: 1 + number % 7, hosts: 0..<2)
-    case .serversReplaced: services(0..<20, weight: 1, hosts: 1..<2)
-    case .unknownScheduler: services(0..<20, weight: 1, hosts: 0..<2).replacing("lb_algo wrr", with: "lb_algo wrrr")
-    case .serviceEdited: services(0..<20, weight: 1, hosts: 0..<2, scheduler: "lc")
-    case .addressMissing: services(5..<9, weight: 1, hosts: 0..<2).replacing("real_server", with: "real_server nowhere")
-    case .servicesDeleted: services(5..<9, weight: 1, hosts: 0..<2)
+  static func text(_ kind: Kind, _ number: Int, _ plan: LabPlan, _ family: IPAddress.Family) -> String {
+    func services(
+      _ numbers: Range<Int>, weight: Int = 1, hosts: Range<Int> = 0..<2, scheduler: String = "wrr"
+    ) -> String {
+      numbers.map { service in
+        let port = firstPort + service
+        let servers = hosts.map { host in
+          let address = plan.serverAddress(host, plan.serverFamily(family))
+          return "  real_server \(address) \(port) {\n    weight \(weight + host)\n  }\n"
+        }
+        return
+          "\nvirtual_server \(LabPlan.vip(family)) \(port) {\n  lb_algo \(scheduler)\n  lb_kind \(plan.mode.kind)\n"
+          + "  protocol TCP\n  drain_timeout 2\n\(servers.joined())}\n"
+      }.joined()
     }
-  }
-
-  private func services(_ numbers: Range<Int>, weight: Int, hosts: Range<Int>, scheduler: String = "wrr") -> String {
-    let family = traffic.family
-    let server = plan.serverFamily(family)
-    var text = ""
-    for number in numbers {
-      let port = LabReload.firstPort + number
-      text += "\nvirtual_server \(LabPlan.vip(family)) \(port) {\n  lb_algo \(scheduler)\n  lb_kind \(plan.mode.kind)\n"
-      text += "  protocol TCP\n  drain_timeout 2\n"
-      for host in hosts {
-        text += "  real_server \(plan.serverAddress(host, server)) \(port) {\n    weight \(weight + host)\n  }\n"
-      }
-      text += "}\n"
+    return switch kind {
+    case .servicesAdded: services(0..<20)
+    case .serversEdited: services(0..<20, weight: 1 + number % 7)
+    case .serversReplaced: services(0..<20, hosts: 1..<2)
+    case .unknownScheduler: services(0..<20, scheduler: "wrrr")
+    case .serviceEdited: services(0..<20, scheduler: "lc")
+    case .addressMissing: services(5..<9).replacing("real_server", with: "real_server nowhere")
+    case .servicesDeleted: services(5..<9)
     }
-    return text
   }
 
   private static let firstPort = 9000
