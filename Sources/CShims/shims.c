@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/sysinfo.h>
 
 const char *lbd_errno_name(int number) { return strerrorname_np(number); }
@@ -100,4 +101,15 @@ uint64_t lbd_memory_available(void) {
   struct sysinfo info;
   if (sysinfo(&info) != 0) return 0;
   return ((uint64_t)info.freeram + info.bufferram) * info.mem_unit;
+}
+
+int lbd_process_enter_network(int descriptor) {
+  if (setns(descriptor, CLONE_NEWNET) != 0) return errno;
+  /* /sys shows the interfaces of the namespace it was mounted in. What is mounted below it goes with the old one. */
+  if (unshare(CLONE_NEWNS) != 0) return errno;
+  if (mount("none", "/", 0, MS_REC | MS_SLAVE, 0) != 0) return errno;
+  umount2("/sys", MNT_DETACH);
+  if (mount("lbd", "/sys", "sysfs", 0, 0) != 0) return errno;
+  mount("none", "/sys/fs/cgroup", "cgroup2", 0, 0);
+  return 0;
 }

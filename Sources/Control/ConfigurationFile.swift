@@ -16,14 +16,17 @@ public struct ConfigurationFile: Sendable {
   public let path: String
   /// What lines behind `@WORD` are for.
   public let configID: String
+  /// Every file that is included must be there.
+  public let needsAllFiles: Bool
 
   /// Refuses to read more than this, in bytes.
   public static let byteLimit = DiskFiles.byteLimit
 
   /// A file that may or may not be there.
   /// - Parameter configID: without one it is the machine's name up to its first dot.
-  public init(path: String, configID: String? = nil) {
+  public init(path: String, configID: String? = nil, needsAllFiles: Bool = false) {
     self.path = path
+    self.needsAllFiles = needsAllFiles
     self.configID = configID ?? ConfigurationFile.nodeName
   }
 
@@ -43,8 +46,9 @@ public struct ConfigurationFile: Sendable {
   /// - Throws: when the file cannot be read.
   public func read() throws -> ConfigurationReading {
     let text = try DiskFiles.text(of: path, step: "read configuration \(path)")
-    let options = ReadingOptions(
+    var options = ReadingOptions(
       configID: configID, folder: folder, identity: text.identity, randomSeed: UInt64(bitPattern: Int64(time(nil))))
+    options.needsAllFiles = needsAllFiles
     return readConfiguration(text, file: path, options, DiskFiles())
   }
 

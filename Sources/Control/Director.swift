@@ -39,7 +39,9 @@ public final class Director {
 
   let options: Options
   let log: Logger
-  var configuration = Configuration()
+  var configuration = Configuration() { didSet { configurationCount += 1 } }
+  /// Counts the configurations that came into force.
+  private(set) var configurationCount = 0
   /// Services, timeouts and whatever else ipvsadm changes.
   var administration = Administration()
   let watcher: NetworkWatcher
@@ -52,6 +54,7 @@ public final class Director {
   private let signals: SignalDescriptor
   let manager = ServiceManager()
   private var admin: AdminServer?
+  private weak var companion: (any DirectorCompanion)?
   /// The rules have changed since they were stored.
   var isUnsaved = false
 
@@ -60,10 +63,11 @@ public final class Director {
   private static let confirmSeconds = 15
 
   /// Reads the configuration and opens everything but the ports.
-  public init(_ options: Options, log: Logger) throws {
+  public init(_ options: Options, log: Logger, companion: (any DirectorCompanion)? = nil) throws {
     self.options = options
     self.log = log
-    signals = try SignalDescriptor()
+    self.companion = companion
+    signals = try SignalDescriptor(SignalDescriptor.usual + (companion?.signals ?? []))
     if options.needsConfiguration || options.configuration.exists {
       configuration = try options.configuration.load { log.log(level: $0.level, "\($0)") }
     }
@@ -103,6 +107,7 @@ public final class Director {
     log.info(
       "ready: \(administration.services.listed.count) services, room for \(table.connections) connections\(table.usesHugePages ? " on huge pages" : "")"
     )
+    companion?.isReady(self)
     manager.ready(status: "forwarding")
     try loop()
   }
@@ -167,6 +172,7 @@ public final class Director {
 
   /// - Returns: true when the director shall end.
   private func handle(signal: Int32) -> Bool {
+    if companion?.handle(signal: signal, of: self) == true { return false }
     switch signal {
     case SIGHUP: reload()
     case SIGUSR1: writeReport()
@@ -299,7 +305,7 @@ public final class Director {
 
   // MARK: - Reports
 
-  private var listing: Listing { administration.listing(in: place) }
+  var listing: Listing { administration.listing(in: place) }
 
   private func writeReport() {
     guard let path = options.reportPath else { return }
@@ -341,7 +347,7 @@ public final class Director {
 
 extension Diagnostic {
   /// How loud the log is about it.
-  fileprivate var level: Logger.Level {
+  var level: Logger.Level {
     switch severity {
     case .note: .info
     case .warning: .warning

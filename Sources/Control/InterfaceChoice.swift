@@ -25,6 +25,7 @@ extension Director {
         indices.insert(local.link)
       }
     }
+    indices.formUnion(virtualRouterLinks(configuration, topology))
     for rule in configuration.markRules.rules {
       guard let wanted = rule.destination, !wanted.isNegated else { continue }
       for local in topology.addresses where wanted.value.contains(local.prefix.address) { indices.insert(local.link) }
@@ -47,6 +48,24 @@ extension Director {
         remedy: "no interface has a VIP or leads to a real server; name them with --interface")
     }
     return links.sorted { $0.index < $1.index }
+  }
+
+  /// Where VRRP will set the addresses of services, which are not on the host before.
+  private static func virtualRouterLinks(_ configuration: Configuration, _ topology: Topology) -> Set<Int32> {
+    let served = Set(
+      configuration.services.compactMap { service -> IPAddress? in
+        guard case .address(_, let endpoint) = service.key else { return nil }
+        return endpoint.address
+      })
+    var indices: Set<Int32> = []
+    for instance in configuration.vrrp.instances {
+      for address in instance.addresses.virtual + instance.addresses.excluded
+      where served.contains(address.prefix.address) {
+        guard let name = address.device ?? instance.interface, let link = topology.link(named: name) else { continue }
+        indices.insert(link.index)
+      }
+    }
+    return indices
   }
 
   /// Whoever starts without services may be given any: every Ethernet interface with an address that

@@ -9,10 +9,14 @@ struct CommandFailure: Error, CustomStringConvertible {
 }
 
 /// Writes a line to standard error.
-func printToStandardError(_ line: String) {
-  // One write, so that lines of several writers do not mix.
-  let bytes = Array((line + "\n").utf8)
-  _ = write(STDERR_FILENO, bytes, bytes.count)
+func printToStandardError(_ line: String, terminator: String = "\n") {
+  printLine(line, terminator: terminator, to: STDERR_FILENO)
+}
+
+/// Writes a line to a descriptor, in one write, so that lines of several writers do not mix.
+func printLine(_ line: String, terminator: String = "\n", to descriptor: Int32) {
+  let bytes = Array((line + terminator).utf8)
+  _ = write(descriptor, bytes, bytes.count)
 }
 
 /// Runs a command's body; what it throws is printed as one line for people, not as a trace.

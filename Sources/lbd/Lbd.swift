@@ -1,14 +1,25 @@
 import ArgumentParser
+import Glibc
 
 /// `lbd`: the subcommands; each is a file of its own.
-@main
 struct Lbd: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "lbd",
     abstract: "An L4 load balancer and keepalived in one program, over XDP: LVS without ip_vs.",
     subcommands: [
-      RunCommand.self, ReloadCommand.self, CheckCommand.self, ImportCommand.self, KeywordsCommand.self, WhyCommand.self,
-      TopCommand.self,
-      ReplayCommand.self, BenchCommand.self, LabCommand.self, RealServerCommand.self,
+      RunCommand.self, KeepalivedCommand.self, ReloadCommand.self, CheckCommand.self, ImportCommand.self,
+      KeywordsCommand.self, WhyCommand.self, TopCommand.self, ReplayCommand.self, BenchCommand.self, LabCommand.self,
+      RealServerCommand.self,
     ])
+}
+
+/// The program. Under the name keepalived it reads another language of options.
+@main
+enum Program {
+  static func main() {
+    if let words = KeepalivedCommand.words(of: CommandLine.arguments) {
+      exit(KeepalivedCommand.run(words, name: "keepalived"))
+    }
+    Lbd.main()
+  }
 }

@@ -8,6 +8,7 @@
 #include "shim_memory.h"
 #include "shim_netlink.h"
 #include "shim_packet.h"
+#include "shim_process.h"
 #include "shim_thread.h"
 #include "shim_tun.h"
 #include "shim_unix.h"

@@ -18,6 +18,7 @@ enum NoEffect: String, Sendable, CaseIterable {
   case ownFiles = "it keeps no copy of its configuration on disk"
   case checkedReload = "a reload always checks first, and is asked for by a signal"
   case serviceManager = "the service manager says so: see packaging/lbd.service"
+  case ofKeepalived = "only lbd keepalived goes by it: lbd run is told by the service manager"
   case ownNamespace = "it runs in the namespace it is started in, with ip netns exec or NetworkNamespacePath="
   case carrier = "links are followed by netlink, not asked for"
   case flagOfKernel = "no scheduler looks at it"

@@ -44,8 +44,8 @@ enum Vocabulary {
     Entry(.root, "interface_up_down_delays", opens: .values, .none(.vrrp)),
     Entry(.root, "linkbeat_interfaces", opens: .values, .none(.carrier)),
     Entry(.root, "linkbeat_use_polling", .none(.carrier)),
-    Entry(.root, "net_namespace net_namespace_ipvs namespace_with_ipsets", .none(.ownNamespace)),
-    Entry(.root, "instance use_pid_dir", .none(.serviceManager)),
+    Entry(.root, "net_namespace instance use_pid_dir", .none(.ofKeepalived)),
+    Entry(.root, "net_namespace_ipvs namespace_with_ipsets", .none(.ownNamespace)),
     Entry(.root, "child_wait_time", .none(.oneProcess)),
   ]
 

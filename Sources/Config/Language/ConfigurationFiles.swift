@@ -41,6 +41,8 @@ public struct ReadingOptions: Sendable {
   public var identity: String
   /// What `${_RANDOM}` begins with.
   public var randomSeed: UInt64
+  /// Every include is read as `includea`: what it names must be there.
+  public var needsAllFiles = false
 
   /// Options; without any, of a file in the current folder.
   public init(configID: String = "", folder: String = ".", identity: String = "", randomSeed: UInt64 = 0) {

@@ -22,7 +22,7 @@ struct LineReader {
   private var fileCount = 0
   /// The files that are being read, each included by the one before.
   private var openFiles: [String] = []
-  private var strictness: IncludeStrictness = []
+  private var strictness: IncludeStrictness
 
   /// A definition whose further lines are still to come.
   private var openDefinition: (name: ArraySlice<UInt8>, lines: [ArraySlice<UInt8>], position: Position)?
@@ -36,6 +36,7 @@ struct LineReader {
     lexer = Lexer(lineCountMax: limits.lineCount)
     budget = ExpansionBudget(byteCount: limits.expandedByteCount)
     configID = Array(options.configID.utf8)
+    strictness = options.needsAllFiles ? .all : []
     let surroundings = Definitions.Surroundings(folder: options.folder, configID: options.configID)
     definitions = Definitions(surroundings: surroundings, randomSeed: options.randomSeed)
   }

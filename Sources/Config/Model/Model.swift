@@ -327,6 +327,8 @@ public struct Configuration: Hashable, Sendable {
   public var markRules = MarkRuleList()
   /// What `global_defs` says.
   public var globals = GlobalSettings()
+  /// Where keepalived's files are, and the namespace.
+  public var process = ProcessSettings()
   /// Virtual routers, and what is tracked.
   public var vrrp = VRRPConfiguration()
   /// What checks over TLS show.
@@ -339,6 +341,7 @@ public struct Configuration: Hashable, Sendable {
   public var withoutPositions: Configuration {
     var copy = self
     copy.globals = GlobalSettings()
+    copy.process = ProcessSettings()
     copy.vrrp = VRRPConfiguration()
     copy.tls = nil
     copy.services = services.map(\.withoutPosition)

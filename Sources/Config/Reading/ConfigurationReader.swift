@@ -87,6 +87,7 @@ struct ConfigurationReader {
       }
     }
     configuration.readGlobals(root, &diagnostics)
+    configuration.process.read(root, &diagnostics)
     var vrrp = VRRPReader(globals: configuration.globals)
     vrrp.read(root, &diagnostics)
     configuration.vrrp = vrrp.vrrp
