@@ -39,7 +39,8 @@ final class ProgramSession {
     let packaging = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appendingPathComponent("packaging").path
     for (name, folder) in [
-      ("ipvsadm", ProgramSession.folder), ("ipvsadm-save", packaging), ("ipvsadm-restore", packaging),
+      ("lbd", ProgramSession.folder), ("ipvsadm", ProgramSession.folder), ("ipvsadm-save", packaging),
+      ("ipvsadm-restore", packaging),
     ] {
       try FileManager.default.createSymbolicLink(
         atPath: files.path + "/bin/\(name)", withDestinationPath: "\(folder)/\(name)")

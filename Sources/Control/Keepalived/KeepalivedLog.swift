@@ -26,7 +26,9 @@ public final class KeepalivedLog: Sendable {
     let line = String(String.UnicodeScalarView(message.unicodeScalars.map { $0.isControl ? " " : $0 }))
     system?.write(line, level.severity)
     guard usesConsole || file != nil else { return }
-    let prefix = level >= .error ? "error: " : level == .warning ? "warning: " : ""
+    let word = level >= .error ? "error: " : level == .warning ? "warning: " : ""
+    // Findings in a configuration have the word behind their place.
+    let prefix = line.contains(" \(word)") ? "" : word
     let bytes = Array("\(KeepalivedLog.timestamp()): \(prefix)\(line)\n".utf8)
     // One write each, so that lines of several writers do not mix.
     if usesConsole { _ = Glibc.write(STDERR_FILENO, bytes, bytes.count) }
