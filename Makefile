@@ -181,6 +181,7 @@ install: ## install what `make build` has built, under PREFIX (/usr/local) and D
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(SYSTEMD_DIR)
 	install -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/lbd
 	install -m 755 $(CLIENT) packaging/ipvsadm-save packaging/ipvsadm-restore $(DESTDIR)$(PREFIX)/sbin/
+	ln -sf ../bin/lbd $(DESTDIR)$(PREFIX)/sbin/keepalived
 	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(COMPLETIONS)/zsh/site-functions \
 	  $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d
 	install -m 644 packaging/completions/ipvsadm.bash \
@@ -200,7 +201,7 @@ install: ## install what `make build` has built, under PREFIX (/usr/local) and D
 
 uninstall: ## remove what `install` put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lbd $(DESTDIR)$(SYSTEMD_DIR)/lbd.service
-	cd $(DESTDIR)$(PREFIX)/sbin && rm -f ipvsadm ipvsadm-save ipvsadm-restore
+	cd $(DESTDIR)$(PREFIX)/sbin && rm -f ipvsadm ipvsadm-save ipvsadm-restore keepalived
 	cd $(DESTDIR)$(COMPLETIONS) && rm -f bash-completion/completions/ipvsadm bash-completion/completions/lbd \
 	  zsh/site-functions/_ipvsadm zsh/site-functions/_lbd \
 	  fish/vendor_completions.d/ipvsadm.fish fish/vendor_completions.d/lbd.fish
