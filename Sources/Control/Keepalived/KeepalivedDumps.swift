@@ -1,5 +1,6 @@
 import Config
 import Glibc
+import Kernel
 import Logging
 
 /// The files that signals make keepalived write, in `$TMPDIR` or /tmp.
@@ -39,7 +40,8 @@ struct KeepalivedDumps {
     case .json:
       write("keepalived.json", KeepalivedJSON.text(configuration))
       guard let director else { return }
-      write("keepalived_check.json", ListingJSON(director.listing).servicesText + "\n")
+      let services = ListingJSON(director.listing, nowNanoseconds: MonotonicClock.nanoseconds()).servicesText
+      write("keepalived_check.json", services + "\n")
     }
   }
 
