@@ -11,7 +11,7 @@ struct LabConfiguration {
       for family in LabPlan.families {
         text += """
 
-          local_address_group \(groupName(family)) {
+          local_address_group \(LabConfiguration.groupName(family)) {
             \(LabPlan.localRange(family))
           }
 
@@ -36,7 +36,7 @@ struct LabConfiguration {
     return text
   }
 
-  private func groupName(_ family: IPAddress.Family) -> String { "local_v\(family.rawValue)" }
+  static func groupName(_ family: IPAddress.Family) -> String { "local_v\(family.rawValue)" }
 
   private func service(
     _ family: IPAddress.Family, port: Int, serverPort: Int, protocolName: String
@@ -47,7 +47,7 @@ struct LabConfiguration {
     ]
     let serverFamily = plan.serverFamily(family)
     if plan.services.isPersistent { lines.append("  persistence_timeout 300") }
-    if plan.mode.usesLocalAddresses { lines.append("  laddr_group_name \(groupName(serverFamily))") }
+    if plan.mode.usesLocalAddresses { lines.append("  laddr_group_name \(LabConfiguration.groupName(serverFamily))") }
     if protocolName == "TCP", let conveyance = plan.mode.conveyance { lines.append("  \(conveyance)") }
     let isSamePort = plan.services == .anyPort || plan.services == .mark && port == serverPort
     for index in serverNumbers(port: port) {

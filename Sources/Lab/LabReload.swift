@@ -39,9 +39,13 @@ struct LabReload {
     let loads = try [false, true].map { try traffic.backgroundLoad(connections: 8, seconds: seconds + 2, closing: $0) }
     defer { loads.forEach { $0.stop() } }
     let download = try traffic.downloadLasting(seconds: seconds)
-    defer { download.process.stop() }
+    defer {
+      download.process.signal(SIGCONT)
+      download.process.stop()
+    }
     let resets = watch.log.split(separator: "\n").count { $0.contains("Flags [R") }
-    let refused = try reloadAll(beside: original, while: download.process)
+    let refused = try reloadAll(beside: original, while: download)
+    download.process.signal(SIGCONT)
     let status = download.process.waitForEnd(seconds: Double(seconds) + 30)
     guard status == 0 else {
       throw LabFailure("the download ended with \(status.map(String.init) ?? "nothing"): \(download.process.lastLine)")
@@ -58,7 +62,9 @@ struct LabReload {
   }
 
   /// - Returns: how many were refused.
-  private func reloadAll(beside original: String, while download: BackgroundProcess) throws -> Int {
+  private func reloadAll(
+    beside original: String, while download: (process: BackgroundProcess, path: String)
+  ) throws -> Int {
     let start = monotonicSeconds()
     var refused = 0
     for number in 0..<count {
@@ -70,7 +76,10 @@ struct LabReload {
         throw LabFailure("reload \(number + 1), \(kind): \(Command.complaint(["lbd", "reload"], result))")
       }
       refused += kind.isBroken ? 1 : 0
-      guard download.isRunning else { throw LabFailure("the download ended: \(download.lastLine)") }
+      guard download.process.isRunning else {
+        throw LabFailure("the download ended: \(download.process.lastLine)")
+      }
+      hold(download, until: Double(number + 1) / Double(count))
       // Spread over the time, and done before it is over.
       let due = start + Double(number + 1) * (Double(seconds) - 1) / Double(count)
       let wait = due - monotonicSeconds()
@@ -79,8 +88,17 @@ struct LabReload {
     return refused
   }
 
+  /// Lets a download come no further than the reloads have: on a slow machine they take longer than it would.
+  private func hold(_ download: (process: BackgroundProcess, path: String), until part: Double) {
+    let received = TextFile.byteCount(download.path) ?? 0
+    let isAhead = Double(received) > part * Double(plan.fileByteCount)
+    download.process.signal(isAhead ? SIGSTOP : SIGCONT)
+  }
+
   /// What stands behind the lab's own services.
   static func text(_ kind: Kind, _ number: Int, _ plan: LabPlan, _ family: IPAddress.Family) -> String {
+    let group = LabConfiguration.groupName(plan.serverFamily(family))
+    let locals = plan.mode.usesLocalAddresses ? "  laddr_group_name \(group)\n" : ""
     func services(
       _ numbers: Range<Int>, weight: Int = 1, hosts: Range<Int> = 0..<2, scheduler: String = "wrr"
     ) -> String {
@@ -92,7 +110,7 @@ struct LabReload {
         }
         return
           "\nvirtual_server \(LabPlan.vip(family)) \(port) {\n  lb_algo \(scheduler)\n  lb_kind \(plan.mode.kind)\n"
-          + "  protocol TCP\n  drain_timeout 2\n\(servers.joined())}\n"
+          + "  protocol TCP\n\(locals)  drain_timeout 2\n\(servers.joined())}\n"
       }.joined()
     }
     return switch kind {

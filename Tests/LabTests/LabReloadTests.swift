@@ -17,6 +17,15 @@ import Wire
     #expect(text.contains("nowhere") == (kind == .addressMissing))
   }
 
+  /// FULLNAT without local addresses is refused.
+  @Test(arguments: [LabMode.nat, .fullnat]) func localAddressesWhereTheyAreNeeded(mode: LabMode) {
+    let plan = LabPlan(mode: mode)
+    let text = LabReload.text(.servicesAdded, 0, plan, .ipv6)
+    let count = text.split(separator: "\n").count { $0 == "  laddr_group_name local_v6" }
+    #expect(count == (mode == .fullnat ? 20 : 0))
+    #expect(LabConfiguration(plan: plan).director.contains("local_v6") == (mode == .fullnat))
+  }
+
   @Test func eachFileDiffersFromTheOneBefore() {
     let plan = LabPlan(mode: .dr)
     let texts = (0..<14).map { LabReload.text(LabReload.Kind.allCases[$0 % 7], $0, plan, .ipv4) }
