@@ -82,7 +82,7 @@ toolchain: deps-build
 build: toolchain ## release build, .build/release/lbd and ipvsadm
 	$(SWIFT) build -c release $(CHECKED_IMPORTS) $(BUILD_FLAGS)
 
-lab-reload: build deps-lab ## 1,000 reloads under load, with a download of ten minutes
+lab-reload: build deps-lab ## 1,000 reloads under load, in ten minutes, beside a download
 	$(SUDO) $(RELEASE) lab reload $(LAB_FLAGS)
 
 demo: build deps-lab ## the four forwarding methods at work, in network namespaces

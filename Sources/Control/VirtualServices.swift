@@ -196,6 +196,8 @@ public struct VirtualServices {
     for number in service.servers { remove(number) }
     service.servers = []
     service.isActive = false
+    // Those of another service, should the same one come again; connections that there are keep theirs.
+    for index in service.localAddresses.indices { service.localAddresses[index].isActive = false }
     services[service.number] = service
   }
 

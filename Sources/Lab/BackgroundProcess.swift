@@ -121,12 +121,6 @@ public enum TextFile {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  /// How large a file is; nil when there is none.
-  static func byteCount(_ path: String) -> Int? {
-    var status = stat()
-    return stat(path, &status) == 0 ? Int(status.st_size) : nil
-  }
-
   /// Writes the whole file, readable by its owner alone when it is new.
   public static func write(_ text: String, to path: String) throws {
     let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)

@@ -168,7 +168,7 @@ public enum LabCommands {
       defer { director.end() }
       let traffic = Traffic(network: network, family: options.isIPv6 ? .ipv6 : .ipv4)
       let console = Console()
-      console.line("\(mode.rawValue): \(count) reloads while a download takes \(seconds) s")
+      console.line("\(mode.rawValue): \(count) reloads in \(seconds) s beside a download")
       console.line(try LabReload(traffic: traffic, director: director, count: count, seconds: seconds).run())
       let report = try director.report()
       if let imbalance = report.imbalance { throw LabFailure(imbalance) }

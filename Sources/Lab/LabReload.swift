@@ -2,14 +2,14 @@ import Glibc
 import Wire
 
 /// Reloads under load: a director takes over one configuration after the other, while clients ask all the time and one
-/// download lasts as long as it all does. The files differ in services and servers beside the one that is used; some are
+/// download goes on for as long as there are reloads. The files differ in services and servers beside the one that is used; some are
 /// broken, and must be refused. Not one request may fail, and the download must arrive whole.
 struct LabReload {
   let traffic: Traffic
   let director: DirectorProcess
   /// How often the file is replaced.
   let count: Int
-  /// How long the download takes, in seconds.
+  /// How long all of it takes, in seconds.
   let seconds: Int
 
   /// What a file is to the director.
@@ -38,15 +38,11 @@ struct LabReload {
     // They end by themselves, after the last reload.
     let loads = try [false, true].map { try traffic.backgroundLoad(connections: 8, seconds: seconds + 2, closing: $0) }
     defer { loads.forEach { $0.stop() } }
-    let download = try traffic.downloadLasting(seconds: seconds)
-    defer {
-      download.process.signal(SIGCONT)
-      download.process.stop()
-    }
+    let download = try traffic.heldDownload()
+    defer { download.process.stop() }
     let resets = watch.log.split(separator: "\n").count { $0.contains("Flags [R") }
     let refused = try reloadAll(beside: original, while: download)
-    download.process.signal(SIGCONT)
-    let status = download.process.waitForEnd(seconds: Double(seconds) + 30)
+    let status = try download.finish(seconds: 60)
     guard status == 0 else {
       throw LabFailure("the download ended with \(status.map(String.init) ?? "nothing"): \(download.process.lastLine)")
     }
@@ -58,13 +54,11 @@ struct LabReload {
     guard later == resets else { throw LabFailure("\(later - resets) resets reached the client") }
     let total = Console.grouped(requests.reduce(0, +))
     return
-      "\(count - refused) taken over, \(refused) refused; \(total) requests, none failed; \(seconds) s download whole"
+      "\(count - refused) taken over, \(refused) refused; \(total) requests, none failed; a download beside them whole"
   }
 
   /// - Returns: how many were refused.
-  private func reloadAll(
-    beside original: String, while download: (process: BackgroundProcess, path: String)
-  ) throws -> Int {
+  private func reloadAll(beside original: String, while download: HeldDownload) throws -> Int {
     let start = monotonicSeconds()
     var refused = 0
     for number in 0..<count {
@@ -79,20 +73,13 @@ struct LabReload {
       guard download.process.isRunning else {
         throw LabFailure("the download ended: \(download.process.lastLine)")
       }
-      hold(download, until: Double(number + 1) / Double(count))
+      try download.take(upTo: plan.fileByteCount / (count + 1) * (number + 1))
       // Spread over the time, and done before it is over.
       let due = start + Double(number + 1) * (Double(seconds) - 1) / Double(count)
       let wait = due - monotonicSeconds()
       if wait > 0 { try Interruption.sleep(seconds: wait) }
     }
     return refused
-  }
-
-  /// Lets a download come no further than the reloads have: on a slow machine they take longer than it would.
-  private func hold(_ download: (process: BackgroundProcess, path: String), until part: Double) {
-    let received = TextFile.byteCount(download.path) ?? 0
-    let isAhead = Double(received) > part * Double(plan.fileByteCount)
-    download.process.signal(isAhead ? SIGSTOP : SIGCONT)
   }
 
   /// What stands behind the lab's own services.

@@ -144,14 +144,11 @@ struct Traffic {
       logPath: "\(plan.folder)/slow.log")
   }
 
-  /// A download of the file that takes so long.
-  func downloadLasting(seconds: Int) throws -> (process: BackgroundProcess, path: String) {
-    let path = "\(plan.folder)/lasting"
-    let rate = max(plan.fileByteCount / max(seconds, 1), 1)
-    let process = try BackgroundProcess(
-      inClient(Traffic.curl + ["--limit-rate", "\(rate)", "-o", path, LabPlan.url(family, "/download")]),
-      logPath: "\(plan.folder)/lasting.log")
-    return (process, path)
+  /// Begins a download that comes no further than it is let.
+  func heldDownload() throws -> HeldDownload {
+    try HeldDownload(
+      inClient(Traffic.curl + [LabPlan.url(family, "/download"), "-o"]), path: "\(plan.folder)/held",
+      logPath: "\(plan.folder)/held.log")
   }
 
   // MARK: Load

@@ -114,6 +114,19 @@ struct ServiceEditsTests {
     #expect(services.service(ServiceEditsTests.second)?.localAddresses.count == 2, "indices stay")
   }
 
+  /// A service that comes again has the local addresses that it is given then.
+  @Test func localAddressesGoWithTheService() throws {
+    var services = VirtualServices()
+    let configuration = try ServiceEditsTests.configuration(ServiceEditsTests.text)
+    try services.load(configuration)
+    try services.run("-D -t 10.1.0.101:80")
+    try services.run("-A -t 10.1.0.101:80 -s rr")
+    #expect(services.service(ServiceEditsTests.second)?.localAddresses.map(\.isActive) == [false, false])
+    try services.run("-D -t 10.1.0.101:80")
+    try services.load(configuration)
+    #expect(services.service(ServiceEditsTests.second)?.localAddresses.map(\.isActive) == [true, true])
+  }
+
   /// What servers are told is for new connections; what the wide table may hold, it may hold from then on.
   @Test func conveyanceFollowsTheConfiguration() throws {
     var services = VirtualServices()
