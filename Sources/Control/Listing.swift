@@ -194,7 +194,7 @@ public struct Listing {
     return spec.onePacket ? text + " ops" : text
   }
 
-  /// nil when every bit counts.
+  /// The method, as listings name it.
   func forward(_ method: ForwardingMethod) -> String {
     switch method {
     case .directRouting: "Route"

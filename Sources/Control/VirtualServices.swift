@@ -81,9 +81,11 @@ public struct VirtualServices {
 
   /// Says of a real server what no command says.
   mutating func setOwn(_ own: ServicePicture.OwnSettings, of endpoint: Endpoint, in key: ServiceKey) {
-    guard let number = known(endpoint, of: key)?.number else { return }
-    servers[number]?.spec.vlan = own.vlan
-    servers[number]?.spec.drainSeconds = own.drainSeconds
+    guard let server = known(endpoint, of: key) else { return }
+    for number in numbers(of: server) {
+      servers[number]?.spec.vlan = own.vlan
+      servers[number]?.spec.drainSeconds = own.drainSeconds
+    }
   }
 
   /// Before a snapshot is made: which servers' connections still go on, by `drain_timeout`.

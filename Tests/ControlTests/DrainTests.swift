@@ -34,6 +34,19 @@ struct DrainTests {
     services.servers.values.first { "\($0.spec.endpoint.address)" == address }?.drain
   }
 
+  /// A server that goes on by FULLNAT has two numbers as long as there are connections by the former method.
+  @Test func aDrainIsThatOfAllNumbersOfAServer() throws {
+    var services = try DrainTests.services()
+    let endpoint = Endpoint(address: try #require(IPAddress("10.2.0.11")), port: 80)
+    try services.run("-e -t 10.1.0.100:80 -r 10.2.0.11:80 -b -w 0")
+    services.setOwn(ServicePicture.OwnSettings(drainSeconds: 5), of: endpoint, in: DrainTests.key)
+    services.noteDrains(atNanoseconds: DrainTests.second)
+    let server = try #require(services.known(endpoint, of: DrainTests.key))
+    let numbers = services.numbers(of: server)
+    #expect(numbers.count == 2)
+    #expect(numbers.map { services.servers[$0]?.drain?.endNanoseconds } == [6, 6].map { $0 * DrainTests.second })
+  }
+
   struct Row: Sendable, CustomTestStringConvertible {
     let testDescription: String
     var lines: [String]
