@@ -38,7 +38,7 @@ SUDO    := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 # g++ brings the C library's headers and start files that linking needs; the second line is what the toolchain's own
 # programs are linked with. An nginx that is there already will do for the lab.
-BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev libpcap-dev \
+BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev libpcap-dev libpcre2-dev \
                   'libcurl4|libcurl4t64' libncurses6 libsqlite3-0 libxml2
 LAB_PACKAGES   := iproute2 procps ethtool curl wrk tcpdump nftables vsftpd iputils-tracepath $(if $(wildcard /usr/sbin/nginx),,nginx-light)
 BENCH_PACKAGES := valgrind

@@ -96,7 +96,9 @@ public final class Director {
       bothDirections: services.needsReplies || options.expectsServices(beside: services))
     ports = PortSelection(links: links, dataplane: dataplane, log: log)
     controlLoop = health == nil ? nil : ControlLoop()
-    watch = try health.flatMap { health in try controlLoop.map { try HealthWatch(health, on: $0, sources: [NetworkProbes()]) } }
+    if let health, let controlLoop {
+      watch = try HealthWatch(health, on: controlLoop, sources: [NetworkProbes()])
+    }
   }
 
   /// Runs until it is told to end.

@@ -10,7 +10,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 lbd=$(realpath "$1") ipvsadm=$(realpath "$2")
 [[ $(id -u) == 0 ]] || { echo "tutorial: skipped: needs root"; exit 77; }
-for need in ip nginx curl; do
+for need in ip ethtool nginx curl; do
   command -v "$need" >/dev/null || { echo "tutorial: skipped: there is no $need"; exit 77; }
 done
 
@@ -45,6 +45,8 @@ host() {
   ip -n "$prefix-switch" link add "$1" type veth peer name eth0 netns "$prefix-$1"
   ip -n "$prefix-switch" link set "$1" master br0 up
   inside "$1" ip address add "192.168.200.$2/24" dev eth0
+  # A checksum that is left to a network card is never made on this wire: lbd would pass it on as it is.
+  inside "$1" ethtool -K eth0 tx off >/dev/null
   inside "$1" ip link set eth0 up
 }
 
@@ -108,17 +110,18 @@ hasMail=
 if command -v python3 >/dev/null; then
   hasMail=yes
   : >"$folder/mail"
-  inside client python3 "$here/mailbox.py" "$folder/mail" &
+  # Not by the function: its process would be a shell's, not the program's.
+  ip netns exec "$prefix-client" python3 "$here/mailbox.py" "$folder/mail" &
   pids+=($!)
 fi
 
 export LBD_SOCKET=$folder/lbd.sock
-inside director "$lbd" run --config "$here/lvs-dr.conf" --interface eth0 --socket "$LBD_SOCKET" \
+ip netns exec "$prefix-director" "$lbd" run --config "$here/lvs-dr.conf" --interface eth0 --socket "$LBD_SOCKET" \
   >"$folder/director.log" 2>&1 &
 pids+=($!)
 await 20 "the director is ready" logged "ready:"
 
-await 5 "RS01 answers" answers "this is RS01"
+await 10 "RS01 answers" answers "this is RS01"
 counts=$(for _ in 1 2 3 4 5 6 7 8 9 10; do ask; done | sort | uniq -c | tr -s ' ' | tr '\n' ';')
 [[ $counts == " 5 this is RS01; 5 this is RS02;" ]] || fail "no turns: $counts"
 echo "tutorial: both answer in turn"

@@ -12,7 +12,7 @@ public enum KeepalivedUsage {
 
 
       This is lbd in keepalived's place: its command line, files, signals and phrases are those of keepalived 2.2.7.
-      Virtual servers are balanced in this process, without ip_vs. This version runs no VRRP and no health checks:
+      Virtual servers are balanced in this process, without ip_vs. This version runs no VRRP:
       docs/keepalived.md says what becomes of them.
 
       """

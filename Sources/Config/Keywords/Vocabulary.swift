@@ -93,28 +93,29 @@ enum Vocabulary {
   private static let common =
     "connect_ip connect_port bindto bind_port bind_if connect_timeout fwmark" + timing
 
-  private static let checkers: [Entry] = [
-    Entry(.tcpCheck, common + " nb_get_retry", .acted),
-    Entry(.pingCheck, common + " nb_get_retry", .acted),
-    Entry(.dnsCheck, common + " nb_get_retry type name", .acted),
-    Entry(.smtpCheck, common + " nb_get_retry helo_name", .acted),
-    Entry(.smtpCheck, "host", opens: .smtpHost, .acted),
-    Entry(.smtpHost, common + " helo_name", .acted),
-    Entry(
-      .udpCheck, common + " nb_get_retry payload require_reply min_reply_length max_reply_length", .acted),
-    Entry(
-      .httpGet, common + " virtualhost http_protocol enable_sni fast_recovery nb_get_retry", .acted),
-    Entry(.httpGet, "url", opens: .url, .acted),
-    Entry(
-      .url,
-      """
-      path digest status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset
-      """, .acted),
-    Entry(.url, "regex_stack", .none(.ownBuffers)),
-    Entry(.miscCheck, "misc_path misc_timeout misc_dynamic user" + timing, .acted),
-    Entry(.fileCheck, "track_file weight", .acted), Entry(.bfdCheck, "name alpha", .none(.sessions)),
-    Entry(.ssl, "password ca certificate key", .acted),
-  ] + connecting.map { Entry($0, "through_vip", .none(.directChecks)) }
+  private static let checkers: [Entry] =
+    [
+      Entry(.tcpCheck, common + " nb_get_retry", .acted),
+      Entry(.pingCheck, common + " nb_get_retry", .acted),
+      Entry(.dnsCheck, common + " nb_get_retry type name", .acted),
+      Entry(.smtpCheck, common + " nb_get_retry helo_name", .acted),
+      Entry(.smtpCheck, "host", opens: .smtpHost, .acted),
+      Entry(.smtpHost, common + " helo_name", .acted),
+      Entry(
+        .udpCheck, common + " nb_get_retry payload require_reply min_reply_length max_reply_length", .acted),
+      Entry(
+        .httpGet, common + " virtualhost http_protocol enable_sni fast_recovery nb_get_retry", .acted),
+      Entry(.httpGet, "url", opens: .url, .acted),
+      Entry(
+        .url,
+        """
+        path digest status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset
+        """, .acted),
+      Entry(.url, "regex_stack", .none(.ownBuffers)),
+      Entry(.miscCheck, "misc_path misc_timeout misc_dynamic user" + timing, .acted),
+      Entry(.fileCheck, "track_file weight", .acted), Entry(.bfdCheck, "name alpha", .none(.sessions)),
+      Entry(.ssl, "password ca certificate key", .acted),
+    ] + connecting.map { Entry($0, "through_vip", .none(.directChecks)) }
 
   private static let connecting: [BlockKind] = [
     .tcpCheck, .pingCheck, .dnsCheck, .smtpCheck, .smtpHost, .udpCheck, .httpGet,

@@ -40,7 +40,9 @@ public struct Health: Sendable {
     var groupUnits: [GroupedBlock: Int] = [:]
     for service in configuration.services {
       let block = service.groupName.map { GroupedBlock(group: $0, position: service.position) }
-      if let block, let known = groupUnits[block], units[known].first.service.realServers.count == service.realServers.count {
+      if let block, let known = groupUnits[block],
+        units[known].first.service.realServers.count == service.realServers.count
+      {
         units[known].states.append(ServiceState(service, checks: units[known].checks))
         continue
       }

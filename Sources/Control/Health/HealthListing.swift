@@ -74,7 +74,8 @@ struct HealthListing {
 
   /// All services, or one.
   func text(only key: ServiceKey?) -> String {
-    var text = "Service                      State\n  -> RealServer              State  Since     Next check  Last error\n"
+    var text =
+      "Service                      State\n  -> RealServer              State  Since     Next check  Last error\n"
     for unit in health.units where key == nil || unit.keys.contains(where: { $0 == key }) {
       text += HealthListing.padded(unit.name, 28) + " " + HealthListing.state(of: unit) + "\n"
       for server in servers(of: unit) {
@@ -94,7 +95,8 @@ struct HealthListing {
     let quorum = "weight \(state.weight), quorum \(state.service.monitoring.quorum)"
     if state.hasQuorum { return "up (\(quorum))" }
     return state.isSorry
-      ? "down (\(quorum)): the sorry server serves" : state.weight > 0 ? "down (\(quorum)): the living serve" : "down (\(quorum))"
+      ? "down (\(quorum)): the sorry server serves"
+      : state.weight > 0 ? "down (\(quorum)): the living serve" : "down (\(quorum))"
   }
 
   private static func next(_ server: Server) -> String {
@@ -133,7 +135,8 @@ struct HealthListing {
       + units.map { unit in
         let state = unit.first
         return "\n{\"name\":\(ListingJSON.quoted(unit.name)),\"services\":["
-          + unit.keys.map { ListingJSON.quoted("\($0)") }.joined(separator: ",") + "],\"up\":\(state.hasQuorum),\"sorry\":\(state.isSorry)"
+          + unit.keys.map { ListingJSON.quoted("\($0)") }.joined(separator: ",")
+          + "],\"up\":\(state.hasQuorum),\"sorry\":\(state.isSorry)"
           + ",\"weight\":\(state.weight),\"quorum\":\(state.service.monitoring.quorum),\"servers\":["
           + servers(of: unit).map(HealthListing.json).joined(separator: ",") + "]}"
       }.joined(separator: ",") + "]"

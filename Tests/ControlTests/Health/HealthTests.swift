@@ -1,9 +1,9 @@
 import Config
-@testable import HealthCheck
 import Testing
 import Wire
 
 @testable import Control
+@testable import HealthCheck
 
 /// From a configuration and reports to what is told, and to services as a reload compares them.
 struct HealthTests {

@@ -66,7 +66,7 @@ struct ServiceStateTests {
       told: ["1: 2 to 0", "2: 1 to 0", "lost 1"], serving: "1:0 2:0 3:1", hasQuorum: false),
     Row(
       testDescription: "hysteresis: regained above", service: "quorum 3\nhysteresis 1",
-      events: ["1= 0", "2= 0", "1= 2", "2= 1"], 
+      events: ["1= 0", "2= 0", "1= 2", "2= 1"],
       told: ["1: 2 to 0", "2: 1 to 0", "lost 1", "1: 0 to 2", "2: 0 to 1", "gained 4"], serving: "1:2 2:1 3:1"),
     Row(
       testDescription: "no weight is no quorum", service: sorry, events: ["1= 0", "2= 0", "3= 0"],
@@ -161,10 +161,11 @@ struct ServiceStateTests {
   }
 
   /// Several checks may want another weight: the differences add up, and what does not fit is cut.
-  @Test(arguments: [
-    ([CheckWeight.replace(5), .replace(7)], 10), ([.replace(5), .add(-20)], 0),
-    ([.add(.max), .add(.max)], .max), ([.add(.max), .add(.min)], 2), ([.replace(9), nil], 9),
-  ] as [([CheckWeight?], Int32)])
+  @Test(
+    arguments: [
+      ([CheckWeight.replace(5), .replace(7)], 10), ([.replace(5), .add(-20)], 0),
+      ([.add(.max), .add(.max)], .max), ([.add(.max), .add(.min)], 2), ([.replace(9), nil], 9),
+    ] as [([CheckWeight?], Int32)])
   func weightsAddUp(weights: [CheckWeight?], sum: Int32) throws {
     var state = try ServiceStateTests.state("")
     for (number, weight) in weights.enumerated() {
