@@ -74,8 +74,10 @@ let package = Package(
     .target(
       name: "Control",
       dependencies: [
-        "Config", "Dataplane", "Kernel", "Scheduler", "Wire", "CShims",
+        "Config", "Dataplane", "HealthCheck", "Notify", "Scripts", "Web", "Kernel", "Scheduler", "Wire", "CShims",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: strict),
     .target(
@@ -140,7 +142,7 @@ let package = Package(
     .testTarget(
       name: "ControlTests",
       dependencies: [
-        "Control", "Config", "Dataplane", "Wire", "Scheduler", "Kernel", "Lab", "CShims",
+        "Control", "Config", "Dataplane", "HealthCheck", "Wire", "Scheduler", "Kernel", "Lab", "CShims",
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
@@ -157,7 +159,9 @@ let parts: [String: Set<String>] = [
   "tables": dataplane.union(["DataplaneTests"]),
   "frames": dataplane.union(["DataplaneTests"]),
   "configurations": ["Wire", "Scheduler", "Config", "ConfigTests"],
-  "socket": dataplane.union(["Config", "Control", "Lab", "ControlTests"]),
+  "socket": dataplane.union([
+    "Config", "CPCRE2", "HealthCheck", "Scripts", "Notify", "Web", "Control", "Lab", "ControlTests",
+  ]),
   "checks": ["Wire", "CShims", "Kernel", "bpfembed", "EmbedBPF", "CPCRE2", "HealthCheck", "HealthCheckTests"],
   "scripts": ["Scripts", "ScriptsTests"],
   "notify": ["Notify", "NotifyTests"],
