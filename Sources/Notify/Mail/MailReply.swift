@@ -55,7 +55,9 @@ struct MailReplyReader {
   }
 
   private static func code(_ line: [UInt8]) -> Int? {
-    guard line.count >= 3, line[..<3].allSatisfy({ (48...57).contains($0) }), (50...53).contains(line[0]) else { return nil }
+    guard line.count >= 3, line[..<3].allSatisfy({ (48...57).contains($0) }), (50...53).contains(line[0]) else {
+      return nil
+    }
     guard line.count == 3 || line[3] == UInt8(ascii: " ") || line[3] == UInt8(ascii: "-") else { return nil }
     return line[..<3].reduce(0) { $0 * 10 + Int($1 - 48) }
   }
