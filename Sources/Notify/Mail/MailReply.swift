@@ -54,6 +54,9 @@ struct MailReplyReader {
     return MailReply(code: number, text: MailReplyReader.printable(line.dropFirst(4)))
   }
 
+  /// Bytes that it keeps.
+  var byteCount: Int { line.count }
+
   private static func code(_ line: [UInt8]) -> Int? {
     guard line.count >= 3, line[..<3].allSatisfy({ (48...57).contains($0) }), (50...53).contains(line[0]) else {
       return nil
