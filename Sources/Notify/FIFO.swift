@@ -85,6 +85,12 @@ final class FIFO {
     return count == byteCount ? .written : .lost
   }
 
+  /// False when its name has gone, or is another's now: whoever wants to read it does not find it.
+  var isInPlace: Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_dev == identity.device && status.st_ino == identity.inode
+  }
+
   /// Closes it, and removes it if lbd has made it. To be called once.
   func close() {
     Glibc.close(descriptor)
@@ -112,7 +118,8 @@ final class FIFO {
       groupID = group
     }
     // The greatest number leaves things as they are.
-    guard fchmod(descriptor, settings.group == nil ? 0o600 : 0o640) == 0, fchown(descriptor, userID, groupID) == 0 else {
+    guard fchmod(descriptor, settings.group == nil ? 0o600 : 0o640) == 0, fchown(descriptor, userID, groupID) == 0
+    else {
       throw Failure(step, errno: errno, remedy: "needs CAP_CHOWN, or root")
     }
   }

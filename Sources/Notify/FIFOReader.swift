@@ -15,8 +15,7 @@ final class FIFOReader {
   private var pause: Scheduled<Void>?
   private var failures = 0
   private var start = NIODeadline.now()
-  private var isClosing = false
-  private let end: EventLoopPromise<Void>
+  private var end: EventLoopPromise<Void>?
 
   /// Until it is started again.
   static let firstPause = TimeAmount.seconds(1)
@@ -29,14 +28,15 @@ final class FIFOReader {
     self.loop = loop
     self.runner = runner
     self.log = log
-    end = loop.makePromise(of: Void.self)
     run()
   }
 
   /// The pipe is to be closed: it is not started again.
   /// - Returns: when it has ended.
   func close() -> EventLoopFuture<Void> {
-    isClosing = true
+    if let end { return end.futureResult }
+    let end = loop.makePromise(of: Void.self)
+    self.end = end
     pause?.cancel()
     if task == nil { end.succeed() }
     return end.futureResult
@@ -58,7 +58,7 @@ final class FIFOReader {
 
   private func ended(_ result: ScriptEnd) {
     task = nil
-    guard !isClosing else { return end.succeed() }
+    if let end { return end.succeed() }
     if loop.now - start >= FIFOReader.longestPause { failures = 0 }
     let time = min(.seconds(1 << Int64(min(failures, 10))), FIFOReader.longestPause)
     failures += 1

@@ -93,7 +93,8 @@ extension Notice {
 
   /// What the event itself says.
   private var ownDetail: String {
-    if case .group = subject, case .state(let state, _) = event, state == .master || state == .backup || state == .fault {
+    if case .group = subject, case .state(let state, _) = event, state == .master || state == .backup || state == .fault
+    {
       return "all instances of the group are \(state.rawValue) now"
     }
     switch event {

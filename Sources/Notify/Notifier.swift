@@ -8,30 +8,41 @@ import NIOCore
 /// not be held up by a mail server. What is told about one subject is told in order, by each of the three ways: scripts one after
 /// the other, lines at once, mails one after the other.
 ///
-/// Everything happens on one event loop; the calls may come from anywhere.
+/// Everything happens on one event loop; every method may be called from any thread. What one thread tells is told in its order.
+///
+///     let notifier = Notifier(on: loop, runner: runner, log: log)
+///     notifier.configure(settings)
+///     notifier.tell(
+///       Notice(
+///         .realServer("[10.0.0.1]:tcp:80", of: "[10.0.0.100]:tcp:80"), .down,
+///         detail: "TCP CHECK failed on service",
+///         scripts: ["notify_down": NotifyScript(words: ["/etc/lbd/down.sh", "web1"])], sendsMail: true))
+///     try await notifier.close().get()  // The loop must live until then.
 public final class Notifier: Sendable {
   private let loop: any EventLoop
-  private let core: NIOLoopBoundBox<Core?>
-  private let makeCore: @Sendable () -> Core
+  private let core: NIOLoopBoundBox<Core>
+
+  /// How long `close` may take beyond its time: for scripts that must be killed.
+  static let closeGrace = TimeAmount.seconds(5)
 
   /// A notifier that tells nobody, until `configure`.
   /// - Parameters:
   ///   - loop: one that has sockets.
   ///   - runner: runs scripts.
   public convenience init(on loop: any EventLoop, runner: any ScriptRunning, log: Logger) {
-    self.init(on: loop, runner: runner, log: log, host: .own, connect: { connectMail(on: loop) }, time: { time(nil) })
+    self.init(on: loop, runner: runner, log: log, host: .own, connect: connectMail(on: loop), time: { time(nil) })
   }
 
   /// - Parameters:
-  ///   - connect: makes what opens connections.
+  ///   - connect: opens connections.
   ///   - time: seconds since 1970, for the dates of mails.
   init(
     on loop: any EventLoop, runner: any ScriptRunning, log: Logger, host: MailMessage.Host,
-    connect: @escaping @Sendable () -> MailConnector, time: @escaping @Sendable () -> time_t
+    connect: @escaping MailConnector, time: @escaping @Sendable () -> time_t
   ) {
     self.loop = loop
-    core = NIOLoopBoundBox<Core?>.makeEmptyBox(valueType: Core.self, eventLoop: loop)
-    makeCore = { Core(on: loop, runner: runner, log: log, host: host, connect: connect(), time: time) }
+    core = .makeBoxSendingValue(
+      Core(on: loop, runner: runner, log: log, host: host, connect: connect, time: time), eventLoop: loop)
   }
 
   /// Takes over another configuration. Pipes that stay are not closed, what waits is not lost.
@@ -40,17 +51,20 @@ public final class Notifier: Sendable {
   }
 
   /// Tells whoever is to know.
-  public func tell(_ notice: Notice) {
-    onLoop { $0.tell(notice) }
+  public func tell(_ notice: Notice) { tell([notice]) }
+
+  /// Tells whoever is to know, in this order.
+  public func tell(_ notices: [Notice]) {
+    guard !notices.isEmpty else { return }
+    onLoop { core in for notice in notices { core.tell(notice) } }
   }
 
-  /// Ends: takes nothing more, and gives what it has some time.
-  /// - Parameter time: until scripts that still run are ended and mails that still wait are given up. Readers of pipes, which
-  ///   come last, have a second more; ending scripts takes as long as the runner needs for it.
-  /// - Returns: when nothing is left.
-  public func stop(within time: TimeAmount) -> EventLoopFuture<Void> {
+  /// Ends: takes nothing more, and tries once to get rid of what it has.
+  /// - Parameter time: 0 to an hour, until scripts that still run are ended and mails that still wait are given up.
+  /// - Returns: when nothing is left, 5 s after that time at the latest. It does not fail. A second call has the same answer.
+  public func close(within time: TimeAmount = .seconds(5)) -> EventLoopFuture<Void> {
     let end = loop.makePromise(of: Void.self)
-    onLoop { $0.stop(within: time).cascade(to: end) }
+    onLoop { $0.close(within: time).cascade(to: end) }
     return end.futureResult
   }
 
@@ -62,21 +76,15 @@ public final class Notifier: Sendable {
   }
 
   private func onLoop(_ body: @escaping @Sendable (Core) -> Void) {
-    if loop.inEventLoop { return body(onlyCore()) }
-    loop.execute { [self] in body(onlyCore()) }
-  }
-
-  private func onlyCore() -> Core {
-    if let core = core.value { return core }
-    let new = makeCore()
-    core.value = new
-    return new
+    if loop.inEventLoop { return body(core.value) }
+    loop.execute { [core] in body(core.value) }
   }
 }
 
 /// The notifier's part on its loop.
 private final class Core {
   private let loop: any EventLoop
+  private let log: Logger
   private let host: MailMessage.Host
   private let time: @Sendable () -> time_t
   private let fifos: FIFOSet
@@ -91,6 +99,7 @@ private final class Core {
     connect: @escaping MailConnector, time: @escaping @Sendable () -> time_t
   ) {
     self.loop = loop
+    self.log = log
     self.host = host
     self.time = time
     fifos = FIFOSet(on: loop, runner: runner, log: log)
@@ -116,19 +125,26 @@ private final class Core {
     }
   }
 
-  func stop(within time: TimeAmount) -> EventLoopFuture<Void> {
+  func close(within time: TimeAmount) -> EventLoopFuture<Void> {
     if let end { return end }
+    let time = min(max(time, .zero), .hours(1))
+    let promise = loop.makePromise(of: Void.self)
+    end = promise.futureResult
     let limit = loop.assumeIsolated().scheduleTask(in: time) { [self] in
       scripts.abort()
       mail.abort()
     }
-    let told = scripts.close().and(mail.close())
-    let end = told.assumeIsolated().flatMap { [self] _ in
+    let lastLimit = loop.assumeIsolated().scheduleTask(in: time + Notifier.closeGrace) { [log] in
+      log.warning("notifications: scripts do not end, lbd ends without them")
+      promise.succeed()
+    }
+    let parts = [scripts.close(), mail.close(), fifos.close()]
+    EventLoopFuture.andAllComplete(parts, on: loop).assumeIsolated().whenComplete { _ in
       limit.cancel()
-      return fifos.close()
-    }.nonisolated()
-    self.end = end
-    return end
+      lastLimit.cancel()
+      promise.succeed()
+    }
+    return promise.futureResult
   }
 
   var numbers: NotifierNumbers {

@@ -28,7 +28,7 @@ public struct NotifierSettings: Hashable, Sendable {
     public var port = 25
     /// `smtp_helo_name`; nil is the host's name.
     public var heloName: String?
-    /// `smtp_connect_timeout`: for connecting, and for each answer.
+    /// `smtp_connect_timeout`: for connecting, and for each answer; 1 s to an hour.
     public var connectTimeout = TimeAmount.seconds(30)
     /// `router_id`, which subjects begin with; nil is the host's name.
     public var routerID: String?
@@ -77,7 +77,7 @@ public struct NotifierNumbers: Hashable, Sendable {
   public var scriptsFailed = 0
   /// Scripts that were dropped because too many waited.
   public var scriptsLost = 0
-  /// Mails that a server has taken.
+  /// Mails that a server has taken; those whose other recipients it has accepted later count again.
   public var mailsSent = 0
   /// Mails that were given up, or dropped because too many waited.
   public var mailsLost = 0

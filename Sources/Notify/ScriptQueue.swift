@@ -4,8 +4,8 @@ import NIOCore
 /// Scripts that are to run: those of one subject one after the other, those of several at the same time, but not too many.
 ///
 /// What comes last for a subject also ends last: whoever moves an address somewhere by script can rely on it. A script that hangs
-/// holds up its own subject only, until its time is up. What waits is bounded, for one subject and for all: of one subject the
-/// oldest are dropped, for they tell of what is no longer so.
+/// holds up its own subject only, until its time is up. What waits is bounded, for one subject and for all: the subject's oldest
+/// are dropped, for they tell of what is no longer so.
 ///
 /// Lives on an event loop; all of it is to be called there.
 final class ScriptQueue {
@@ -50,13 +50,13 @@ final class ScriptQueue {
     guard !isClosing else { return }
     for script in scripts {
       var line = waiting[subject] ?? []
-      if line.count >= limits.subjectMax, let oldest = line.popFirst() { drop(oldest) }
-      if waitingCount >= limits.waitingMax {
-        drop(nil)
+      if line.count >= limits.subjectMax || waitingCount >= limits.waitingMax {
+        sayDropped()
         lostCount += 1
-        continue
+        guard line.popFirst() != nil else { continue }
+        waitingCount -= 1
       }
-      if line.isEmpty && running[subject] == nil { ready.append(subject) }
+      if waiting[subject] == nil && running[subject] == nil { ready.append(subject) }
       line.append(script)
       waitingCount += 1
       waiting[subject] = line
@@ -84,14 +84,9 @@ final class ScriptQueue {
     pump()
   }
 
-  private func drop(_ oldest: NotifyScript?) {
-    if oldest != nil {
-      waitingCount -= 1
-      lostCount += 1
-    }
-    if dropped.add() {
-      log.warning("scripts: too many wait for their turn, some are dropped (see which ones take long)")
-    }
+  private func sayDropped() {
+    guard dropped.add() else { return }
+    log.warning("scripts: too many wait for their turn, some are dropped (see which ones take long)")
   }
 
   private func pump() {

@@ -2,7 +2,8 @@ import NIOCore
 import NIOPosix
 
 /// What opens connections to mail servers; reading from them begins when it is asked for.
-typealias MailConnector = (_ server: String, _ port: Int, _ timeout: TimeAmount) -> EventLoopFuture<any Channel>
+typealias MailConnector =
+  @Sendable (_ server: String, _ port: Int, _ timeout: TimeAmount) -> EventLoopFuture<any Channel>
 
 /// Connects by the loop's own sockets. A name is looked up on another thread, within the same time.
 func connectMail(on loop: any EventLoop) -> MailConnector {

@@ -2,7 +2,8 @@
 ///
 /// Banner, HELO, MAIL FROM, RCPT TO for each recipient, DATA, the text, QUIT; no TLS, no authentication, as keepalived. The mail
 /// is sent when the server says so after the text; what it says to QUIT no longer matters. A recipient that is refused does not
-/// keep the others from having it. However the server's bytes are cut, the same comes of them.
+/// keep the others from having it. Of an answer's code the first digit counts (section 4.2), so that a server's own codes do no
+/// harm. However the server's bytes are cut, the same comes of them.
 struct MailDialogue {
   /// What has become of the mail.
   enum Outcome: Hashable, Sendable {
@@ -90,14 +91,13 @@ struct MailDialogue {
 
   private mutating func go(on reply: MailReply) -> [UInt8] {
     switch step {
-    case .banner: return proceed(reply, expecting: 220, to: .hello, "HELO \(heloName)")
-    case .hello: return proceed(reply, expecting: 250, to: .sender, "MAIL FROM:<\(message.sender)>")
-    case .sender: return proceed(reply, expecting: 250, to: .recipient(0), recipientLine(0))
+    case .banner: return proceed(reply, expecting: 2, to: .hello, "HELO \(heloName)")
+    case .hello: return proceed(reply, expecting: 2, to: .sender, "MAIL FROM:<\(message.sender)>")
+    case .sender: return proceed(reply, expecting: 2, to: .recipient(0), recipientLine(0))
     case .recipient(let index):
       // 421: the server is about to close the connection.
       if reply.code == 421 { return refuse(reply) }
-      // 251: it will pass it on.
-      if reply.code != 250 && reply.code != 251 {
+      if reply.code / 100 != 2 {
         refusals.append(Refusal(recipient: message.recipients[index], reply: reply))
       }
       if index + 1 < message.recipients.count {
@@ -111,11 +111,11 @@ struct MailDialogue {
       step = .data
       return line("DATA")
     case .data:
-      guard reply.code == 354 else { return refuse(reply) }
+      guard reply.code / 100 == 3 else { return refuse(reply) }
       step = .text
       return MailDialogue.dotted(message.text)
     case .text:
-      guard reply.code == 250 else { return refuse(reply) }
+      guard reply.code / 100 == 2 else { return refuse(reply) }
       end(.sent(refused: refusals))
       return quit()
     case .quit, .over:
@@ -124,8 +124,8 @@ struct MailDialogue {
     }
   }
 
-  private mutating func proceed(_ reply: MailReply, expecting code: Int, to next: Step, _ text: String) -> [UInt8] {
-    guard reply.code == code else { return refuse(reply) }
+  private mutating func proceed(_ reply: MailReply, expecting digit: Int, to next: Step, _ text: String) -> [UInt8] {
+    guard reply.code / 100 == digit else { return refuse(reply) }
     step = next
     return line(text)
   }

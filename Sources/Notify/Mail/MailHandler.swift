@@ -101,8 +101,9 @@ final class MailHandler: ChannelInboundHandler {
     let attempt =
       dialogue.outcome.map(MailAttempt.finished)
       ?? .failed(failure ?? "the connection was closed in place of an answer to \(dialogue.name)")
+    let onEnd = onEnd
+    self.onEnd = nil
     onEnd?(attempt)
-    onEnd = nil
   }
 }
 

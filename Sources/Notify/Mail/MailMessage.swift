@@ -15,7 +15,9 @@ struct MailMessage: Hashable, Sendable {
     /// This process's.
     static var own: Host {
       var bytes = [CChar](repeating: 0, count: 256)
-      guard gethostname(&bytes, bytes.count - 1) == 0 else { return Host(name: "localhost", user: PasswordFile.ownName) }
+      guard gethostname(&bytes, bytes.count - 1) == 0 else {
+        return Host(name: "localhost", user: PasswordFile.ownName)
+      }
       let name = String(decoding: bytes.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
       return Host(name: name.isEmpty ? "localhost" : name, user: PasswordFile.ownName)
     }
@@ -102,7 +104,7 @@ struct MailMessage: Hashable, Sendable {
     return "\(encoded(String(text[..<open].trimmed).cut(subjectBytesMax))) <\(address)>"
   }
 
-  /// A header's value: as it is if it is plain, else in words of RFC 2047, at most 75 bytes each.
+  /// A header's value: as it is if it is plain, else in words of RFC 2047, on lines of at most 76 bytes.
   static func encoded(_ text: String) -> String {
     let text = text.withoutControls
     if text.isASCII { return text.cut(lineBytesMax - 16) }
@@ -110,7 +112,7 @@ struct MailMessage: Hashable, Sendable {
     var chunk: [UInt8] = []
     for scalar in text.unicodeScalars {
       let bytes = Array(String(scalar).utf8)
-      if chunk.count + bytes.count > 45 {
+      if chunk.count + bytes.count > 39 {
         words.append(base64(chunk))
         chunk = []
       }

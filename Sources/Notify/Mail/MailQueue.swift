@@ -4,8 +4,9 @@ import NIOCore
 /// Mails on their way: one connection at a time, in the order in which they came.
 ///
 /// A server that is away is asked again after 5 s, then after twice as long each time, up to five minutes. A mail that the server
-/// refuses for now is tried six times. What is an hour old is given up, and what would be the 257th to wait pushes the oldest one
-/// out: news of the present are worth more. Nobody waits for any of this.
+/// refuses for now is tried six times; when it is only some recipients that are refused, other mails overtake it meanwhile. What
+/// is an hour old is given up, and the 257th to wait pushes the oldest one out: news of the present are worth more. Nobody waits
+/// for any of this.
 ///
 /// Lives on an event loop; all of it is to be called there.
 final class MailQueue {
@@ -23,6 +24,8 @@ final class MailQueue {
   private struct Entry {
     var message: MailMessage
     var refusals = 0
+    /// Of its own, whatever others have.
+    var notBefore: NIODeadline
     let deadline: NIODeadline
   }
 
@@ -33,10 +36,13 @@ final class MailQueue {
   private var heloName = "localhost"
   private var waiting = CircularBuffer<Entry>()
   private var current: (entry: Entry, channel: (any Channel)?)?
-  private var pause: Scheduled<Void>?
+  /// Until then the server is left alone.
+  private var pauseEnd = NIODeadline.distantPast
+  private var wake: Scheduled<Void>?
   private var failures = 0
   private var pushedOut = Losses()
   private var isClosing = false
+  private var isAborted = false
   private var idlePromises: [EventLoopPromise<Void>] = []
 
   /// Mails that a server has taken.
@@ -63,12 +69,12 @@ final class MailQueue {
   /// Sends a mail some time.
   func add(_ message: MailMessage) {
     guard settings.isUsable, !isClosing else { return }
-    if waiting.count >= MailQueue.waitingMax {
+    while waiting.count >= MailQueue.waitingMax {
       waiting.removeFirst()
       lostCount += 1
       if pushedOut.add() { log.warning("mail: more than \(MailQueue.waitingMax) wait, the oldest are dropped") }
     }
-    waiting.append(Entry(message: message, deadline: loop.now + MailQueue.patience))
+    waiting.append(Entry(message: message, notBefore: .distantPast, deadline: loop.now + MailQueue.patience))
     pump()
   }
 
@@ -83,11 +89,15 @@ final class MailQueue {
     return promise.futureResult
   }
 
-  /// Gives up whatever is left.
+  /// Gives up whatever is left, at once.
   func abort() {
-    isClosing = true
+    (isClosing, isAborted) = (true, true)
+    if let current {
+      self.current = nil
+      lose(current.entry, "lbd ends")
+      current.channel?.close(promise: nil)
+    }
     lose(all: "lbd ends")
-    if let channel = current?.channel { channel.close(promise: nil) }
     pump()
   }
 
@@ -95,20 +105,27 @@ final class MailQueue {
   var count: Int { waiting.count + (current == nil ? 0 : 1) }
 
   private func pump() {
-    while let first = waiting.first, first.deadline <= loop.now {
+    let now = loop.now
+    while let first = waiting.first, first.deadline <= now {
       waiting.removeFirst()
       lose(first, "it could not be sent for \(MailQueue.patience.words)")
     }
-    if waiting.isEmpty {
-      if let count = pushedOut.end() { log.notice("mail: \(count) were dropped; none waits any longer") }
-      if current == nil {
-        for promise in idlePromises { promise.succeed() }
-        idlePromises = []
-      }
+    guard current == nil else { return }
+    guard !waiting.isEmpty else { return idle() }
+    wake?.cancel()
+    // At the end there is one try for each, now.
+    let due = isClosing ? now : max(pauseEnd, waiting.map(\.notBefore).min() ?? now)
+    guard due <= now else {
+      wake = loop.assumeIsolated().scheduleTask(deadline: due) { [self] in pump() }
+      return
     }
-    guard current == nil, pause == nil, let entry = waiting.popFirst(), let server = settings.server else { return }
+    guard let index = waiting.firstIndex(where: { isClosing || $0.notBefore <= now }), let server = settings.server
+    else {
+      return
+    }
+    let entry = waiting.remove(at: index)
+    let (limit, place) = (answerLimit, "\(server) port \(settings.port)")
     current = (entry, nil)
-    let (limit, place) = (settings.connectTimeout, "\(server) port \(settings.port)")
     connect(server, settings.port, limit).assumeIsolated().whenComplete { [self] result in
       switch result {
       case .success(let channel): converse(channel, limit, place)
@@ -117,15 +134,22 @@ final class MailQueue {
     }
   }
 
+  private func idle() {
+    if let count = pushedOut.end() { log.notice("mail: \(count) were dropped; none waits any longer") }
+    for promise in idlePromises { promise.succeed() }
+    idlePromises = []
+  }
+
+  /// Whatever the configuration says: not nothing, nor years.
+  private var answerLimit: TimeAmount { min(max(settings.connectTimeout, .seconds(1)), .hours(1)) }
+
   private func converse(_ channel: any Channel, _ limit: TimeAmount, _ place: String) {
-    guard let entry = current?.entry else { return }
+    guard let entry = current?.entry, !isAborted else { return channel.close(promise: nil) }
     current?.channel = channel
     let dialogue = MailDialogue(entry.message, heloName: heloName)
     let handler = MailHandler(dialogue, answerLimit: limit) { [self] in ended($0, place) }
     do {
       try channel.pipeline.syncOperations.addHandler(handler)
-      // Aborted while it was being opened, or closed by the other side before anybody listened.
-      if isClosing && !channel.isActive { channel.close(promise: nil) }
     } catch {
       channel.close(promise: nil)
       ended(.failed("\(error)"), place)
@@ -141,14 +165,18 @@ final class MailQueue {
       sentCount += 1
       log.info("mail: sent '\(entry.message.subject)' to \(entry.message.recipients.count - refusals.count) recipients")
       takeBack(refusals, &entry)
-      // The others have it: whatever comes next need not wait for these.
-      if !entry.message.recipients.isEmpty, entry.refusals < MailQueue.refusalsMax, !isClosing { waiting.append(entry) }
+      if !entry.message.recipients.isEmpty { later(entry, refusals) }
     case .finished(.noRecipients(let refusals)):
+      worked(place)
       takeBack(refusals, &entry)
-      entry.message.recipients.isEmpty ? lose(entry, "no recipient is accepted") : refused(entry, refusals[0].reply, place)
+      entry.message.recipients.isEmpty ? lose(entry, "no recipient is accepted") : later(entry, refusals)
     case .finished(.refused(let step, let reply)):
-      reply.isPermanent
-        ? lose(entry, "\(place) refuses it at \(step): \(reply.description)") : refused(entry, reply, place)
+      if reply.isPermanent {
+        worked(place)
+        lose(entry, "\(place) refuses it at \(step): \(reply.description)")
+      } else {
+        refused(entry, step, reply, place)
+      }
     case .finished(.notUnderstood(let step, let reason)):
       again(entry, "\(reason) is no answer to \(step)", place)
     case .failed(let reason):
@@ -159,41 +187,52 @@ final class MailQueue {
 
   /// Recipients that may yet be accepted stay, the others are said.
   private func takeBack(_ refusals: [MailDialogue.Refusal], _ entry: inout Entry) {
-    entry.refusals += 1
     entry.message.recipients = refusals.filter { !$0.reply.isPermanent }.map(\.recipient)
     for refusal in refusals where refusal.reply.isPermanent {
       log.warning("mail: <\(refusal.recipient)> is refused: \(refusal.reply.description)")
     }
   }
 
-  /// The server works, but does not take this mail yet.
-  private func refused(_ entry: Entry, _ reply: MailReply, _ place: String) {
+  /// Recipients that are refused for now have the mail later, and nobody else waits for that.
+  private func later(_ entry: Entry, _ refusals: [MailDialogue.Refusal]) {
     var entry = entry
+    let reason = refusals.last { !$0.reply.isPermanent }?.reply.description ?? ""
     entry.refusals += 1
-    guard entry.refusals < MailQueue.refusalsMax else {
-      return lose(entry, "\(place) has refused it \(entry.refusals) times: \(reply.description)")
+    guard entry.refusals < MailQueue.refusalsMax, !isClosing, settings.isUsable else {
+      return lose(entry, "\(entry.message.recipients.joined(separator: ", ")) refused: \(reason)")
     }
-    again(entry, reply.description, place)
+    entry.notBefore = loop.now + MailQueue.pause(after: entry.refusals)
+    waiting.prepend(entry)
   }
 
+  /// The server takes no mail yet, or not this one.
+  private func refused(_ entry: Entry, _ step: String, _ reply: MailReply, _ place: String) {
+    var entry = entry
+    entry.refusals += 1
+    let reason = "\(reply.description), to \(step)"
+    guard entry.refusals < MailQueue.refusalsMax, !isClosing else {
+      return lose(entry, "\(place) has refused it \(entry.refusals) times: \(reason)")
+    }
+    again(entry, reason, place)
+  }
+
+  /// The server does not work.
   private func again(_ entry: Entry, _ reason: String, _ place: String) {
     guard !isClosing, settings.isUsable else {
       lose(entry, "\(place): \(reason)")
-      return lose(all: "lbd ends")
+      return lose(all: isClosing ? "\(place) does not work, and lbd ends" : "there is no mail any longer")
     }
     waiting.prepend(entry)
-    let nanoseconds = MailQueue.firstPause.nanoseconds.multipliedSafely(by: 1 << Int64(min(failures, 10)))
-    let time = min(.nanoseconds(nanoseconds), MailQueue.longestPause)
     failures += 1
-    if failures == 1 {
-      log.warning("mail: cannot send by \(place): \(reason) (\(count) wait, tried again in \(time.words) and later)")
-    } else {
-      log.debug("mail: cannot send by \(place): \(reason) (\(count) wait, tried again in \(time.words))")
-    }
-    pause = loop.assumeIsolated().scheduleTask(in: time) { [self] in
-      pause = nil
-      pump()
-    }
+    let time = MailQueue.pause(after: failures)
+    pauseEnd = loop.now + time
+    let words = "mail: cannot send by \(place): \(reason) (\(count) wait, tried again in \(time.words)"
+    failures == 1 ? log.warning("\(words) and later)") : log.debug("\(words))")
+  }
+
+  /// 5 s, 10 s, … after one failure, two, …
+  static func pause(after failures: Int) -> TimeAmount {
+    min(.nanoseconds(firstPause.nanoseconds << Int64(min(max(failures - 1, 0), 10))), longestPause)
   }
 
   private func worked(_ place: String) {
@@ -202,8 +241,7 @@ final class MailQueue {
   }
 
   private func endPause() {
-    pause?.cancel()
-    pause = nil
+    pauseEnd = .distantPast
     failures = 0
   }
 

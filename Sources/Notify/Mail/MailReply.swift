@@ -54,8 +54,13 @@ struct MailReplyReader {
     return MailReply(code: number, text: MailReplyReader.printable(line.dropFirst(4)))
   }
 
+  /// Bytes that it keeps.
+  var byteCount: Int { line.count }
+
   private static func code(_ line: [UInt8]) -> Int? {
-    guard line.count >= 3, line[..<3].allSatisfy({ (48...57).contains($0) }), (50...53).contains(line[0]) else { return nil }
+    guard line.count >= 3, line[..<3].allSatisfy({ (48...57).contains($0) }), (50...53).contains(line[0]) else {
+      return nil
+    }
     guard line.count == 3 || line[3] == UInt8(ascii: " ") || line[3] == UInt8(ascii: "-") else { return nil }
     return line[..<3].reduce(0) { $0 * 10 + Int($1 - 48) }
   }
