@@ -60,7 +60,9 @@ public final class Director {
   private weak var companion: (any DirectorCompanion)?
   /// The checks of servers; nil where none run.
   private(set) var watch: HealthWatch?
-  private let controlLoop: ControlLoop?
+  let controlLoop: ControlLoop?
+  /// Who is told of what; nil where nobody is.
+  let notices: Notices?
   /// The rules have changed since they were stored.
   var isUnsaved = false
 
@@ -96,13 +98,19 @@ public final class Director {
       bothDirections: services.needsReplies || options.expectsServices(beside: services))
     ports = PortSelection(links: links, dataplane: dataplane, log: log)
     controlLoop = health == nil ? nil : ControlLoop()
-    if let health, let controlLoop {
-      watch = try HealthWatch(health, on: controlLoop, sources: [NetworkProbes()])
+    notices = controlLoop.map { Notices(on: $0, log: log) }
+    if let health, let controlLoop, let notices {
+      watch = try HealthWatch(
+        health, on: controlLoop, sources: [NetworkProbes(), ScriptProbes(runner: notices.runner)])
     }
   }
 
   /// Runs until it is told to end.
   public func run() throws {
+    notices?.configure(configuration.globals)
+    notices?.run(
+      configuration.globals.scripts.startup, named: "startup_script",
+      seconds: configuration.globals.scripts.startupTimeoutSeconds)
     let hostWarning = openHostPath()
     admin = try openSocket()
     let description = assemble()
@@ -248,8 +256,7 @@ public final class Director {
 
   private func end() {
     manager.stopping()
-    watch?.stop()
-    controlLoop?.stop()
+    endHealth()
     log.info("ending: \(Report(listing: listing, statistics: dataplane.statistics()).balance())")
     admin = nil
     storeRules()

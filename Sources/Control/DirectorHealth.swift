@@ -15,6 +15,7 @@ extension Director {
         log.info("Activating healthchecker for service \(server) for VS \(unit.name)")
       }
     }
+    notices?.tell(health.beginning(watch.health))
     tell(watch.health.beginning)
     watch.start()
   }
@@ -23,7 +24,7 @@ extension Director {
   func followHealth() {
     guard let watch else { return }
     let news = watch.take()
-    for report in news.reports {
+    for report in news.findings.lazy.map(\.report) {
       guard let line = report.phrase else { continue }
       log.log(level: report.verdict == .well ? .info : .warning, "\(line)")
     }
@@ -38,12 +39,18 @@ extension Director {
         log.error("a server's health has changed, but not what it is sent: \(error)")
       }
     }
-    tell(news.changes)
+    for finding in news.findings {
+      write(finding.changes)
+      notices?.tell(health.notices(of: finding))
+    }
   }
+
+  private var health: HealthNotices { HealthNotices(globals: configuration.globals) }
 
   /// A reload has come into force.
   func replaceHealth(by reload: Reload) {
     guard let watch else { return }
+    notices?.configure(configuration.globals)
     watch.replace(by: reload.health)
     suspendChecks()
     tell(reload.news)
@@ -67,7 +74,20 @@ extension Director {
     watch.map { HealthListing($0.health, $0.statuses, nowNanoseconds: MonotonicClock.nanoseconds()) }
   }
 
+  /// Checks end, then whoever is to know is told.
+  func endHealth() {
+    watch?.stop()
+    if let watch { notices?.tell(health.end(watch.health)) }
+    notices?.close(configuration.globals.scripts)
+    controlLoop?.stop()
+  }
+
   private func tell(_ changes: [HealthChange]) {
+    write(changes)
+    notices?.tell(health.notices(of: changes))
+  }
+
+  private func write(_ changes: [HealthChange]) {
     for change in changes {
       for line in change.lines { log.log(level: change.isBad ? .warning : .info, "\(line)") }
     }

@@ -5,8 +5,6 @@ enum NoEffect: String, Sendable, CaseIterable {
   case directChecks = "it asks servers at their own addresses only, not yet by the way of clients' packets"
   case sessions = "it has no BFD sessions yet: the server counts as up"
   case vrrp = "it does not run VRRP yet"
-  case notification = "it does not notify anybody yet"
-  case scripts = "it runs no scripts yet"
   case synchronisation = "it does not synchronise connections yet"
   case staticNetwork = "it sets no addresses, routes or rules yet"
 

@@ -66,7 +66,7 @@ enum Vocabulary {
       """
       delay_loop connect_timeout retry delay_before_retry warmup ha_suspend alpha virtualhost inhibit_on_failure
       """, .acted),
-    Entry(.virtualServer, "omega quorum_up quorum_down smtp_alert", .none(.notification)),
+    Entry(.virtualServer, "omega quorum_up quorum_down smtp_alert", .acted),
     Entry(.virtualServer, "snmp_name", .none(.snmpName)),
     Entry(.realServer, "weight lvs_method uthreshold lthreshold vlan drain_timeout", .acted),
     Entry(
@@ -74,7 +74,7 @@ enum Vocabulary {
       """
       inhibit_on_failure alpha retry delay_before_retry warmup connect_timeout delay_loop virtualhost
       """, .acted),
-    Entry(.realServer, "notify_up notify_down smtp_alert", .none(.notification)),
+    Entry(.realServer, "notify_up notify_down smtp_alert", .acted),
     Entry(.realServer, "snmp_name", .none(.snmpName)),
     Entry(.realServer, "TCP_CHECK", opens: .tcpCheck, .acted),
     Entry(.realServer, "HTTP_GET SSL_GET", opens: .httpGet, .acted),

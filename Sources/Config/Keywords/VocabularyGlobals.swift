@@ -3,15 +3,19 @@
 extension Vocabulary {
   static let globalDefs: [Entry] = [
     Entry(.globalDefs, "lvs_timeouts", .acted),
-    Entry(.globalDefs, "notification_email", opens: .values, .none(.notification)),
+    Entry(.globalDefs, "notification_email", opens: .values, .acted),
     Entry(
       .globalDefs,
       """
-      router_id notification_email_from smtp_server smtp_helo_name smtp_connect_timeout smtp_alert smtp_alert_vrrp
-      smtp_alert_checker no_email_faults no_checker_emails rs_init_notifies
-      notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script lvs_notify_fifo lvs_notify_fifo_script
-      fifo_write_vrrp_states_on_reload vrrp_notify_priority_changes
-      """, .none(.notification)),
+      router_id notification_email_from smtp_server smtp_helo_name smtp_connect_timeout smtp_alert smtp_alert_checker
+      no_checker_emails rs_init_notifies notify_fifo notify_fifo_script lvs_notify_fifo lvs_notify_fifo_script
+      """, .acted),
+    Entry(
+      .globalDefs,
+      """
+      smtp_alert_vrrp no_email_faults vrrp_notify_fifo vrrp_notify_fifo_script fifo_write_vrrp_states_on_reload
+      vrrp_notify_priority_changes
+      """, .none(.vrrp)),
     Entry(.globalDefs, "checker_log_all_failures", .acted),
     Entry(
       .globalDefs,
@@ -29,7 +33,7 @@ extension Vocabulary {
       .globalDefs,
       """
       script_user enable_script_security startup_script startup_script_timeout shutdown_script shutdown_script_timeout
-      """, .none(.scripts)),
+      """, .acted),
     Entry(.globalDefs, "lvs_flush lvs_flush_on_stop", .none(.noKernelTable)),
     Entry(
       .globalDefs,

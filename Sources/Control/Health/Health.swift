@@ -109,6 +109,11 @@ public struct Health: Sendable {
     return (number, server)
   }
 
+  /// The server that a report is about.
+  func server(of report: CheckReport) -> RealServer? {
+    place(of: report).map { units[$0.unit].first.service.realServers[$0.server] }
+  }
+
   /// Takes note of a report.
   /// - Returns: what is to be told.
   mutating func apply(_ report: CheckReport) -> [HealthChange] {

@@ -35,6 +35,23 @@ struct HealthChange: Sendable {
     }
   }
 
+  /// True when a server has come or gone.
+  var isAboutServerState: Bool {
+    switch change {
+    case .serverUp, .serverDown: true
+    case .weight, .quorumGained, .quorumLost: false
+    }
+  }
+
+  /// `Gained quorum 1+0=1 <= 2`; nil when it is not about the quorum.
+  var quorumWords: String? {
+    switch change {
+    case .quorumGained(let weight): quorumText("Gained", "+", "<=", weight)
+    case .quorumLost(let weight): quorumText("Lost", "-", ">", weight)
+    case .serverUp, .serverDown, .weight: nil
+    }
+  }
+
   /// What the log says, in the words that people's tools look for.
   var lines: [String] {
     let inhibits = server?.monitoring.inhibitsOnFailure == true
@@ -53,19 +70,21 @@ struct HealthChange: Sendable {
       ]
     case .weight(_, let from, let to):
       return ["Changing weight from \(from) to \(to) for active service \(serverName ?? "") of VS \(serviceName)"]
-    case .quorumGained(let weight):
-      return [quorumText("Gained", "+", "<=", weight)]
+    case .quorumGained:
+      return quorumLine
         + sorryLines("Removing sorry server", "from", "Adding alive servers to the pool")
-    case .quorumLost(let weight):
-      return [quorumText("Lost", "-", ">", weight)]
+    case .quorumLost:
+      return quorumLine
         + sorryLines("Adding sorry server", "to", "Removing alive servers from the pool")
     }
   }
 
+  private var quorumLine: [String] { quorumWords.map { ["\($0) for VS \(serviceName)"] } ?? [] }
+
   private func quorumText(_ verb: String, _ sign: String, _ relation: String, _ weight: Int) -> String {
     let (quorum, hysteresis) = (service.monitoring.quorum, service.monitoring.hysteresis)
     let threshold = sign == "+" ? quorum + hysteresis : quorum - hysteresis
-    return "\(verb) quorum \(quorum)\(sign)\(hysteresis)=\(threshold) \(relation) \(weight) for VS \(serviceName)"
+    return "\(verb) quorum \(quorum)\(sign)\(hysteresis)=\(threshold) \(relation) \(weight)"
   }
 
   private func sorryLines(_ verb: String, _ preposition: String, _ pool: String) -> [String] {

@@ -2,6 +2,15 @@ import Config
 import HealthCheck
 import Kernel
 
+/// A report, and what came of it.
+struct HealthFinding {
+  let report: CheckReport
+  /// That it is about.
+  let server: RealServer?
+  /// In the order in which they are to be told.
+  let changes: [HealthChange]
+}
+
 /// The checks of a running director, and what is made of their verdicts.
 ///
 /// Checks have a thread of their own, an event loop: a slow name server or a script must not keep the director from its
@@ -45,9 +54,7 @@ final class HealthWatch {
   /// What the checks have found since the last time.
   struct News {
     /// In their order.
-    var reports: [CheckReport] = []
-    /// In their order.
-    var changes: [HealthChange] = []
+    var findings: [HealthFinding] = []
     /// The services that have other servers or weights, as they were and as they are.
     var pictures: [(former: ServicePicture, new: ServicePicture)] = []
   }
@@ -59,8 +66,8 @@ final class HealthWatch {
     for report in inbox.take().joined() {
       guard let unit = health.unit(of: report) else { continue }
       if before[unit] == nil { before[unit] = health.pictures(of: unit) }
-      news.reports.append(report)
-      news.changes += health.apply(report)
+      let server = health.server(of: report)
+      news.findings.append(HealthFinding(report: report, server: server, changes: health.apply(report)))
     }
     for (unit, former) in before.sorted(by: { $0.key < $1.key }) {
       news.pictures += zip(former, health.pictures(of: unit)).filter { $0 != $1 }.map { (former: $0, new: $1) }
