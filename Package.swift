@@ -142,8 +142,11 @@ let package = Package(
     .testTarget(
       name: "ControlTests",
       dependencies: [
-        "Control", "Config", "Dataplane", "HealthCheck", "Wire", "Scheduler", "Kernel", "Lab", "CShims",
+        "Control", "Config", "Dataplane", "HealthCheck", "Notify", "Scripts", "Wire", "Scheduler", "Kernel", "Lab",
+        "CShims",
         .product(name: "Logging", package: "swift-log"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ],
       swiftSettings: strict),
     .testTarget(

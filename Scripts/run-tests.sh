@@ -106,4 +106,19 @@ else
     note lab "FAILED: ${words:-it ended early}"
   fi
 fi
+
+# ---- The tutorial: checks, sorry server and mails as its file has them ----
+{
+  Tests/Tutorial/tutorial.sh "$lbd" "${lbd%/*}/ipvsadm" 2>&1
+  echo $? >"$result"
+} | tee "$log"
+words=$(grep '^tutorial: skipped' "$log" | sed 's/^tutorial: //' | paste -sd ';' -)
+case $(cat "$result") in
+0) note tutorial "passed${words:+, $words}" ;;
+77) note tutorial "$words" ;;
+*)
+  failed=1
+  note tutorial "FAILED"
+  ;;
+esac
 finish

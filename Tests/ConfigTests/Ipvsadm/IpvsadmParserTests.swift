@@ -93,6 +93,8 @@ import Wire
     ("-Lnc --persistent-conn", "list connections(withEngines: true)"),
     ("-L --timeout", "list timeouts"),
     ("-L --daemon", "list daemons"),
+    ("-L --health", "list health"),
+    ("-L --health -t 10.0.0.1:80", "list health of TCP 10.0.0.1:80"),
     ("-Z", "zero all"),
     ("-Z -u 10.0.0.1:53", "zero UDP 10.0.0.1:53"),
     ("--set 1 2 3", "set 1 2 3"),
