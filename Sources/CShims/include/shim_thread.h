@@ -2,8 +2,11 @@
 /* Pinned threads and memory calls whose declarations need _GNU_SOURCE (shims.c). */
 #ifndef LBD_SHIM_THREAD_H
 #define LBD_SHIM_THREAD_H
+#include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #pragma clang assume_nonnull begin
 
 /* Starts a thread; core < 0: wherever its creator may run. 0, or the errno. */
@@ -26,4 +29,15 @@ int lbd_memory_populate(void *address, uint64_t count);
 uint64_t lbd_memory_available(void);
 
 #pragma clang assume_nonnull end
+/* The calling thread's number. */
+static inline int lbd_thread_number(void) { return (int)syscall(SYS_gettid); }
+
+/* Sends a signal to one thread of this process; fit for signal handlers, leaves errno alone. Nothing happens when there
+   is no such thread. */
+static inline void lbd_signal_thread(int thread, int signal_number) {
+  int saved = errno;
+  syscall(SYS_tgkill, getpid(), thread, signal_number);
+  errno = saved;
+}
+
 #endif
