@@ -47,6 +47,11 @@ final class FIFOReader {
     task?.cancel()
   }
 
+  /// Until it is started again, after so many failures before this one.
+  static func pause(after failures: Int) -> TimeAmount {
+    min(.nanoseconds(firstPause.nanoseconds << Int64(min(failures, 10))), longestPause)
+  }
+
   private func run() {
     start = loop.now
     let reader = NIOLoopBound(self, eventLoop: loop)
@@ -60,7 +65,7 @@ final class FIFOReader {
     task = nil
     if let end { return end.succeed() }
     if loop.now - start >= FIFOReader.longestPause { failures = 0 }
-    let time = min(.seconds(1 << Int64(min(failures, 10))), FIFOReader.longestPause)
+    let time = FIFOReader.pause(after: failures)
     failures += 1
     let words =
       switch result {

@@ -84,6 +84,9 @@ final class ScriptQueue {
     pump()
   }
 
+  /// How many run.
+  var runningCount: Int { running.count }
+
   private func sayDropped() {
     guard dropped.add() else { return }
     log.warning("scripts: too many wait for their turn, some are dropped (see which ones take long)")

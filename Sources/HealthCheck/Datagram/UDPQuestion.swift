@@ -1,5 +1,5 @@
 /// What a UDP check sends, and what it thinks of a reply.
-struct UDPQuestion {
+struct UDPQuestion: DatagramQuestion {
   /// Sent when nothing is configured.
   static let filler = Array("lbd health check\n".utf8)
 
@@ -15,7 +15,7 @@ struct UDPQuestion {
   var silence: AttemptResult { definition.requiresReply ? .failed(.readTimeout) : .well() }
 
   /// Lengths count only with bytes to compare, and these over the shorter of the two: so keepalived has it.
-  func result(of reply: [UInt8]) -> AttemptResult {
+  func result(of reply: [UInt8]) -> AttemptResult? {
     guard definition.requiresReply, !definition.replyBytes.isEmpty else { return .well() }
     guard reply.count >= definition.minReplyLength, reply.count <= definition.maxReplyLength else {
       return .failed(.reply)

@@ -5,7 +5,7 @@ public struct FileDefinition: Hashable, Sendable {
   /// What the number is multiplied with to be added to the server's weight. 0: the server is down while the number is
   /// not 0.
   public var weight = 0
-  /// `reverse`: the sign of the product turned round.
+  /// `reverse`: the sign of the product turned round; with a weight of 0, the server is down while the number is 0.
   public var isReversed = false
 
   /// A file that takes the server down.

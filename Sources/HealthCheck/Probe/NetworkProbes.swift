@@ -1,9 +1,12 @@
 import NIOCore
 import NIOSSL
+import Synchronization
 
-/// The probes of this module: everything that asks the network.
+/// The probes of this module: everything that asks the network, and files.
 public final class NetworkProbes: ProbeSource {
   private let contexts = TLSContexts()
+  /// One for each loop that has asked for probes.
+  private let watches = Mutex<[NIOLoopBound<FileWatches>]>([])
 
   /// Nothing is opened before a check runs.
   public init() {}
@@ -29,9 +32,39 @@ public final class NetworkProbes: ProbeSource {
         return ConversationProbe.Plan(
           conversation: SMTPConversation(heloName: heloName), piecesCount: false, tls: nil)
       }
-    case .dns, .udp, .ping, .script, .file, .bfd:
+    case .dns(let dns):
+      return DatagramProbe(definition, over: [.udp], on: loop) { _ throws(CheckError) in
+        try DNSQuery(dns, id: UInt16.random(in: 0...UInt16.max))
+      }
+    case .udp(let udp):
+      return DatagramProbe(definition, over: [.udp], on: loop) { _ throws(CheckError) in UDPQuestion(udp) }
+    case .ping:
+      return NetworkProbes.echoProbe(definition, over: [.echo, .rawEcho], on: loop)
+    case .file(let file):
+      return FileProbe(file, on: loop, watches: watches(on: loop))
+    case .script, .bfd:
       return nil
     }
+  }
+
+  /// - Parameter kinds: raw sockets only where the kernel's own for echoes are not permitted.
+  static func echoProbe(
+    _ definition: CheckDefinition, over kinds: [DatagramSocket.Kind], on loop: any EventLoop
+  ) -> any Probe {
+    let family = definition.target.address.family
+    return DatagramProbe(definition, over: kinds, on: loop) { kind throws(CheckError) in
+      EchoQuestion(family, token: UInt64.random(in: 0...UInt64.max), isRaw: kind == .rawEcho)
+    }
+  }
+
+  private func watches(on loop: any EventLoop) -> FileWatches {
+    let known = watches.withLock { known in
+      if let own = known.first(where: { $0.eventLoop === loop }) { return own }
+      let own = NIOLoopBound(FileWatches(on: loop), eventLoop: loop)
+      known.append(own)
+      return own
+    }
+    return known.value
   }
 
   /// What is the same for all attempts is made once: requests and patterns.
