@@ -51,15 +51,6 @@ final class Workshop: Sendable {
     return status.split(separator: ")").last?.split(separator: " ").first != "Z"
   }
 
-  /// Children of this process that nobody has reaped.
-  static var zombies: [String] {
-    let numbers = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
-    return numbers.filter { number in
-      guard Int(number) != nil,
-        let status = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8)
-      else { return false }
-      let words = status.split(separator: ")").last?.split(separator: " ") ?? []
-      return words.count > 1 && words[0] == "Z" && words[1] == "\(getpid())"
-    }
-  }
+  /// True when there is no such process, not even one that nobody has waited for.
+  static func isGone(_ number: String) -> Bool { !FileManager.default.fileExists(atPath: "/proc/\(number)") }
 }

@@ -34,10 +34,10 @@ import Testing
         """
       ]),
     Row(
-      text: "global_defs {\n router_id a\n smtp_alert\n}\nglobal_defs {\n router_id b\n}",
+      text: "global_defs {\n vrrp_strict\n smtp_alert_vrrp\n}\nglobal_defs {\n vrrp_strict\n}",
       expected: [
-        "t.conf:2:2: note: 'router_id' is accepted and has no effect in lbd, because it does not notify anybody yet (2 places)",
-        "t.conf:3:2: note: 'smtp_alert' is accepted and has no effect in lbd, because it does not notify anybody yet",
+        "t.conf:2:2: note: 'vrrp_strict' is accepted and has no effect in lbd, because it does not run VRRP yet (2 places)",
+        "t.conf:3:2: note: 'smtp_alert_vrrp' is accepted and has no effect in lbd, because it does not run VRRP yet",
       ]),
   ])
   func reports(row: Row) {
