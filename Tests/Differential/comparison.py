@@ -65,9 +65,10 @@ def is_host_answer(data, given):
     it is for the host itself."""
     if data[12:14] == b'\x08\x00':
         at = 14 + (data[14] & 15) * 4
-        if data[23] == 6 and data[at + 13] & 4:
+        is_first = not (data[20] & 0x1f or data[21])
+        if is_first and data[23] == 6 and data[at + 13] & 4:
             return True
-        if data[23] == 1 and data[at] in (0, 3, 11):
+        if is_first and data[23] == 1 and data[at] in (0, 3, 11):
             return True
         return data[26:34] == given[26:34] and not is_to_director(given)
     if data[20] == 58 or (data[20] == 6 and data[54 + 13] & 4):
