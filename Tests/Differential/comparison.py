@@ -3,6 +3,7 @@ import re
 from collections import namedtuple
 
 import exceptions
+import routes
 
 Difference = namedtuple('Difference', 'input text explained')
 DIRECTOR = {bytes([10, 1, 0, 1]), bytes([10, 2, 0, 1])} | {bytes([10, 1, 0, n]) for n in range(100, 104)}
@@ -76,10 +77,10 @@ def is_host_answer(data, given):
     return data[22:54] == given[22:54] and not is_to_director(given)
 
 
-def frame_differences(profile, given, wanted, had, passed):
+def frame_differences(case, wanted, had, passed):
     """Input by input."""
-    found = []
-    for number, data in enumerate(given):
+    found, lost = [], routes.LostPackets(case)
+    for number, data in enumerate(case.frames()):
         want = [masked(sent) for sent in wanted.get(number, []) if not is_noise(sent)]
         have = [masked(sent) for sent in had.get(number, [])]
         if number in passed:
@@ -92,7 +93,7 @@ def frame_differences(profile, given, wanted, had, passed):
             text = None if want == have else 'ip_vs sent %s, lbd %s' % (shown(want), shown(have))
         if text:
             found.append(Difference(number, 'input %d (%s): %s' % (number, data[12:].hex()[:160], text),
-                                    exceptions.explanation(profile, data, want, have, number in passed)))
+                                    exceptions.explanation(lost, number, data, want, have)))
     return found
 
 

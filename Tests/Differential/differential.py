@@ -60,7 +60,7 @@ def differences(options, events, folder, again=False):
         this.write(folder, sent, state)
     with tempfile.TemporaryDirectory() as output:
         had, passed, own = director.replay(options.lbd, folder, output)
-    found = comparison.frame_differences(options.profile, this.frames(), sent, had, passed)
+    found = comparison.frame_differences(this, sent, had, passed)
     found += comparison.state_differences(state, own)
     return sorted(found, key=lambda difference: 1 << 30 if difference.input is None else difference.input)
 
