@@ -29,6 +29,7 @@ extension WorkerState {
   }
 
   /// Opens a connection to a server that has been chosen, in its present form.
+  @inline(__always)
   private mutating func open<Key>(
     _ index: Int, key: Key, service: UnsafePointer<ServiceRecord>, _ serviceNumber: UInt16, on chosen: UInt16,
     in table: ConnectionTable<Key>

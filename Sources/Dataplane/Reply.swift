@@ -99,6 +99,7 @@ extension WorkerState {
   }
 
   /// The same about a packet that begins anew, of the connection before.
+  @inline(never)
   mutating func countAnswer(toReplaced byteCount: Int) {
     guard byteCount != 0, let number = replaced?.server else { return }
     let server = server(number)

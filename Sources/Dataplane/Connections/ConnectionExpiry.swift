@@ -215,6 +215,7 @@ extension WorkerState {
   }
 
   /// The same but for the server's counts.
+  @inline(__always)
   private mutating func detach<Key>(
     _ key: Key, _ connection: Connection, reply: Key?, in table: ConnectionTable<Key>
   ) {

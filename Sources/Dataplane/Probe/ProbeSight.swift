@@ -46,10 +46,12 @@ extension WorkerState {
       let rules = snapshot.pointee.markRules
       journey.mark = PacketJourney.Mark(value: rules.mark(of: subject), rules: rules.met(by: subject))
     }
+    // Of a deleted service there are only connections.
+    if journey.entry == nil, let number = journey.service, !service(number).pointee.isActive { journey.service = nil }
     if journey.service == nil || snapshot.pointee.hasWide && journey.entry == nil && journey.kind != .reply {
+      let isReply = journey.kind == .reply
       let endpoint =
-        packet.pointee.flags.contains(.wide)
-        ? anyPortService(packet.pointee, port: packet.pointee.nearPort) : journey.service
+        journey.service ?? (isReply ? nil : anyPortService(packet.pointee, port: wideEnds(0).destinationPort))
       if let number = markService(0) ?? endpoint {
         journey.service = number
         journey.kind = .request
