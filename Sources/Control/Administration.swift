@@ -15,6 +15,8 @@ struct Administration {
     let nowNanoseconds: UInt64
     /// Listings mark endpoints for names.
     var isMarked = false
+    /// Who is well; nil where nobody checks. Asked only for listings that say so.
+    var health: () -> HealthListing? = { nil }
   }
 
   var services = VirtualServices()
@@ -76,6 +78,7 @@ struct Administration {
     var listing = Listing(services: services, dataplane: place.dataplane)
     listing.rates = rates
     listing.daemons = daemons
+    listing.health = place.health
     return listing
   }
 

@@ -1,6 +1,7 @@
 import Config
 import Dataplane
 import Glibc
+import HealthCheck
 import Kernel
 import Logging
 import Wire
@@ -30,6 +31,8 @@ public final class Director {
     public var needsSocket = false
     /// Keeps the rules over restarts.
     public var statePath: String?
+    /// False: every server counts as up, whatever checks are configured.
+    public var runsChecks = true
     /// False when lbd starts empty if there is no such file.
     public var needsConfiguration = true
 
@@ -55,6 +58,9 @@ public final class Director {
   let manager = ServiceManager()
   private var admin: AdminServer?
   private weak var companion: (any DirectorCompanion)?
+  /// The checks of servers; nil where none run.
+  private(set) var watch: HealthWatch?
+  private let controlLoop: ControlLoop?
   /// The rules have changed since they were stored.
   var isUnsaved = false
 
@@ -78,7 +84,8 @@ public final class Director {
     administration.timeouts = configuration.timeouts
     administration.localPorts = settings.localPorts
     administration.services.forgetsConnections = IPVSSettings(settings).expiresConnectionsWithoutServer
-    try administration.services.load(configuration)
+    let health = options.runsChecks && options.statePath == nil ? Health(configuration) : nil
+    try administration.services.load(configuration, health: health)
     administration.services.noteHelped(settings.ftpPorts)
     try Director.loadRules(options, &administration, watcher.topology)
     let services = administration.services
@@ -88,6 +95,8 @@ public final class Director {
       connections: settings.connectionCapacity,
       bothDirections: services.needsReplies || options.expectsServices(beside: services))
     ports = PortSelection(links: links, dataplane: dataplane, log: log)
+    controlLoop = health == nil ? nil : ControlLoop()
+    watch = try health.flatMap { health in try controlLoop.map { try HealthWatch(health, on: $0, sources: [NetworkProbes()]) } }
   }
 
   /// Runs until it is told to end.
@@ -107,6 +116,7 @@ public final class Director {
     log.info(
       "ready: \(administration.services.listed.count) services, room for \(table.connections) connections\(table.usesHugePages ? " on huge pages" : "")"
     )
+    startHealth()
     companion?.isReady(self)
     manager.ready(status: "forwarding")
     try loop()
@@ -121,6 +131,7 @@ public final class Director {
     case notice
     case publish
     case admin
+    case health
   }
 
   /// The kernel tells of changes one by one, and thousands of neighbours may change at once: what comes within this time
@@ -140,6 +151,7 @@ public final class Director {
     for descriptor in dataplane.noticeDescriptors {
       try epoll.add(descriptor, events: .readable, token: Token.notice.rawValue)
     }
+    if let watch { try epoll.add(watch.descriptor, events: .readable, token: Token.health.rawValue) }
     if let admin { try epoll.add(admin.descriptor, events: .readable, token: Token.admin.rawValue) }
     var isEnding = false
     while !isEnding {
@@ -155,6 +167,7 @@ public final class Director {
         case .publish:
           _ = gathering.expirations()
           isGathering = false
+          suspendChecks()
           publish()
         case .timer:
           _ = timer.expirations()
@@ -163,6 +176,8 @@ public final class Director {
           for address in dataplane.drainNotices() { find(address) }
         case .admin:
           admin?.serve()
+        case .health:
+          followHealth()
         case nil:
           break
         }
@@ -231,6 +246,8 @@ public final class Director {
 
   private func end() {
     manager.stopping()
+    watch?.stop()
+    controlLoop?.stop()
     log.info("ending: \(Report(listing: listing, statistics: dataplane.statistics()).balance())")
     admin = nil
     storeRules()

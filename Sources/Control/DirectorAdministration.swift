@@ -17,14 +17,16 @@ extension Director {
   /// What commands are carried out with.
   var place: Administration.Surroundings {
     Administration.Surroundings(
-      dataplane: dataplane, topology: watcher.topology, nowNanoseconds: MonotonicClock.nanoseconds())
+      dataplane: dataplane, topology: watcher.topology, nowNanoseconds: MonotonicClock.nanoseconds(),
+      health: { [unowned self] in healthListing() })
   }
 
   /// What questions are answered from.
   private var whyPlace: WhyPlace {
     WhyPlace(
       dataplane: dataplane, topology: watcher.topology, ports: ports.portMap, administration: administration,
-      markRules: configuration.markRules.rules, nowNanoseconds: MonotonicClock.nanoseconds())
+      markRules: configuration.markRules.rules, nowNanoseconds: MonotonicClock.nanoseconds(),
+      health: { [unowned self] in healthListing() })
   }
 
   /// Opens the socket, where one is wanted.

@@ -37,7 +37,7 @@ extension Director {
     let new = try file.load(for: .reload, report: report)
     try Director.check(new, options)
     let reload = try Reload(
-      new, former: configuration, over: administration, isWhole: question.isWhole,
+      new, former: configuration, known: watch?.health, over: administration, isWhole: question.isWhole,
       keepsRules: options.statePath != nil)
     try assembler(of: reload.administration.services, new).checkMarks(isXDP: ports.kind == .xdp)
     return reload
@@ -47,6 +47,7 @@ extension Director {
     administration = reload.administration
     configuration = reload.configuration
     publish()
+    replaceHealth(by: reload)
     for note in reload.notes { log.warning("\(note)") }
     log.info("reloaded: \(administration.services.listed.count) services (\(reload.plan.summary))")
   }

@@ -11,6 +11,8 @@ public struct Listing {
   var persistentConnections: (UInt16) -> Int
   /// What is sent in a second; nil where nobody estimates it.
   var rates: RateEstimator?
+  /// Who is well; nil where nobody checks.
+  var health: () -> HealthListing? = { nil }
   /// The daemons that have been started.
   var daemons = SyncDaemons()
   /// The one service to list; nil for all.
@@ -59,6 +61,9 @@ public struct Listing {
     case .timeouts:
       return "Timeout (tcp tcpfin udp): \(timeouts.tcpSeconds) \(timeouts.tcpFinSeconds) \(timeouts.udpSeconds)\n"
     case .daemons: return daemons.text
+    case .health:
+      guard let health = health() else { throw IpvsadmError("this lbd runs no health checks", exitCode: 1) }
+      return health.text(only: listing.only)
     }
   }
 

@@ -59,6 +59,7 @@ struct ListingJSON {
     text += "]"
     let draining = drainingText
     if !draining.isEmpty, listing.only == nil { text += ",\n\"draining\":[\(draining)]" }
+    if let health = listing.health() { text += ",\n\"health\":\(health.json(only: listing.only))" }
     if let rates = listing.rates, listing.only == nil {
       text += ",\n\"total\":{\"stats\":\(stats(rates.total)),\"rates\":\(stats(rates.totalRates))}"
     }
@@ -163,7 +164,7 @@ struct ListingJSON {
 
   // MARK: - Parts
 
-  private static func endpoint(_ endpoint: Endpoint) -> String {
+  static func endpoint(_ endpoint: Endpoint) -> String {
     "\"address\":\"\(endpoint.address)\",\"port\":\(endpoint.port)"
   }
 

@@ -83,10 +83,12 @@ extension VirtualServices {
 
   /// Makes the services those of a configuration, disturbing only what differs: what is in both keeps its connections,
   /// its scheduler's state and its place in the list. All of it or, when it throws, nothing.
-  mutating func load(_ configuration: Configuration) throws(EditError) {
+  /// - Parameter health: which servers are up; nil is all.
+  mutating func load(_ configuration: Configuration, health: Health? = nil) throws(EditError) {
+    let health = health ?? Health(configuration, runsChecks: false)
     var next = self
     try next.apply(
-      ReloadPlan(from: self, former: nil, to: configuration), localPorts: configuration.settings.localPorts)
+      ReloadPlan(from: self, former: nil, to: health.pictures), localPorts: configuration.settings.localPorts)
     self = next
   }
 }

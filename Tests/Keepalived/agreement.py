@@ -93,13 +93,13 @@ def main():
         for place in sorted(theirs.lines.keys() - ours.lines.keys()):
             why = classes.of_line(case, place, theirs, ours)
             only_theirs[why] += 1
-            if options.lines:
-                print('%s: only keepalived, line %d: %s [%s]' % (case.name, place[1], theirs.lines[place], why[:30]))
+            if options.lines or not why:
+                print('%s: only keepalived, line %d: %s [%s]' % (case.name, place[1], theirs.lines[place], str(why)[:30]))
         for place in sorted(ours.lines.keys() - theirs.lines.keys()):
             why = classes.of_our_line(case, place, theirs, ours)
             only_ours[why] += 1
-            if options.lines:
-                print('%s: only lbd, line %d: %s [%s]' % (case.name, place[1], ours.lines[place], why[:30]))
+            if options.lines or not why:
+                print('%s: only lbd, line %d: %s [%s]' % (case.name, place[1], ours.lines[place], str(why)[:30]))
 
     print('%d files: %d agree, %d do not' % (len(chosen), agreed, len(chosen) - agreed))
     for why, count in explained.most_common():
@@ -108,10 +108,10 @@ def main():
     for title, lines in (('keepalived', only_theirs), ('lbd', only_ours)):
         print('%d lines that only %s complains about' % (sum(lines.values()), title))
         for why, count in lines.most_common():
-            print('  %4d  %s' % (count, why))
+            print('  %4d  %s' % (count, why or 'NOT EXPLAINED'))
     if unexplained:
         print('not explained: ' + ' '.join(unexplained))
-    return 1 if unexplained else 0
+    return 1 if unexplained or only_theirs[None] or only_ours[None] else 0
 
 
 if __name__ == '__main__':

@@ -15,6 +15,39 @@ STRICTER = [
 ]
 
 
+# Lines that only keepalived complains about, by its message.
+ONLY_THEIRS = [
+    (r'cannot track route|for routes is deprecated|[Rr]ule has no preference|No action specified for rule',
+     'routes and rules, which lbd reads and leaves to the machine'),
+    (r"number '0' outside range \[1, 2678400\]",
+     'persistence_timeout 0: lbd reads it as none, which keepalived makes of it after its complaint'),
+    (r'No \w+ process( real-time)? priority specified|No \w+ process priority specified|Unknown umask bit|unsigned integer range',
+     "a value of keepalived's own processes, which has no effect in lbd: a note says so"),
+    (r'url has no path|has no urls specified',
+     'a check without a page: lbd says so where the block begins, keepalived where it ends'),
+    (r'empty notification_email block', 'a list without members, which lbd takes as none'),
+]
+
+# Lines that only lbd complains about, by lbd's message.
+ONLY_OURS = [
+    (r'has no (script|member|virtual_ipaddress|virtual_router_id|interface|misc_path)|is not tracked by anybody',
+     'a block without what makes it useful: lbd says so where it begins, keepalived without a line or not at all'),
+    (r'there is no password|quorum \d+ is more than', 'a contradiction that keepalived settles without naming the line'),
+    (r'strict mode allows none', 'a contradiction of vrrp_strict, which keepalived settles without naming the line'),
+    (r'there is no virtual_server_group',
+     'a service of a group that does not exist: keepalived leaves the service out without a word'),
+    (r'needs a value, the line is ignored', 'a keyword without its value, which keepalived takes as it is'),
+    (r"'\d{10,}' does not fit", 'a value behind a keyword that has none in keepalived, which does not look at it'),
+    (r'has no value, the line is left out', 'a keyword without its value in a part that keepalived does not read'),
+    (r'is not an address, the line is left out', 'a line that keepalived hands to another of its processes'),
+]
+
+
+def first(classes, text):
+    """The reason of the first class that fits; None when none does."""
+    return next((why for pattern, why in classes if re.search(pattern, text)), None)
+
+
 def of(case, theirs, ours):
     """The class of a disagreement about accepting or refusing; None when there is none."""
     if theirs.code < 0:
@@ -59,7 +92,7 @@ def of_line(case, place, theirs, ours):
         return 'a pattern without matches is a note in lbd'
     if structural(theirs, ours, place) or re.search(BRACES, text):
         return 'follows from keywords or braces out of place: lbd skips or closes a block as a whole and says so there'
-    return 'what stands behind a keyword of VRRP, of checks or of the process, which lbd does not act on'
+    return first(ONLY_THEIRS, text)
 
 
 def of_our_line(case, place, theirs, ours):
@@ -79,4 +112,4 @@ def of_our_line(case, place, theirs, ours):
         return 'keepalived had ended before it came to this line'
     if re.search(r'unknown keyword|is not known in', text):
         return 'keywords in a block that keepalived does not read (it reads each block in one of its processes)'
-    return 'a value or a rule that keepalived does not check or mention'
+    return first(ONLY_OURS, text)

@@ -27,7 +27,7 @@ _ipvsadm() {
     -D | -Z | --delete-service | --zero) words=$service ;;
     -L* | -l* | --list)
       words="$service -c -n --connection --timeout --daemon --stats --rate --exact --thresholds --persistent-conn
-        --tun-info --nosort --numeric --json" ;;
+        --tun-info --nosort --numeric --health --json" ;;
     -S | --save) words='-n --numeric' ;;
     -R | --restore) words=--atomic ;;
     --start-daemon) words='--mcast-interface --mcast-group --mcast-port --mcast-ttl --syncid --sync-maxlen' ;;

@@ -43,7 +43,7 @@ complete -c ipvsadm -l tun-type -xa 'ipip gue gre'
 complete -c ipvsadm -l tun-port -x
 complete -c ipvsadm -l tun-nocsum -l tun-csum -l tun-remcsum
 complete -c ipvsadm -s c -l connection -d Connections
-complete -c ipvsadm -l timeout -l daemon -l stats -l rate -l thresholds -l persistent-conn -l tun-info -l nosort -l json
+complete -c ipvsadm -l timeout -l daemon -l stats -l rate -l thresholds -l persistent-conn -l tun-info -l nosort -l health -l json
 complete -c ipvsadm -s X -l exact -d 'Numbers in full'
 complete -c ipvsadm -s n -l numeric -d 'No names'
 complete -c ipvsadm -s z -l local-address -x -d 'Local address'

@@ -45,6 +45,8 @@ public struct IpvsadmListing: Hashable, Sendable {
     case timeouts
     /// `--daemon`
     case daemons
+    /// `--health`: who is well; lbd's own.
+    case health
   }
 
   /// The one service to list.

@@ -4,7 +4,7 @@
 // options are written out, popt knows no abbreviations.
 //
 // `-b` is two options: flags of a scheduler for services, FULLNAT for real servers, as with the ipvsadm of those who
-// brought FULLNAT. No command takes both. What lbd adds to ipvsadm: `--json`, `--atomic`, and the local addresses.
+// brought FULLNAT. No command takes both. What lbd adds to ipvsadm: `--json`, `--health`, `--atomic`, and the local addresses.
 
 /// Everything ipvsadm knows by `-x` or `--name`.
 enum IpvsadmOption: Hashable, CaseIterable {
@@ -15,7 +15,7 @@ enum IpvsadmOption: Hashable, CaseIterable {
   case tunnelType, tunnelPort, tunnelNoChecksum, tunnelChecksum, tunnelRemoteChecksum
   case numeric, connection, exact, timeout, daemon, stats, rate, thresholds, persistentConnections, tunnelInfo
   case noSort, sort, syncID, syncLength, multicastInterface, multicastGroup, multicastPort, multicastTTL
-  case fullNAT, addLocalAddress, deleteLocalAddress, listLocalAddresses, localAddress, interface, json, atomic
+  case fullNAT, addLocalAddress, deleteLocalAddress, listLocalAddresses, localAddress, interface, json, health, atomic
 
   /// Whether a word belongs to the option.
   enum Argument {
@@ -89,6 +89,7 @@ enum IpvsadmOption: Hashable, CaseIterable {
     case .localAddress: ("z", "local-address", .required)
     case .interface: ("F", "ifname", .required)
     case .json: ("", "json", .none)
+    case .health: ("", "health", .none)
     case .atomic: ("", "atomic", .none)
     }
   }

@@ -148,7 +148,7 @@ struct IpvsadmParser {
     let formats: [(IpvsadmSlot, IpvsadmListing.Format)] = [
       (.connection, .connections(withEngines: given.contains(.persistentConnections))), (.timeout, .timeouts),
       (.daemon, .daemons), (.stats, .statistics), (.rate, .rates), (.thresholds, .thresholds),
-      (.persistentConnections, .persistentConnections), (.tunnelInfo, .tunnels),
+      (.health, .health), (.persistentConnections, .persistentConnections), (.tunnelInfo, .tunnels),
     ]
     var listing = IpvsadmListing()
     listing.service = key

@@ -34,7 +34,7 @@ enum IpvsadmSlot: String, CaseIterable {
   case tunnelRemoteChecksum = "tun-remcsum"
   case localAddress = "local-address"
   case interface = "ifname"
-  case json, atomic
+  case json, health, atomic
 
   /// - Returns: nil for commands and for options that go with everything.
   init?(_ option: IpvsadmOption) {
@@ -75,7 +75,7 @@ struct IpvsadmRules {
       alternatives = [.service, .connection, .timeout, .daemon]
       formats = [.stats, .rate, .thresholds]
       allows = alternatives.union(formats).union([
-        .numeric, .exact, .persistentConnections, .tunnelInfo, .noSort, .json,
+        .numeric, .exact, .persistentConnections, .tunnelInfo, .noSort, .json, .health,
       ])
     case .zero: allows = [.service]
     case .save: allows = [.numeric]

@@ -40,6 +40,7 @@ public enum IpvsadmUsage {
       -w       --weight, 1 by default; 0: no new connections
       -x, -y   --u-threshold: connections from which on a server takes no more; --l-threshold: below which it does again
       FORM     --stats [--exact]  --rate [--exact]  --thresholds  --persistent-conn  --tun-info
+               --health: who is well, since when, and why not
                --json, of any listing
       -c       --connection; --timeout; --daemon: of these instead of services
       -n       --numeric: no names of hosts and ports

@@ -2,7 +2,8 @@
 ///
 /// The first few are of engines that are still to come: the values are read, checked and kept in the model.
 enum NoEffect: String, Sendable, CaseIterable {
-  case checks = "it runs no health checks yet: real servers count as up"
+  case directChecks = "it asks servers at their own addresses only, not yet by the way of clients' packets"
+  case sessions = "it has no BFD sessions yet: the server counts as up"
   case vrrp = "it does not run VRRP yet"
   case notification = "it does not notify anybody yet"
   case scripts = "it runs no scripts yet"

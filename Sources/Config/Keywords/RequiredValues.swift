@@ -22,7 +22,7 @@ struct RequiredValues {
             Directive(words: directive.words, known: directive.known, raw: directive.raw, block: inner))
           continue
         }
-      } else if directive.words.count == 1, !directive.words[0].isQuoted, keywords.contains(directive.keyword) {
+      } else if isAlone(directive), keywords.contains(directive.keyword) {
         directives = directives ?? Array(block.directives[..<index])
         diagnostics.fault(
           at: directive.position,
@@ -34,6 +34,18 @@ struct RequiredValues {
     }
     return directives.map { Block(kind: block.kind, directives: $0) }
   }
+
+  /// True when nothing follows the keyword. Behind that of a command a quote that is never closed is something: keepalived
+  /// complains about it, and starts.
+  private func isAlone(_ directive: Directive) -> Bool {
+    guard directive.words.count == 1, !directive.words[0].isQuoted else { return false }
+    return !(RequiredValues.commands.contains(directive.keyword) && directive.raw.contains(UInt8(ascii: "\"")))
+  }
+
+  private static let commands: Set = [
+    "notify", "notify_master", "notify_backup", "notify_fault", "notify_stop", "notify_master_rx_lower_pri",
+    "notify_up", "notify_down", "quorum_up", "quorum_down",
+  ]
 
   static let keywords: [BlockKind: Set<String>] = table.mapValues { names in
     Set(names.split(whereSeparator: \.isWhitespace).map(String.init))

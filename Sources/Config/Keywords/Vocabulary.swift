@@ -31,7 +31,7 @@ enum Vocabulary {
     Entry(.root, "virtual_server_group", opens: .virtualServerGroup, .acted),
     Entry(.root, "local_address_group", opens: .localAddressGroup, .acted),
     Entry(.root, "lbd", opens: .lbd, .acted),
-    Entry(.root, "SSL", opens: .ssl, .none(.checks)),
+    Entry(.root, "SSL", opens: .ssl, .acted),
     Entry(.root, "vrrp_instance", opens: .vrrpInstance, .none(.vrrp)),
     Entry(.root, "vrrp_sync_group", opens: .vrrpSyncGroup, .none(.vrrp)),
     Entry(.root, "vrrp_script", opens: .vrrpScript, .none(.vrrp)),
@@ -65,7 +65,7 @@ enum Vocabulary {
       .virtualServer,
       """
       delay_loop connect_timeout retry delay_before_retry warmup ha_suspend alpha virtualhost inhibit_on_failure
-      """, .none(.checks)),
+      """, .acted),
     Entry(.virtualServer, "omega quorum_up quorum_down smtp_alert", .none(.notification)),
     Entry(.virtualServer, "snmp_name", .none(.snmpName)),
     Entry(.realServer, "weight lvs_method uthreshold lthreshold vlan drain_timeout", .acted),
@@ -73,46 +73,50 @@ enum Vocabulary {
       .realServer,
       """
       inhibit_on_failure alpha retry delay_before_retry warmup connect_timeout delay_loop virtualhost
-      """, .none(.checks)),
+      """, .acted),
     Entry(.realServer, "notify_up notify_down smtp_alert", .none(.notification)),
     Entry(.realServer, "snmp_name", .none(.snmpName)),
-    Entry(.realServer, "TCP_CHECK", opens: .tcpCheck, .none(.checks)),
-    Entry(.realServer, "HTTP_GET SSL_GET", opens: .httpGet, .none(.checks)),
-    Entry(.realServer, "SMTP_CHECK", opens: .smtpCheck, .none(.checks)),
-    Entry(.realServer, "DNS_CHECK", opens: .dnsCheck, .none(.checks)),
-    Entry(.realServer, "MISC_CHECK", opens: .miscCheck, .none(.checks)),
-    Entry(.realServer, "PING_CHECK", opens: .pingCheck, .none(.checks)),
-    Entry(.realServer, "UDP_CHECK", opens: .udpCheck, .none(.checks)),
-    Entry(.realServer, "FILE_CHECK", opens: .fileCheck, .none(.checks)),
-    Entry(.realServer, "BFD_CHECK", opens: .bfdCheck, .none(.checks)),
+    Entry(.realServer, "TCP_CHECK", opens: .tcpCheck, .acted),
+    Entry(.realServer, "HTTP_GET SSL_GET", opens: .httpGet, .acted),
+    Entry(.realServer, "SMTP_CHECK", opens: .smtpCheck, .acted),
+    Entry(.realServer, "DNS_CHECK", opens: .dnsCheck, .acted),
+    Entry(.realServer, "MISC_CHECK", opens: .miscCheck, .acted),
+    Entry(.realServer, "PING_CHECK", opens: .pingCheck, .acted),
+    Entry(.realServer, "UDP_CHECK", opens: .udpCheck, .acted),
+    Entry(.realServer, "FILE_CHECK", opens: .fileCheck, .acted),
+    Entry(.realServer, "BFD_CHECK", opens: .bfdCheck, .none(.sessions)),
     Entry(.lbd, "connections interface port workers local_ports tunnel_fragments sysctl helper", .acted),
     Entry(.lbd, "mark_rules", opens: .markRules, .acted),
   ]
 
   private static let timing = " retry delay_before_retry warmup delay_loop alpha log_all_failures"
   private static let common =
-    "connect_ip connect_port bindto bind_port bind_if connect_timeout fwmark through_vip" + timing
+    "connect_ip connect_port bindto bind_port bind_if connect_timeout fwmark" + timing
 
   private static let checkers: [Entry] = [
-    Entry(.tcpCheck, common + " nb_get_retry", .none(.checks)),
-    Entry(.pingCheck, common + " nb_get_retry", .none(.checks)),
-    Entry(.dnsCheck, common + " nb_get_retry type name", .none(.checks)),
-    Entry(.smtpCheck, common + " nb_get_retry helo_name", .none(.checks)),
-    Entry(.smtpCheck, "host", opens: .smtpHost, .none(.checks)),
-    Entry(.smtpHost, common + " helo_name", .none(.checks)),
+    Entry(.tcpCheck, common + " nb_get_retry", .acted),
+    Entry(.pingCheck, common + " nb_get_retry", .acted),
+    Entry(.dnsCheck, common + " nb_get_retry type name", .acted),
+    Entry(.smtpCheck, common + " nb_get_retry helo_name", .acted),
+    Entry(.smtpCheck, "host", opens: .smtpHost, .acted),
+    Entry(.smtpHost, common + " helo_name", .acted),
     Entry(
-      .udpCheck, common + " nb_get_retry payload require_reply min_reply_length max_reply_length", .none(.checks)),
+      .udpCheck, common + " nb_get_retry payload require_reply min_reply_length max_reply_length", .acted),
     Entry(
-      .httpGet, common + " virtualhost http_protocol enable_sni fast_recovery nb_get_retry", .none(.checks)),
-    Entry(.httpGet, "url", opens: .url, .none(.checks)),
+      .httpGet, common + " virtualhost http_protocol enable_sni fast_recovery nb_get_retry", .acted),
+    Entry(.httpGet, "url", opens: .url, .acted),
     Entry(
       .url,
       """
       path digest status_code virtualhost regex regex_no_match regex_options regex_min_offset regex_max_offset
-      regex_stack
-      """, .none(.checks)),
-    Entry(.miscCheck, "misc_path misc_timeout misc_dynamic user" + timing, .none(.checks)),
-    Entry(.fileCheck, "track_file weight", .none(.checks)), Entry(.bfdCheck, "name alpha", .none(.checks)),
-    Entry(.ssl, "password ca certificate key", .none(.checks)),
+      """, .acted),
+    Entry(.url, "regex_stack", .none(.ownBuffers)),
+    Entry(.miscCheck, "misc_path misc_timeout misc_dynamic user" + timing, .acted),
+    Entry(.fileCheck, "track_file weight", .acted), Entry(.bfdCheck, "name alpha", .none(.sessions)),
+    Entry(.ssl, "password ca certificate key", .acted),
+  ] + connecting.map { Entry($0, "through_vip", .none(.directChecks)) }
+
+  private static let connecting: [BlockKind] = [
+    .tcpCheck, .pingCheck, .dnsCheck, .smtpCheck, .smtpHost, .udpCheck, .httpGet,
   ]
 }

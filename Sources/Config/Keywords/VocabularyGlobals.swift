@@ -12,7 +12,7 @@ extension Vocabulary {
       notify_fifo notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script lvs_notify_fifo lvs_notify_fifo_script
       fifo_write_vrrp_states_on_reload vrrp_notify_priority_changes
       """, .none(.notification)),
-    Entry(.globalDefs, "checker_log_all_failures", .none(.checks)),
+    Entry(.globalDefs, "checker_log_all_failures", .acted),
     Entry(
       .globalDefs,
       """

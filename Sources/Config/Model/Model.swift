@@ -224,6 +224,8 @@ public struct VirtualService: Hashable, Sendable {
   public var sorryServer: Endpoint?
   /// When servers count, and who hears of it.
   public var monitoring = ServiceMonitoring()
+  /// The `virtual_server_group` it comes from: all services of one block share their checks.
+  public var groupName: String?
   /// Where it was configured.
   public var position: Position?
 
@@ -237,6 +239,7 @@ public struct VirtualService: Hashable, Sendable {
   public var withoutPosition: VirtualService {
     var copy = self
     copy.position = nil
+    copy.groupName = nil
     copy.monitoring = ServiceMonitoring()
     copy.realServers = realServers.map(\.withoutPosition)
     return copy

@@ -148,7 +148,9 @@ struct ConfigurationReader {
   /// FULLNAT needs local addresses of the servers' family; other methods have no use for them.
   private mutating func checkLocalAddresses(of service: VirtualService) {
     guard let position = service.position else { return }
-    let usesFullNAT = service.realServers.contains { service.forwardingMethod(to: $0) == .fullNAT }
+    var endpoints = service.realServers.filter { service.forwardingMethod(to: $0) == .fullNAT }.map(\.endpoint)
+    if let sorry = service.sorryServer, service.sorryServerMethod == .fullNAT { endpoints.append(sorry) }
+    let usesFullNAT = !endpoints.isEmpty
     guard let name = service.localAddressGroup else {
       if usesFullNAT {
         diagnostics.error(
@@ -167,10 +169,9 @@ struct ConfigurationReader {
         at: position, "'laddr_group_name' has no effect, no real server uses FNAT", remedy: "write 'lb_kind FNAT'")
       return
     }
-    let servers = service.realServers.filter { service.forwardingMethod(to: $0) == .fullNAT }
-    for server in servers where !families.contains(server.endpoint.address.family) {
+    for endpoint in endpoints where !families.contains(endpoint.address.family) {
       diagnostics.error(
-        at: position, "local_address_group \(quoted(name)) has no address of the family of \(server.endpoint)",
+        at: position, "local_address_group \(quoted(name)) has no address of the family of \(endpoint)",
         remedy: "add some")
       return
     }

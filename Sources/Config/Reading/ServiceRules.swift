@@ -116,6 +116,7 @@ struct ServiceRules {
   ) -> VirtualService {
     var service = VirtualService(key: key)
     service.position = block.position
+    if case .group(let name) = block.target { service.groupName = name.text }
     service.schedulerName = block.schedulerName ?? Defaults.schedulerName
     service.schedulerFlags = block.schedulerFlags
     service.forwardingMethod = block.method ?? Defaults.forwardingMethod

@@ -11,6 +11,7 @@ struct NumbersJSON {
   var text: String {
     var listing = Listing(services: place.services, dataplane: place.dataplane)
     listing.rates = place.administration.rates
+    listing.health = place.health
     // Counts of templates are a look at a word each; connections are not walked over.
     let services = ListingJSON(listing, nowNanoseconds: place.nowNanoseconds).servicesText
     let statistics = place.dataplane.statistics()

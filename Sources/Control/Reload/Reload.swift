@@ -6,6 +6,10 @@ import Dataplane
 struct Reload {
   /// What is to be in force.
   let configuration: Configuration
+  /// The health of its services, with what is known of checks that go on.
+  private(set) var health: Health
+  /// What is to be told of that.
+  private(set) var news: [HealthChange] = []
   /// Services and whatever else ipvsadm changes, afterwards.
   private(set) var administration: Administration
   /// What is done for it.
@@ -15,20 +19,25 @@ struct Reload {
 
   /// - Parameters:
   ///   - former: what is in force.
+  ///   - known: the health of its services; nil where nobody checks.
   ///   - isWhole: see `ReloadPlan`.
   ///   - keepsRules: services are ipvsadm's alone (`--state`).
   init(
-    _ new: Configuration, former: Configuration, over administration: Administration, isWhole: Bool = false,
-    keepsRules: Bool = false
+    _ new: Configuration, former: Configuration, known: Health? = nil, over administration: Administration,
+    isWhole: Bool = false, keepsRules: Bool = false
   ) throws(EditError) {
     configuration = new
+    health = Health(new, runsChecks: known != nil)
+    if let known { news = health.takeUp(known) }
     self.administration = administration
     self.administration.localPorts = new.settings.localPorts
     self.administration.services.forgetsConnections = IPVSSettings(new.settings).expiresConnectionsWithoutServer
     self.administration.services.noteHelped(new.settings.ftpPorts)
     notes = Reload.lasting(from: former.settings, to: new.settings)
     guard !keepsRules else { return }
-    plan = ReloadPlan(from: administration.services, former: isWhole ? nil : former, to: new)
+    let before = known ?? Health(former, runsChecks: false)
+    plan = ReloadPlan(
+      from: administration.services, former: isWhole ? nil : before.pictures, to: health.pictures)
     plan.set(new.timeouts, from: isWhole ? nil : former.timeouts, running: administration.timeouts)
     try self.administration.services.apply(plan, localPorts: new.settings.localPorts)
     for case .command(.setTimeouts(let tcp, let tcpFin, let udp)) in plan.steps {

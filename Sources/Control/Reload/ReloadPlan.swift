@@ -22,14 +22,16 @@ struct ReloadPlan {
   /// Nothing to be done.
   init() {}
 
+  /// True when nothing is done.
+  var isEmpty: Bool { steps.isEmpty }
+
   /// - Parameters:
   ///   - running: services as they are.
-  ///   - former: what the file said; nil for a reload of the whole.
-  ///   - new: what it says.
-  init(from running: VirtualServices, former: Configuration?, to new: Configuration) {
-    let wanted = ServicePicture.all(of: new)
+  ///   - former: what the file said, with the servers that were up; nil for a reload of the whole.
+  ///   - wanted: what it says, with those that are.
+  init(from running: VirtualServices, former: [ServicePicture]?, to wanted: [ServicePicture]) {
     let keys = Set(wanted.map(\.spec.key))
-    let before = former.map { Dictionary(ServicePicture.all(of: $0).map { ($0.spec.key, $0) }) { first, _ in first } }
+    let before = former.map { Dictionary($0.map { ($0.spec.key, $0) }) { first, _ in first } }
     for service in running.listed where !keys.contains(service.spec.key) {
       guard before == nil || before?[service.spec.key] != nil else { continue }
       steps.append(.command(.deleteService(service.spec.key)))
@@ -43,6 +45,15 @@ struct ReloadPlan {
       }
       let old = before == nil ? present : before?[service.spec.key]
       change(present, from: old, to: service)
+    }
+  }
+
+  /// Some services have other servers that are up, or others' weights; what ipvsadm has made of the rest stays.
+  /// - Parameter pairs: each as it was, and as it is.
+  init(from running: VirtualServices, changing pairs: [(former: ServicePicture, new: ServicePicture)]) {
+    for (former, new) in pairs where former != new {
+      guard let service = running.service(new.spec.key) else { continue }
+      change(ServicePicture(service, of: running), from: former, to: new)
     }
   }
 

@@ -32,11 +32,9 @@ struct ServicePicture: Equatable {
     conveyance = service.spec.clientConveyance
   }
 
-  /// A configured one.
+  /// A configured one with the servers that serve.
   /// - Parameter groups: local addresses by the names of their groups.
-  init(_ configured: VirtualService, groups: [String: [IPAddress]]) {
-    // Nobody checks servers yet: who has no weight, and a sorry server, is all there is to decide.
-    let serving = ServiceState(configured, runsChecks: false).serving
+  init(serving: VirtualService, groups: [String: [IPAddress]]) {
     spec = ServiceSpec(serving)
     servers = serving.realServers.map {
       Server(spec: ServerSpec($0, method: serving.forwardingMethod(to: $0)), own: OwnSettings($0))
@@ -49,11 +47,10 @@ struct ServicePicture: Equatable {
     conveyance = serving.clientConveyance
   }
 
-  /// All services of a configuration, in its order.
-  static func all(of configuration: Configuration) -> [ServicePicture] {
-    let groups = Dictionary(
+  /// Local addresses by the names of their groups.
+  static func localAddresses(of configuration: Configuration) -> [String: [IPAddress]] {
+    Dictionary(
       configuration.localAddressGroups.map { ($0.name, $0.addresses) }, uniquingKeysWith: { first, _ in first })
-    return configuration.services.map { ServicePicture($0, groups: groups) }
   }
 }
 

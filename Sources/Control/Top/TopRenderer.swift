@@ -90,6 +90,7 @@ struct TopRenderer {
     var table: [TopRow] = []
     for index in TopRow.sorted(rows, view.order) {
       let servers = services[index].servers.map { difference.row($0, of: services[index]) }
+        + difference.absentRows(of: services[index])
       var shown = TopRow.sorted(servers, view.order).map { servers[$0] }
       if !view.filter.isEmpty, !Self.matches(rows[index], view.filter) {
         shown = shown.filter { Self.matches($0, view.filter) }

@@ -51,6 +51,7 @@ struct TopDifference {
   private let before: TopSample?
   private let seconds: Double
   private var services: [String: TopSample.Service] = [:]
+  private var health: [String: TopSample.Health] = [:]
   private var servers: [String: TopSample.Stats] = [:]
 
   init(_ sample: TopSample, since before: TopSample?) {
@@ -59,6 +60,9 @@ struct TopDifference {
       before.map { $0.nanoseconds < sample.nanoseconds && $0.workers.count == sample.workers.count } ?? false
     self.before = isLater ? before : nil
     seconds = isLater ? Double(sample.nanoseconds - (before?.nanoseconds ?? 0)) / 1e9 : 0
+    for unit in sample.listing.health ?? [] {
+      for name in unit.services { health[name] = unit }
+    }
     for service in self.before?.listing.services ?? [] {
       services[service.name] = service
       for server in service.servers { servers[service.name + " " + server.name] = server.stats }
@@ -85,16 +89,27 @@ struct TopDifference {
 
   func row(_ service: TopSample.Service) -> TopRow {
     TopRow(
-      name: service.name, note: service.scheduler, isService: true,
+      name: service.name, note: service.scheduler + (health[service.name]?.sorry == true ? ", sorry server" : ""),
+      isService: true,
       rates: rates(service.stats, services[service.name]?.stats, service.rates),
       active: service.servers.reduce(0) { $0 &+ $1.activeConns },
       inactive: service.servers.reduce(0) { $0 &+ $1.inactiveConns })
   }
 
+  /// Servers that are out of service have a line, too, though no scheduler knows them.
+  func absentRows(of service: TopSample.Service) -> [TopRow] {
+    let present = Set(service.servers.map(\.name))
+    return (health[service.name]?.servers ?? []).filter { !present.contains($0.name) }.map {
+      TopRow(name: $0.name, note: $0.note ?? "out of service", isService: false)
+    }
+  }
+
   func row(_ server: TopSample.Server, of service: TopSample.Service) -> TopRow {
-    TopRow(
+    let health = health[service.name]?.servers.first { $0.name == server.name }?.note
+    return TopRow(
       name: server.name,
-      note: "\(server.forward) \(server.weight)" + (server.drainSecondsLeft.map { " drains \($0) s" } ?? ""),
+      note: "\(server.forward) \(server.weight)" + (server.drainSecondsLeft.map { " drains \($0) s" } ?? "")
+        + (health.map { "  \($0)" } ?? ""),
       isService: false,
       rates: rates(server.stats, servers[service.name + " " + server.name], server.rates), active: server.activeConns,
       inactive: server.inactiveConns)

@@ -44,7 +44,30 @@ struct TopSample: Decodable {
     var servers: [Server]
   }
 
-  struct Listing: Decodable { var services: [Service] }
+  /// A server as its checks see it.
+  struct ServerHealth: Decodable {
+    var address: String
+    var port: Int
+    var up: Bool
+    /// How long it has been so; nil when nothing checks it.
+    var seconds: UInt64?
+    var lastError: String?
+    var nextCheckSeconds: Double?
+  }
+
+  /// A virtual server of the configuration, which may be several services.
+  struct Health: Decodable {
+    /// Their names.
+    var services: [String]
+    var sorry: Bool
+    var servers: [ServerHealth]
+  }
+
+  struct Listing: Decodable {
+    var services: [Service]
+    /// nil where nothing is checked.
+    var health: [Health]?
+  }
 
   struct Worker: Decodable {
     var received: UInt64
@@ -97,6 +120,17 @@ extension TopSample.Service {
 
 extension TopSample.Server {
   var name: String { TopSample.endpoint(address, port) }
+}
+
+extension TopSample.ServerHealth {
+  var name: String { TopSample.endpoint(address, port) }
+
+  /// `up 3m12s, next check in 2.1 s`; `down 5s: cannot connect: ECONNREFUSED, next check in 0.4 s`. nil without checks.
+  var note: String? {
+    guard let seconds else { return nil }
+    return (up ? "up " : "down ") + HealthListing.span(seconds) + (lastError.map { ": \($0)" } ?? "")
+      + (nextCheckSeconds.map { ", next check in \($0) s" } ?? "")
+  }
 }
 
 extension TopSample {

@@ -10,6 +10,8 @@ struct WhyPlace {
   let administration: Administration
   let markRules: [MarkRule]
   let nowNanoseconds: UInt64
+  /// Who is well; nil where nobody checks.
+  var health: () -> HealthListing? = { nil }
 
   var services: VirtualServices { administration.services }
 

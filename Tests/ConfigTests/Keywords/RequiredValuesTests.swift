@@ -8,7 +8,9 @@ import Testing
     ("virtual_server 10.0.0.1 80 {\n lb_algo\n real_server 10.1.0.1 80 { }\n}", "2:2 'lb_algo' has no value"),
     ("virtual_server 10.0.0.1 80 {\n real_server 10.1.0.1 80 { weight }\n}", "2:28 'weight' has no value"),
     ("virtual_server 10.0.0.1 80 {\n real_server 10.1.0.1 80 { HTTP_GET { url { path } } }\n}", "2:45 'path' has no"),
+    ("vrrp_instance V {\n state \"\n}", "2:2 'state' has no value"),
     // keepalived passes these over, or they need none.
+    ("vrrp_instance V {\n notify_master \"\n}", nil),
     ("global_defs {\n router_id\n}", nil), ("vrrp_instance V {\n nopreempt\n}", nil),
     ("vrrp_instance V {\n priority \"\"\n}", nil), ("vrrp_instance V {\n virtual_ipaddress {\n priority\n }\n}", nil),
   ]

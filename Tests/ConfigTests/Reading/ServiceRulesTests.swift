@@ -194,6 +194,12 @@ private func service(_ lines: String, at address: String = "10.0.0.1 80") -> Str
       services: ["TCP 10.0.0.1:80 wlc FNAT | [fd00:2::9]:80 w1"],
       findings: ["2:1 error local_address_group 'g' has no address of the family of [fd00:2::9]:80"]),
     ReadRow(
+      name: "no local address of the sorry server's family",
+      text: "local_address_group g { 10.2.0.1 }\n"
+        + service("lb_kind FNAT\nladdr_group_name g\nsorry_server fd00:2::8 80\nreal_server 10.1.0.1 80 {\n}"),
+      services: ["TCP 10.0.0.1:80 wlc FNAT | sorry [fd00:2::8]:80 | 10.1.0.1:80 w1"],
+      findings: ["2:1 error local_address_group 'g' has no address of the family of [fd00:2::8]:80"]),
+    ReadRow(
       name: "a mark",
       text: "local_address_group g { 10.2.0.1 }\n"
         + "virtual_server fwmark 7 {\nlb_kind FNAT\nladdr_group_name g\nreal_server 10.1.0.1 80 {\n}\n}",

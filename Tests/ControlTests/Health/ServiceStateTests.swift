@@ -1,4 +1,5 @@
 import Config
+import HealthCheck
 import Testing
 import Wire
 
@@ -58,17 +59,20 @@ struct ServiceStateTests {
       service: sorry + "\nsorry_server_inhibit", serving: "1:2 2:1 3:1 s:0"),
     Row(
       testDescription: "hysteresis: not lost at once", service: "quorum 3\nhysteresis 1", events: ["1= 1", "1= 0"],
+      told: ["1: 2 to 1", "1: 1 to 0"],
       serving: "1:0 2:1 3:1"),
     Row(
       testDescription: "hysteresis: lost below", service: "quorum 3\nhysteresis 1", events: ["1= 0", "2= 0"],
-      told: ["lost 1"], serving: "1:0 2:0 3:1", hasQuorum: false),
+      told: ["1: 2 to 0", "2: 1 to 0", "lost 1"], serving: "1:0 2:0 3:1", hasQuorum: false),
     Row(
       testDescription: "hysteresis: regained above", service: "quorum 3\nhysteresis 1",
-      events: ["1= 0", "2= 0", "1= 2", "2= 1"], told: ["lost 1", "gained 4"], serving: "1:2 2:1 3:1"),
+      events: ["1= 0", "2= 0", "1= 2", "2= 1"], 
+      told: ["1: 2 to 0", "2: 1 to 0", "lost 1", "1: 0 to 2", "2: 0 to 1", "gained 4"], serving: "1:2 2:1 3:1"),
     Row(
-      testDescription: "no weight is no quorum", service: sorry, events: ["1= 0", "2= 0", "3= 0"], told: ["lost 0"],
+      testDescription: "no weight is no quorum", service: sorry, events: ["1= 0", "2= 0", "3= 0"],
+      told: ["1: 2 to 0", "2: 1 to 0", "3: 1 to 0", "lost 0"],
       serving: "s:1", hasQuorum: false),
-    Row(testDescription: "a weight below 0 is 0", events: ["1= -7"], serving: "1:0 2:1 3:1"),
+    Row(testDescription: "a weight below 0 is 0", events: ["1= -7"], told: ["1: 2 to 0"], serving: "1:0 2:1 3:1"),
     Row(testDescription: "alpha", service: "alpha", serving: "", hasQuorum: false),
     Row(
       testDescription: "alpha with a sorry server", service: "alpha\n" + sorry, serving: "s:1", hasQuorum: false),
@@ -81,9 +85,15 @@ struct ServiceStateTests {
     Row(testDescription: "a stranger changes nothing", events: ["9- 0", "1- 7", "9= 5"], serving: "1:2 2:1 3:1"),
   ]
 
-  private static func service(_ lines: String, retry: Int = 1) throws -> VirtualService {
+  private static func state(_ lines: String, check: String = "retry 1") throws -> ServiceState {
+    let service = try service(lines, check: check)
+    let definitions = CheckDefinitions(Configuration())
+    return ServiceState(service, checks: service.realServers.map { definitions.all(of: $0, in: service) })
+  }
+
+  private static func service(_ lines: String, check: String = "retry 1") throws -> VirtualService {
     let servers = (1...3).map {
-      "real_server 10.1.0.\($0) 80 {\nweight \($0 == 1 ? 2 : 1)\nTCP_CHECK {\nretry \(retry)\n}\nPING_CHECK {\n}\n}\n"
+      "real_server 10.1.0.\($0) 80 {\nweight \($0 == 1 ? 2 : 1)\nTCP_CHECK {\n\(check)\n}\nPING_CHECK {\n}\n}\n"
     }
     let text = "virtual_server 10.0.0.1 80 {\nprotocol TCP\nlb_algo rr\nlb_kind NAT\n\(lines)\n\(servers.joined())}"
     return try #require(parseConfiguration(bytes: Array(text.utf8), file: "t").0.services.first)
@@ -91,17 +101,18 @@ struct ServiceStateTests {
 
   private static func event(_ text: String) throws -> ServiceState.Event {
     let words = text.split(separator: " ")
-    let endpoint = Endpoint(address: try #require(IPAddress("10.1.0.\(words[0].dropLast())")), port: 80)
-    let number = try #require(Int32(words[1]))
+    let server = try #require(Int(words[0].dropLast())) - 1
+    let number = try #require(Int(words[1]))
     return words[0].hasSuffix("=")
-      ? .weighed(endpoint, weight: number)
-      : .checked(endpoint, checker: Int(number), isWell: words[0].hasSuffix("+"))
+      ? ServiceState.Event(server: server, check: 0, isWell: true, weight: .replace(number))
+      : ServiceState.Event(server: server, check: number, isWell: words[0].hasSuffix("+"))
   }
 
   private static func text(_ change: ServiceState.Change) -> String {
     switch change {
-    case .serverUp(let endpoint): "up \(endpoint.address.bytes.last ?? 0)"
-    case .serverDown(let endpoint): "down \(endpoint.address.bytes.last ?? 0)"
+    case .serverUp(let server): "up \(server + 1)"
+    case .serverDown(let server): "down \(server + 1)"
+    case .weight(let server, let from, let to): "\(server + 1): \(from) to \(to)"
     case .quorumGained(let weight): "gained \(weight)"
     case .quorumLost(let weight): "lost \(weight)"
     }
@@ -115,7 +126,7 @@ struct ServiceStateTests {
   }
 
   @Test(arguments: rows) func whoServes(row: Row) throws {
-    var state = ServiceState(try ServiceStateTests.service(row.service), runsChecks: true)
+    var state = try ServiceStateTests.state(row.service)
     var told: [String] = []
     for event in row.events { told += state.apply(try ServiceStateTests.event(event)).map(ServiceStateTests.text) }
     #expect(told == row.told)
@@ -124,18 +135,42 @@ struct ServiceStateTests {
   }
 
   @Test func whereNothingChecksNothingStartsDown() throws {
-    let state = ServiceState(try ServiceStateTests.service("alpha"), runsChecks: false)
+    let state = ServiceState(try ServiceStateTests.service("alpha"))
     #expect(state.hasQuorum && state.servers.count == 3)
   }
 
   @Test func reloadKeepsVerdictsOfTheSameChecks() throws {
-    var old = ServiceState(try ServiceStateTests.service(ServiceStateTests.sorry), runsChecks: true)
-    for text in ["1- 0", "2- 1"] { _ = old.apply(try ServiceStateTests.event(text)) }
-    let same = ServiceState(try ServiceStateTests.service(ServiceStateTests.sorry + "\nquorum 1"), after: old)
-    #expect(ServiceStateTests.text(same.servers) == "3:1")
+    var old = try ServiceStateTests.state(ServiceStateTests.sorry)
+    for text in ["1- 0", "2- 1", "3= 7"] { _ = old.apply(try ServiceStateTests.event(text)) }
+    // When they run does not make them others.
+    var same = try ServiceStateTests.state(ServiceStateTests.sorry + "\nquorum 1", check: "retry 9")
+    #expect(same.takeUp(old).map(ServiceStateTests.text) == [])
+    #expect(ServiceStateTests.text(same.servers) == "3:7")
     // The first check is another one now: presumed well. The second is the same and still fails.
-    let other = ServiceState(try ServiceStateTests.service(ServiceStateTests.sorry, retry: 5), after: old)
+    var other = try ServiceStateTests.state(ServiceStateTests.sorry, check: "connect_port 81")
+    #expect(other.takeUp(old).map(ServiceStateTests.text) == ["up 1"])
     #expect(ServiceStateTests.text(other.servers) == "1:2 3:1")
+  }
+
+  /// The first look at a service is told, too.
+  @Test(arguments: [
+    ("", ["gained 4"]), ("alpha", []), ("alpha\n" + sorry, ["lost 0"]), ("quorum 3\nhysteresis 2", []),
+  ])
+  func beginning(service: String, told: [String]) throws {
+    #expect(try ServiceStateTests.state(service).beginning.map(ServiceStateTests.text) == told)
+  }
+
+  /// Several checks may want another weight: the differences add up, and what does not fit is cut.
+  @Test(arguments: [
+    ([CheckWeight.replace(5), .replace(7)], 10), ([.replace(5), .add(-20)], 0),
+    ([.add(.max), .add(.max)], .max), ([.add(.max), .add(.min)], 2), ([.replace(9), nil], 9),
+  ] as [([CheckWeight?], Int32)])
+  func weightsAddUp(weights: [CheckWeight?], sum: Int32) throws {
+    var state = try ServiceStateTests.state("")
+    for (number, weight) in weights.enumerated() {
+      _ = state.apply(ServiceState.Event(server: 0, check: number, isWell: true, weight: weight))
+    }
+    #expect(state.servers.first?.weight == sum)
   }
 
   /// The services a director has are those that serve.

@@ -1,0 +1,75 @@
+import Config
+import Dataplane
+import HealthCheck
+import Kernel
+
+// The director and the health of servers: verdicts of checks become another list of servers, and that one snapshot,
+// however many came at once.
+extension Director {
+  /// Begins to check, once packets are forwarded.
+  func startHealth() {
+    guard let watch else { return }
+    suspendChecks()
+    for unit in watch.health.units {
+      for (server, checks) in zip(unit.serverNames, unit.checks) where !checks.isEmpty {
+        log.info("Activating healthchecker for service \(server) for VS \(unit.name)")
+      }
+    }
+    tell(watch.health.beginning)
+    watch.start()
+  }
+
+  /// What checks have found becomes what workers use.
+  func followHealth() {
+    guard let watch else { return }
+    let news = watch.take()
+    for report in news.reports {
+      guard let line = report.phrase else { continue }
+      log.log(level: report.verdict == .well ? .info : .warning, "\(line)")
+    }
+    let plan = ReloadPlan(from: administration.services, changing: news.pictures)
+    if !plan.isEmpty {
+      var services = administration.services
+      do {
+        try services.apply(plan, localPorts: configuration.settings.localPorts)
+        administration.services = services
+        publish()
+      } catch {
+        log.error("a server's health has changed, but not what it is sent: \(error)")
+      }
+    }
+    tell(news.changes)
+  }
+
+  /// A reload has come into force.
+  func replaceHealth(by reload: Reload) {
+    guard let watch else { return }
+    watch.replace(by: reload.health)
+    suspendChecks()
+    tell(reload.news)
+  }
+
+  /// Addresses have come or gone.
+  func suspendChecks() {
+    guard let watch else { return }
+    let index = Topology.Index(watcher.topology)
+    let changes = watch.followAddresses { key in
+      guard case .address(_, let endpoint) = key else { return true }
+      return index.isLocal(endpoint.address)
+    }
+    for (name, runs) in changes {
+      log.info("\(runs ? "Activating" : "Suspending") healthcheckers for VS \(name)")
+    }
+  }
+
+  /// For listings.
+  func healthListing() -> HealthListing? {
+    watch.map { HealthListing($0.health, $0.statuses, nowNanoseconds: MonotonicClock.nanoseconds()) }
+  }
+
+  private func tell(_ changes: [HealthChange]) {
+    for change in changes {
+      for line in change.lines { log.log(level: change.isBad ? .warning : .info, "\(line)") }
+    }
+  }
+}

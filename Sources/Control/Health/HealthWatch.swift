@@ -1,0 +1,89 @@
+import Config
+import HealthCheck
+import Kernel
+
+/// The checks of a running director, and what is made of their verdicts.
+///
+/// Checks have a thread of their own, an event loop: a slow name server or a script must not keep the director from its
+/// signals. What they find comes to the director's thread by an inbox, and only there the state of services changes.
+final class HealthWatch {
+  /// As the verdicts so far have it.
+  private(set) var health: Health
+  private let inbox: Inbox<[CheckReport]>
+  private let runner: CheckRunner
+  private var suspended: Set<String> = []
+
+  /// Nothing runs before `start`.
+  /// - Parameter sources: of probes that are not the engine's own, as for scripts.
+  init(_ health: Health, on loop: ControlLoop, sources: [any ProbeSource]) throws {
+    self.health = health
+    let inbox = try Inbox<[CheckReport]>()
+    self.inbox = inbox
+    runner = CheckRunner(
+      on: loop.eventLoop, seed: .random(in: .min ... .max), sources: sources
+    ) { inbox.post($0) }
+  }
+
+  /// Readable while there is news.
+  var descriptor: Int32 { inbox.descriptor }
+
+  /// Checks begin, but for those of services that are suspended from the start.
+  func start() { runner.update(to: health.checks) }
+
+  /// Ends all checks, and waits for that.
+  func stop() { try? runner.stop().wait() }
+
+  /// What is known of each check now.
+  var statuses: [CheckStatus] { (try? runner.statuses().wait()) ?? [] }
+
+  /// The configuration has changed.
+  func replace(by health: Health) {
+    self.health = health
+    runner.update(to: health.checks)
+  }
+
+  /// What the checks have found since the last time.
+  struct News {
+    /// In their order.
+    var reports: [CheckReport] = []
+    /// In their order.
+    var changes: [HealthChange] = []
+    /// The services that have other servers or weights, as they were and as they are.
+    var pictures: [(former: ServicePicture, new: ServicePicture)] = []
+  }
+
+  /// Takes what has come.
+  func take() -> News {
+    var news = News()
+    var before: [Int: [ServicePicture]] = [:]
+    for report in inbox.take().joined() {
+      guard let unit = health.unit(of: report) else { continue }
+      if before[unit] == nil { before[unit] = health.pictures(of: unit) }
+      news.reports.append(report)
+      news.changes += health.apply(report)
+    }
+    for (unit, former) in before.sorted(by: { $0.key < $1.key }) {
+      news.pictures += zip(former, health.pictures(of: unit)).filter { $0 != $1 }.map { (former: $0, new: $1) }
+    }
+    return news
+  }
+
+  /// Checks of a service run only while its address is on this host, where the service says so (`ha_suspend`).
+  /// - Returns: names of services, and whether their checks now run.
+  func followAddresses(isLocal: (ServiceKey) -> Bool) -> [(name: String, runs: Bool)] {
+    var changes: [(name: String, runs: Bool)] = []
+    for unit in health.units where unit.first.service.monitoring.suspendsWithoutAddress {
+      let runs = unit.keys.contains(where: isLocal)
+      guard runs == suspended.contains(unit.name) else { continue }
+      if runs {
+        suspended.remove(unit.name)
+        runner.resume(service: unit.name)
+      } else {
+        suspended.insert(unit.name)
+        runner.suspend(service: unit.name)
+      }
+      changes.append((unit.name, runs))
+    }
+    return changes
+  }
+}

@@ -1,0 +1,204 @@
+import Config
+import HealthCheck
+import Wire
+
+/// The state of one virtual service: which of its servers live, whether they make up the quorum, and who serves.
+///
+/// A value and pure: results of checks go in, what is to be told comes out, and `servers` is what the snapshot is made
+/// of. Sockets, clocks and scripts are the business of whoever drives it.
+///
+/// - A server lives while none of its checks has failed. One that starts down (alpha) has failed all of its checks that
+///   say so. A server without checks lives.
+/// - The quorum is reached when the weights of living servers come to quorum + hysteresis, and lost when they come to
+///   nothing or to less than quorum - hysteresis. Before the first look it counts as lost.
+/// - Without the quorum the sorry server, if there is one, serves alone. Without a sorry server the living ones go on.
+public struct ServiceState: Sendable {
+  /// What happens to a service: a check of a server has come to a verdict, or wants another weight.
+  public struct Event: Hashable, Sendable {
+    /// The server's place in the service.
+    public var server: Int
+    /// The check's number among the server's.
+    public var check: Int
+    /// Whether the server is well.
+    public var isWell: Bool
+    /// What the check wants the weight to be; nil is as configured.
+    public var weight: CheckWeight?
+
+    /// An event.
+    public init(server: Int, check: Int, isWell: Bool, weight: CheckWeight? = nil) {
+      self.server = server
+      self.check = check
+      self.isWell = isWell
+      self.weight = weight
+    }
+  }
+
+  /// What is to be told, in the order in which it happened; servers by their places.
+  public enum Change: Hashable, Sendable {
+    /// A server lives.
+    case serverUp(Int)
+    /// It does no longer.
+    case serverDown(Int)
+    /// A server that lives has another weight.
+    case weight(Int, from: Int32, to: Int32)
+    /// The living servers' weights make up the quorum.
+    case quorumGained(weight: Int)
+    /// They do no longer.
+    case quorumLost(weight: Int)
+  }
+
+  private struct Server {
+    let spec: RealServer
+    let checks: [CheckDefinition]
+    /// The checks that have failed, by number.
+    var failed: Set<Int>
+    /// The weights that checks want, by number.
+    var wanted: [Int: CheckWeight] = [:]
+
+    var isAlive: Bool { failed.isEmpty }
+
+    /// The differences to the configured weight add up.
+    var weight: Int32 {
+      let range = -Int(Int32.max)...Int(Int32.max)
+      let sum = wanted.values.reduce(Int(spec.weight)) { sum, weight in
+        switch weight {
+        case .replace(let value): sum + value.clamped(to: range) - Int(spec.weight)
+        case .add(let value): sum + value.clamped(to: range)
+        }
+      }
+      return Int32(clamping: max(sum, 0))
+    }
+  }
+
+  /// As configured.
+  public let service: VirtualService
+  private var states: [Server]
+  /// True while the living servers make up the quorum.
+  public private(set) var hasQuorum = false
+
+  /// A service at its start.
+  /// - Parameter checks: of each of its servers; none of any where nobody checks: then nothing can start down, or it
+  ///   would stay so.
+  public init(_ service: VirtualService, checks: [[CheckDefinition]] = []) {
+    self.service = service
+    states = service.realServers.enumerated().map { index, spec in
+      let checks = checks.indices.contains(index) ? checks[index] : []
+      return Server(spec: spec, checks: checks, failed: Set(checks.indices.filter { checks[$0].times.alpha }))
+    }
+    hasQuorum = weight >= service.monitoring.quorum + service.monitoring.hysteresis
+  }
+
+  /// What is told of it at its start: the state before is that of a service without the quorum.
+  public var beginning: [Change] {
+    if hasQuorum { return [.quorumGained(weight: weight)] }
+    return service.sorryServer == nil ? [] : [.quorumLost(weight: weight)]
+  }
+
+  /// After a reload: checks that ask the same of the same target keep their verdict, as they go on; others begin anew.
+  public mutating func takeUp(_ old: ServiceState) -> [Change] {
+    let formers = Dictionary(old.states.map { ($0.spec.endpoint, $0) }) { first, _ in first }
+    var changes: [Change] = []
+    for index in states.indices {
+      guard let former = formers[states[index].spec.endpoint] else { continue }
+      let known = former.checks.map(\.subject)
+      for (number, check) in states[index].checks.enumerated() {
+        guard let before = known.firstIndex(of: check.subject) else { continue }
+        if former.failed.contains(before) {
+          states[index].failed.insert(number)
+        } else {
+          states[index].failed.remove(number)
+        }
+        states[index].wanted[number] = former.wanted[before]
+      }
+      guard states[index].isAlive != former.isAlive else { continue }
+      changes.append(states[index].isAlive ? .serverUp(index) : .serverDown(index))
+    }
+    hasQuorum = old.hasQuorum
+    return changes + look()
+  }
+
+  /// What the weights of living servers come to.
+  public var weight: Int { states.reduce(0) { $0 + ($1.isAlive ? Int($1.weight) : 0) } }
+
+  /// True while the server at that place lives.
+  public func isAlive(_ server: Int) -> Bool { states.indices.contains(server) && states[server].isAlive }
+
+  /// Takes note of what has happened.
+  public mutating func apply(_ event: Event) -> [Change] {
+    let index = event.server
+    guard states.indices.contains(index), states[index].checks.indices.contains(event.check) else { return [] }
+    let (wasAlive, weight) = (states[index].isAlive, states[index].weight)
+    if event.isWell { states[index].failed.remove(event.check) } else { states[index].failed.insert(event.check) }
+    states[index].wanted[event.check] = event.weight
+    let server = states[index]
+    var changes: [Change] = []
+    if server.isAlive != wasAlive { changes.append(server.isAlive ? .serverUp(index) : .serverDown(index)) }
+    if server.isAlive, server.weight != weight {
+      changes.append(.weight(index, from: weight, to: server.weight))
+    }
+    return changes + look()
+  }
+
+  /// Looks whether the quorum is reached or lost.
+  private mutating func look() -> [Change] {
+    let (weight, monitoring) = (weight, service.monitoring)
+    if !hasQuorum, weight >= monitoring.quorum + monitoring.hysteresis {
+      hasQuorum = true
+      return [.quorumGained(weight: weight)]
+    }
+    if hasQuorum, weight == 0 || weight < monitoring.quorum - monitoring.hysteresis {
+      hasQuorum = false
+      return [.quorumLost(weight: weight)]
+    }
+    return []
+  }
+
+  // MARK: - Who serves
+
+  /// True while the sorry server stands in.
+  public var isSorry: Bool { !hasQuorum && service.sorryServer != nil }
+
+  /// Who is in the list of servers now, with weights that count. A server that is out of service, but is to be kept in its
+  /// place (`inhibit_on_failure`), has the weight 0.
+  public var servers: [RealServer] {
+    var servers: [RealServer] = []
+    for state in states {
+      var server = state.spec
+      server.weight = state.weight
+      if !state.isAlive || isSorry {
+        guard server.monitoring.inhibitsOnFailure else { continue }
+        server.weight = 0
+      }
+      servers.append(server)
+    }
+    guard let endpoint = service.sorryServer, isSorry || service.monitoring.inhibitsSorryServer else { return servers }
+    var sorry = RealServer(endpoint: endpoint)
+    sorry.weight = isSorry ? 1 : 0
+    let method = service.sorryServerMethod
+    sorry.methodOverride = method == service.forwardingMethod ? nil : method
+    if let index = servers.firstIndex(where: { $0.endpoint == endpoint }) {
+      if isSorry { servers[index] = sorry }
+    } else {
+      servers.append(sorry)
+    }
+    return servers
+  }
+
+  /// The service with these servers.
+  public var serving: VirtualService {
+    var serving = service
+    serving.realServers = servers
+    return serving
+  }
+}
+
+extension CheckDefinition {
+  /// What makes it this check and no other: when it runs does not.
+  var subject: CheckDefinition { CheckDefinition(kind, target: target) }
+}
+
+extension Int {
+  fileprivate func clamped(to range: ClosedRange<Int>) -> Int {
+    Swift.min(Swift.max(self, range.lowerBound), range.upperBound)
+  }
+}
