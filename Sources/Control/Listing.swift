@@ -97,15 +97,13 @@ public struct Listing {
 
   /// A server's connections.
   func connections(of server: VirtualServices.Server) -> (active: Int, inactive: Int) {
-    services.numbers(of: server).reduce((0, 0)) { sum, number in
-      let counts = dataplane.connections(ofServer: number)
-      return (sum.0 + Int(counts.active), sum.1 + Int(counts.inactive))
-    }
+    let counts = dataplane.connections(ofServer: server.number)
+    return (Int(counts.active), Int(counts.inactive))
   }
 
   /// A server's connection templates.
   func persistentConnections(of server: VirtualServices.Server) -> Int {
-    services.numbers(of: server).reduce(0) { $0 + persistentConnections($1) }
+    persistentConnections(server.number)
   }
 
   /// Connections: `ipvsadm -Lnc`. In no particular order.

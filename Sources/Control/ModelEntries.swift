@@ -9,12 +9,11 @@ extension VirtualServices {
   struct Server {
     var number: UInt16
     var service: UInt16
-    /// Number of its address:port; for NAT and FULLNAT.
-    var endpoint: UInt16
     var spec: RealServer
     /// The weight it was added with or, since then, given last, not counting edits to 0.
     var lastWeight: Int32
-    var method: ForwardingMethod
+    /// Its methods, the present one first (`ServerForms.swift`).
+    var forms: [ServerForm]
     var isAvailable: Bool
     /// Since when it has had no new connections, where that matters.
     var drain: Drain?
@@ -22,14 +21,23 @@ extension VirtualServices {
     var removal: UInt64 = 0
     /// How many had been added before it.
     var age: UInt64 = 0
-    /// What it had been sent when its counters were set to zero.
-    var zero = ServerCounters()
-    /// Other numbers that it has had and that still have connections (`ServerSuccession.swift`).
-    var formers: [UInt16] = []
-    /// What former numbers had been sent that are free again.
+    /// What it had been sent by forms that it has no more.
     var inherited = ServerCounters()
-    /// Of a former number: the server's present one.
-    var successor: UInt16?
+
+    /// How new connections reach it.
+    var method: ForwardingMethod { forms[0].method }
+
+    /// What it has been sent since its counters were set to zero.
+    /// - Parameter raw: what workers have counted for a number.
+    func counters(_ raw: (UInt16) -> ServerCounters) -> ServerCounters {
+      forms.reduce(into: inherited) { sum, form in sum.add(raw(form.number).since(form.zero)) }
+    }
+
+    /// Lets its counters begin again.
+    mutating func zero(_ raw: (UInt16) -> ServerCounters) {
+      inherited = ServerCounters()
+      for index in forms.indices { forms[index].zero = raw(forms[index].number) }
+    }
   }
 
   /// A service.

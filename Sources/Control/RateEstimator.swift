@@ -59,10 +59,6 @@ struct RateEstimator {
   /// Two seconds have passed.
   mutating func look(at model: VirtualServices, raw: (UInt16) -> ServerCounters) {
     let now = model.counters(raw: raw)
-    // A server that goes on with another number has the counters of its former ones.
-    for number in now.servers.keys where servers[number] == nil {
-      servers[number] = model.servers[number]?.formers.first.flatMap { servers[$0] }
-    }
     RateEstimator.look(&servers, at: now.servers)
     let before = services
     RateEstimator.look(&services, at: now.services)

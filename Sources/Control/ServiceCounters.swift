@@ -14,11 +14,9 @@ extension VirtualServices {
     var each: [UInt16: ServerCounters] = [:]
     each.reserveCapacity(servers.count)
     for server in servers.values {
-      var counters = raw(server.number).since(server.zero)
-      counters.add(server.inherited)
+      let counters = server.counters(raw)
       sums[server.service]?.add(counters)
-      // Former numbers are one with the server.
-      each[server.successor ?? server.number, default: ServerCounters()].add(counters)
+      each[server.number] = counters
     }
     return (sums, each)
   }
@@ -33,17 +31,13 @@ extension VirtualServices {
     }
     for number in numbers { services[number]?.retired = ServerCounters() }
     for server in servers.values where numbers.contains(server.service) {
-      servers[server.number]?.zero = counters(server.number)
-      servers[server.number]?.inherited = ServerCounters()
+      servers[server.number]?.zero(counters)
     }
   }
 
   /// Lets the counters of servers whose service has been made anew begin again.
   mutating func restartCounters(_ counters: (UInt16) -> ServerCounters) {
-    for number in restarted {
-      servers[number]?.zero = counters(number)
-      servers[number]?.inherited = ServerCounters()
-    }
+    for number in restarted { servers[number]?.zero(counters) }
     restarted = []
   }
 }

@@ -30,7 +30,7 @@ struct SnapshotAssembler {
     for service in services.services.values {
       description.services.append(self.service(service, in: index, &notes))
       for server in servers[service.number] ?? [] {
-        description.servers.append(self.server(server, of: service, in: index, &missing, &notes))
+        description.servers += forms(of: server, of: service, in: index, &missing, &notes)
       }
     }
     // Stable order: dictionaries have none.
@@ -100,11 +100,11 @@ struct SnapshotAssembler {
       ipv4: own.first { $0.family == .ipv4 }, ipv6: own.first { $0.family == .ipv6 && !$0.isLinkLocal })
   }
 
-  private func server(
-    _ server: VirtualServices.Server, of service: VirtualServices.Service, in index: Topology.Index,
-    _ missing: inout Set<Topology.Station>,
-    _ notes: inout [String]
-  ) -> SnapshotDescription.Server {
+  /// A server by each of its methods.
+  private func forms(
+    of server: VirtualServices.Server, of service: VirtualServices.Service, in index: Topology.Index,
+    _ missing: inout Set<Topology.Station>, _ notes: inout [String]
+  ) -> [SnapshotDescription.Server] {
     let address = server.spec.endpoint.address
     let resolved = ports.resolve(address, in: index, vlan: server.spec.vlan)
     if let station = resolved.missing { missing.insert(station) }
@@ -120,21 +120,22 @@ struct SnapshotAssembler {
         )
       }
     }
-    var source: IPAddress?
-    if case .tunnelling = server.method, let route = resolved.route {
-      source = topology.source(for: address, over: route)
+    return server.forms.map { form in
+      var source: IPAddress?
+      if form.method.isTunnelling, let route = resolved.route { source = topology.source(for: address, over: route) }
+      var description = SnapshotDescription.Server(
+        number: form.number, service: server.service, endpoint: form.endpoint, address: address,
+        port: server.spec.endpoint.port, method: SnapshotAssembler.method(form.method), weight: server.spec.weight,
+        lastWeight: server.lastWeight, nextHop: resolved.hop, tunnelSource: source, isAvailable: server.isAvailable,
+        upperThreshold: server.spec.upperThreshold, lowerThreshold: server.spec.lowerThreshold)
+      if case .tunnelling(let tunnel) = form.method { description.encapsulation = Encapsulation(tunnel) }
+      description.owner = server.number
+      description.form = server.forms[0].number
+      description.age = server.age
+      description.isForgotten = services.isForgotten(server)
+      description.draining = server.drain?.state ?? .none
+      return description
     }
-    var description = SnapshotDescription.Server(
-      number: server.number, service: server.service, endpoint: server.endpoint, address: address,
-      port: server.spec.endpoint.port, method: SnapshotAssembler.method(server.method), weight: server.spec.weight,
-      lastWeight: server.lastWeight, nextHop: resolved.hop, tunnelSource: source, isAvailable: server.isAvailable,
-      upperThreshold: server.spec.upperThreshold, lowerThreshold: server.spec.lowerThreshold)
-    if case .tunnelling(let tunnel) = server.method { description.encapsulation = Encapsulation(tunnel) }
-    description.age = server.age
-    description.isForgotten = services.isForgotten(server)
-    description.successor = server.successor
-    description.draining = server.drain?.state ?? .none
-    return description
   }
 
   private static func method(_ method: ForwardingMethod) -> Forwarding {

@@ -24,7 +24,7 @@ public struct VirtualServices {
   /// Changes since the last time they were taken.
   private var changes: [Change] = []
   /// Servers whose number has just been given to a new server: their counters start at zero.
-  private var renewed: [UInt16] = []
+  var renewed: [UInt16] = []
   /// Servers whose upper threshold has gone or been raised: not overloaded until a connection says so.
   var relieved: [UInt16] = []
   private var serverAge: UInt64 = 0
@@ -65,7 +65,7 @@ public struct VirtualServices {
   }
 
   /// True when some server's replies pass through the director (NAT, FULLNAT).
-  var needsReplies: Bool { servers.values.contains { $0.method.translatesPorts } }
+  var needsReplies: Bool { servers.values.contains { $0.forms.contains(where: \.method.translatesPorts) } }
 
   /// The active service with that key.
   func service(_ key: ServiceKey) -> Service? {
@@ -82,10 +82,8 @@ public struct VirtualServices {
   /// Says of a real server what no command says.
   mutating func setOwn(_ own: ServicePicture.OwnSettings, of endpoint: Endpoint, in key: ServiceKey) {
     guard let server = known(endpoint, of: key) else { return }
-    for number in numbers(of: server) {
-      servers[number]?.spec.vlan = own.vlan
-      servers[number]?.spec.drainSeconds = own.drainSeconds
-    }
+    servers[server.number]?.spec.vlan = own.vlan
+    servers[server.number]?.spec.drainSeconds = own.drainSeconds
   }
 
   /// Before a snapshot is made: which servers' connections still go on, by `drain_timeout`.
@@ -133,13 +131,10 @@ public struct VirtualServices {
     !server.isAvailable && server.removal <= forgettingRemoval && server.drain == nil
   }
 
-  /// A server goes, and its former numbers with it.
   private mutating func remove(_ number: UInt16) {
     removals += 1
-    for number in servers[number].map(numbers(of:)) ?? [] {
-      servers[number]?.isAvailable = false
-      servers[number]?.removal = removals
-    }
+    servers[number]?.isAvailable = false
+    servers[number]?.removal = removals
     guard forgetsConnections else { return }
     forgettingRemoval = removals
     forgets = true
@@ -237,36 +232,24 @@ public struct VirtualServices {
     guard var service = service(key) else { throw EditError.serviceNotDefined }
     let name = ServerName(service: service.number, endpoint: spec.endpoint)
     var server: Server
-    var isNew = false
-    let old = serverNumbers[name].flatMap { servers[$0] }
-    if let old {
+    if let old = serverNumbers[name].flatMap({ servers[$0] }) {
       guard !old.isAvailable else { throw EditError.serverExists }
+      server = old
+      try turn(&server, to: method, key: key)
       noteThreshold(of: old, after: spec)
-      (server, isNew) = try continued(old, by: method)
       server.spec = spec
       server.lastWeight = spec.weight
-      server.method = method
       server.isAvailable = true
     } else {
-      guard let number = freeServers.take() else { throw EditError.tooMany }
+      let form = try makeForm(method, of: spec.endpoint, key: key)
       server = Server(
-        number: number, service: service.number, endpoint: 0, spec: spec, lastWeight: spec.weight, method: method,
+        number: form.number, service: service.number, spec: spec, lastWeight: spec.weight, forms: [form],
         isAvailable: true)
-      isNew = true
-    }
-    do {
-      try useEndpoint(of: &server, key: key)
-    } catch {
-      if isNew { freeServers.give(server.number) }
-      throw error
-    }
-    if isNew {
       serverNumbers[name] = server.number
-      renewed.append(server.number)
     }
     serverAge += 1
     server.age = serverAge
-    replace(old ?? server, by: server)
+    servers[server.number] = server
     if method == .fullNAT, spec.endpoint.address.family != key.family { service.hasOpenedWide = true }
     service.servers.insert(server.number, at: 0)
     services[service.number] = service
@@ -276,21 +259,13 @@ public struct VirtualServices {
   mutating func edit(_ spec: RealServer, method: ForwardingMethod, of key: ServiceKey) throws(EditError) {
     guard let service = service(key) else { throw EditError.serviceNotDefined }
     guard let number = serverNumbers[ServerName(service: service.number, endpoint: spec.endpoint)],
-      let old = servers[number], old.isAvailable
+      var server = servers[number], server.isAvailable
     else { throw EditError.noServer }
-    noteThreshold(of: old, after: spec)
-    var (server, isNew) = try continued(old, by: method)
+    try turn(&server, to: method, key: key)
+    noteThreshold(of: server, after: spec)
     server.spec = spec
     if spec.weight != 0 { server.lastWeight = spec.weight }
-    server.method = method
-    do {
-      try useEndpoint(of: &server, key: key)
-    } catch {
-      if isNew { freeServers.give(server.number) }
-      throw error
-    }
-    if isNew { renewed.append(server.number) }
-    replace(old, by: server)
+    servers[number] = server
     if method == .fullNAT, spec.endpoint.address.family != key.family {
       services[service.number]?.hasOpenedWide = true
     }
@@ -309,27 +284,20 @@ public struct VirtualServices {
     note(.removed(identifier: number, predecessor: predecessor), of: service.number)
   }
 
-  /// From now on the server has another number.
-  mutating func rename(_ server: Server, to number: UInt16) {
-    serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = number
-  }
-
   private mutating func noteThreshold(of server: Server, after spec: RealServer) {
     if spec.upperThreshold == 0 || spec.upperThreshold > server.spec.upperThreshold { relieved.append(server.number) }
   }
 
   /// Replies of NAT and FULLNAT servers are recognised by the server's address:port, which then needs a number.
-  private mutating func useEndpoint(of server: inout Server, key: ServiceKey) throws(EditError) {
-    guard server.endpoint == 0, server.method.translatesPorts else { return }
-    let name = EndpointKey(transport: key.transport, endpoint: server.spec.endpoint)
+  mutating func useEndpoint(_ endpoint: Endpoint, key: ServiceKey) throws(EditError) -> UInt16 {
+    let name = EndpointKey(transport: key.transport, endpoint: endpoint)
     if let known = serverEndpoints[name] {
       serverEndpoints[name] = (known.number, known.users + 1)
-      server.endpoint = known.number
-      return
+      return known.number
     }
     guard let number = endpoints.take() else { throw EditError.tooMany }
     serverEndpoints[name] = (number, 1)
-    server.endpoint = number
+    return number
   }
 
   private static func scheduler(_ name: String) throws(EditError) -> Scheduler {
@@ -351,27 +319,32 @@ public struct VirtualServices {
   mutating func reclaim(
     isUnused: (UInt16) -> Bool, counters: (UInt16) -> ServerCounters = { _ in ServerCounters() }
   ) {
-    for number in servers.values.filter({ $0.successor != nil }).map(\.number) + servers.keys {
-      // A server is there as long as its former numbers are.
-      guard let server = servers[number], !server.isAvailable || server.successor != nil, server.formers.isEmpty,
-        isUnused(number)
-      else { continue }
-      var sum = counters(number).since(server.zero)
-      sum.add(server.inherited)
-      if server.successor == nil {
-        services[server.service]?.retired.add(sum)
-        serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = nil
-      } else {
-        dropFormer(server, counters: sum)
+    for var server in servers.values {
+      if server.forms.count > 1 {
+        dropForms(of: &server, isUnused: isUnused, counters: counters)
+        servers[server.number] = server
       }
-      servers[number] = nil
-      freeServers.give(number)
-      guard server.endpoint != 0, let key = services[server.service]?.spec.key else { continue }
-      let name = EndpointKey(transport: key.transport, endpoint: server.spec.endpoint)
-      guard let known = serverEndpoints[name] else { continue }
-      serverEndpoints[name] = known.users > 1 ? (known.number, known.users - 1) : nil
-      if known.users <= 1 { endpoints.give(known.number) }
+      // What its forms have counts as its own.
+      guard !server.isAvailable, isUnused(server.number) else { continue }
+      services[server.service]?.retired.add(server.counters(counters))
+      serverNumbers[ServerName(service: server.service, endpoint: server.spec.endpoint)] = nil
+      servers[server.number] = nil
+      for form in server.forms { giveUp(form, of: server) }
     }
+    forgetUnusedServices()
+  }
+
+  /// Frees a form's numbers.
+  mutating func giveUp(_ form: ServerForm, of server: Server) {
+    freeServers.give(form.number)
+    guard form.endpoint != 0, let key = services[server.service]?.spec.key else { return }
+    let name = EndpointKey(transport: key.transport, endpoint: server.spec.endpoint)
+    guard let known = serverEndpoints[name] else { return }
+    serverEndpoints[name] = known.users > 1 ? (known.number, known.users - 1) : nil
+    if known.users <= 1 { endpoints.give(known.number) }
+  }
+
+  private mutating func forgetUnusedServices() {
     let inUse = Set(servers.values.map(\.service))
     for service in services.values where !service.isActive && !inUse.contains(service.number) {
       services[service.number] = nil

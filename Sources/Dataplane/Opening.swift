@@ -22,18 +22,20 @@ extension WorkerState {
     guard let picked else {
       guard batch.outcomes[index] == .pending else { return }
       if mayBypass(index, service) { return openBypass(index, key: key, service: number, in: table) }
-      answer(index, .portUnreachable)
+      countAnswer(toReplaced: answer(index, .portUnreachable))
       return batch.outcomes[index] = .noServerAvailable
     }
     open(index, key: key, service: service, number, on: picked, in: table)
   }
 
-  /// Opens a connection to a server that has been chosen.
+  /// Opens a connection to a server that has been chosen, in its present form.
+  @inline(__always)
   private mutating func open<Key>(
-    _ index: Int, key: Key, service: UnsafePointer<ServiceRecord>, _ serviceNumber: UInt16, on number: UInt16,
+    _ index: Int, key: Key, service: UnsafePointer<ServiceRecord>, _ serviceNumber: UInt16, on chosen: UInt16,
     in table: ConnectionTable<Key>
   ) {
     let packet = batch.packet(index)
+    let number = server(chosen).pointee.form
     let server = server(number)
     let protocolNumber = packet.pointee.protocolNumber
     let hasReplies = server.pointee.method.rewritesTransport

@@ -64,11 +64,12 @@ extension WorkerState {
   @inline(never)
   mutating func endReply(_ index: Int, endpoint: UInt16) {
     let packet = batch.packet(index)
-    let server = server(snapshot.pointee.endpoint(endpoint).index)
+    let number = snapshot.pointee.endpoint(endpoint).index
+    let server = server(number)
     let abort =
       packet.pointee.isTCP ? packet.pointee.segment & 0x04 != 0 : packet.pointee.segment == Packet.abortSegment
     guard snapshot.pointee.settings.sendsICMPToUnknown, server.pointee.method == .masquerading,
-      server.pointee.isAvailable, !abort, WorkerState.hopsLeft(packet.pointee.network, packet.pointee.form) > 1
+      server.pointee.form == number, server.pointee.isAvailable, !abort, !isRefused(reply: packet, server)
     else { return batch.finish(index, .noReplyConnection) }
     WorkerState.takeHop(packet.pointee.network, packet.pointee.form)
     answer(index, .portUnreachable)
@@ -94,7 +95,20 @@ extension WorkerState {
     let server = server(number)
     let isOnePacket = packet.slot == nil && service(server.pointee.service).pointee.isOnePacket
     guard server.pointee.method != .masquerading, !isOnePacket else { return }
-    let statistics = counters.servers + Int(number)
+    countAnswer(byteCount: byteCount, of: number)
+  }
+
+  /// The same about a packet that begins anew, of the connection before.
+  @inline(never)
+  mutating func countAnswer(toReplaced byteCount: Int) {
+    guard byteCount != 0, let number = replaced?.server else { return }
+    let server = server(number)
+    guard server.pointee.method != .masquerading, server.pointee.isAvailable else { return }
+    countAnswer(byteCount: byteCount, of: number)
+  }
+
+  private func countAnswer(byteCount: Int, of server: UInt16) {
+    let statistics = counters.servers + Int(server)
     statistics.pointee.outPackets &+= 1
     statistics.pointee.outBytes &+= UInt64(truncatingIfNeeded: byteCount)
   }

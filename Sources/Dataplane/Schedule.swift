@@ -22,6 +22,7 @@ extension WorkerState {
     } else {
       schedule(index, key: packet.pointee.keyV4, in: shared.tableV4)
     }
+    if _slowPath(replaced != nil) { settleReplaced(protocolNumber: packet.pointee.protocolNumber) }
     return batch.outcomes[index] == .pending
   }
 
@@ -72,7 +73,7 @@ extension WorkerState {
         return true
       }
       if isRequest && startsAnew(index, old, server) {
-        forget(slot, key: key, in: table)
+        replace(slot, key: key, in: table)
         return false
       }
       if isRequest && isOrphaned(old) {
@@ -116,7 +117,7 @@ extension WorkerState {
   /// True for a reply that does not come as far as IPVS: its hops are used up, or it is too big and must not be cut, so the
   /// host's router refuses it; or it cannot be rewritten. Nothing of its connection changes.
   @inline(never)
-  private mutating func isRefused(
+  mutating func isRefused(
     reply packet: UnsafeMutablePointer<Packet>, _ server: UnsafePointer<ServerRecord>
   ) -> Bool {
     let form = packet.pointee.form
@@ -208,7 +209,7 @@ extension WorkerState {
   ) {
     let isActive = ConnectionState.isActive(new.state, protocolNumber: protocolNumber)
     if ConnectionState.isActive(old.state, protocolNumber: protocolNumber) != isActive {
-      shared.move(new.server, toActive: isActive)
+      shared.move(new.server, record: server(new.server), toActive: isActive)
     }
     // UDP: a reply has come.
     let isAssured =

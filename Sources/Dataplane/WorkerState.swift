@@ -43,6 +43,8 @@ struct WorkerState: ~Copyable {
   var isOwnTraffic = false
   /// When incomplete datagrams are looked at again.
   var nextFragmentExpiry: UInt64 = 0
+  /// The connection that the packet at hand has put an end to, by beginning anew.
+  var replaced: Connection?
   /// The call of the packet at hand.
   let call = CallRecord()
 

@@ -50,8 +50,8 @@ struct ListingOrderTests {
     let (name, list, listed) = ListingOrderTests.servers[row]
     let servers = list.map { text in
       VirtualServices.Server(
-        number: 0, service: 0, endpoint: 0, spec: RealServer(endpoint: Samples.endpoint(text)), lastWeight: 1,
-        method: .directRouting, isAvailable: true)
+        number: 0, service: 0, spec: RealServer(endpoint: Samples.endpoint(text)), lastWeight: 1,
+        forms: [VirtualServices.ServerForm(number: 0, method: .directRouting)], isAvailable: true)
     }
     #expect(ListingOrder.sorted(servers).map { "\($0.spec.endpoint)" } == listed, "\(name)")
   }

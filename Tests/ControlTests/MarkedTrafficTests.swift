@@ -159,7 +159,7 @@ struct MarkedTrafficTests {
 
   @Test func numbersOfMarkServersComeBack() {
     var services = Samples.services("-A -f 7\n-a -f 7 -r 10.2.0.11 -m\n-A -f 8\n-a -f 8 -r 10.2.0.11 -m")
-    let endpoints = Set(services.servers.values.map(\.endpoint))
+    let endpoints = Set(services.servers.values.map(\.forms[0].endpoint))
     #expect(endpoints.count == 1 && !endpoints.contains(0), "two services share a server")
     try? services.run("-C")
     services.reclaim(isUnused: { _ in true })

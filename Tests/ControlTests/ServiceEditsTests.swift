@@ -44,7 +44,7 @@ struct ServiceEditsTests {
     var with = ""
     /// Changes that schedulers hear.
     var changes = 0
-    /// Servers that start anew.
+    /// Numbers of servers that start anew: of new servers, and of what goes on by another method.
     var renewed = 0
   }
 
@@ -52,7 +52,7 @@ struct ServiceEditsTests {
     Row(testDescription: "same text"),
     Row(testDescription: "moved by a line", replace: "local_address_group", with: "\n# moved\nlocal_address_group"),
     Row(testDescription: "another weight", replace: "weight 2", with: "weight 3", changes: 1),
-    Row(testDescription: "another method", replace: "lb_kind NAT", with: "lb_kind DR", changes: 2),
+    Row(testDescription: "another method", replace: "lb_kind NAT", with: "lb_kind DR", changes: 2, renewed: 2),
     Row(testDescription: "another scheduler", replace: "lb_algo rr", with: "lb_algo wrr", changes: 1),
     Row(
       testDescription: "a server more", replace: "  lb_kind NAT\n",

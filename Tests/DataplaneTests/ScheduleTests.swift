@@ -76,4 +76,34 @@ import Wire
     #expect(counts.outBytes == (row.isForwarded ? 80 + UInt64(row.byteCount) : 40))
     director.verifyEmptyAfterExpiry()
   }
+
+  /// A client begins anew from its port: its last connection counts while the next one's server is chosen.
+  @Test(arguments: methods) func replacedConnectionCounts(method: Forwarding) throws {
+    let director = try Director(TestService(method: method, weights: [1, 1], scheduler: .leastConnection))
+    let service = director.services[0]
+    for round in 0..<4 {
+      let journey = director.fromClient(.request(service, TCP.syn))
+      #expect(director.station(of: journey) == round % 2)
+      #expect((0..<2).map { director.connections(0, $0) } == (0..<2).map { [$0 == round % 2 ? 1 : 0, 0] })
+      for flags in [TCP.ack, TCP.rst] { #expect(director.fromClient(.request(service, flags)).outcome.isForwarded) }
+    }
+    #expect(director.listed.count == 1)
+    director.verifyEmptyAfterExpiry()
+  }
+
+  /// The same where no server is left: the answer is one of the last connection's server, unless it is by NAT.
+  @Test(arguments: methods) func replacedConnectionIsAnswered(method: Forwarding) throws {
+    let director = try Director(TestService(method: method, upperThreshold: 1))
+    let service = director.services[0]
+    for flags in [TCP.syn, TCP.ack, TCP.rst] {
+      #expect(director.fromClient(.request(service, flags)).outcome.isForwarded)
+    }
+    let journey = director.fromClient(.request(service, TCP.syn))
+    #expect(journey.outcome == .noServerAvailable && journey.sent.count == 1)
+    #expect(director.dataplane.counters(ofServer: 1).outPackets == (method == .masquerading ? 0 : 1))
+    #expect(director.listed.isEmpty && director.connections() == [0, 0])
+    // By then it has gone.
+    #expect(director.fromClient(.request(service, port: 41_000, TCP.syn)).outcome.isForwarded)
+    director.verifyEmptyAfterExpiry()
+  }
 }

@@ -3,6 +3,7 @@ import re
 from collections import namedtuple
 
 import exceptions
+import routes
 
 Difference = namedtuple('Difference', 'input text explained')
 DIRECTOR = {bytes([10, 1, 0, 1]), bytes([10, 2, 0, 1])} | {bytes([10, 1, 0, n]) for n in range(100, 104)}
@@ -65,9 +66,10 @@ def is_host_answer(data, given):
     it is for the host itself."""
     if data[12:14] == b'\x08\x00':
         at = 14 + (data[14] & 15) * 4
-        if data[23] == 6 and data[at + 13] & 4:
+        is_first = not (data[20] & 0x1f or data[21])
+        if is_first and data[23] == 6 and data[at + 13] & 4:
             return True
-        if data[23] == 1 and data[at] in (0, 3, 11):
+        if is_first and data[23] == 1 and data[at] in (0, 3, 11):
             return True
         return data[26:34] == given[26:34] and not is_to_director(given)
     if data[20] == 58 or (data[20] == 6 and data[54 + 13] & 4):
@@ -75,10 +77,10 @@ def is_host_answer(data, given):
     return data[22:54] == given[22:54] and not is_to_director(given)
 
 
-def frame_differences(profile, given, wanted, had, passed):
+def frame_differences(case, wanted, had, passed):
     """Input by input."""
-    found = []
-    for number, data in enumerate(given):
+    found, lost = [], routes.LostPackets(case)
+    for number, data in enumerate(case.frames()):
         want = [masked(sent) for sent in wanted.get(number, []) if not is_noise(sent)]
         have = [masked(sent) for sent in had.get(number, [])]
         if number in passed:
@@ -91,7 +93,7 @@ def frame_differences(profile, given, wanted, had, passed):
             text = None if want == have else 'ip_vs sent %s, lbd %s' % (shown(want), shown(have))
         if text:
             found.append(Difference(number, 'input %d (%s): %s' % (number, data[12:].hex()[:160], text),
-                                    exceptions.explanation(profile, data, want, have, number in passed)))
+                                    exceptions.explanation(lost, number, data, want, have)))
     return found
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Random cases on lbd and on a real ip_vs: the same servers, states and listings. README.md says how to run it."""
 import argparse
+import filecmp
 import os
 import sys
 import tempfile
@@ -49,18 +50,27 @@ def recorded(folder):
         return read_capture(os.path.join(folder, 'out.pcap')), file.read()
 
 
+def require_same(this, folder):
+    """A recording is of one case: another number of events, or another generator, makes another one."""
+    with tempfile.TemporaryDirectory() as output:
+        this.write(output)
+        _, others, missing = filecmp.cmpfiles(output, folder, ['commands.txt', 'in.pcap'], shallow=False)
+    if others or missing:
+        sys.exit('%s: recorded of another case (--events, or the generator, has changed); record anew without --again' % folder)
+
+
 def differences(options, events, folder, again=False):
     """All differences of a case, in their order."""
     this = Case(events)
     if again and os.path.exists(os.path.join(folder, 'state.txt')):
+        require_same(this, folder)
         sent, state = recorded(folder)
-        this.write(folder)
     else:
         sent, state = record(options.oracle, this)
         this.write(folder, sent, state)
     with tempfile.TemporaryDirectory() as output:
         had, passed, own = director.replay(options.lbd, folder, output)
-    found = comparison.frame_differences(options.profile, this.frames(), sent, had, passed)
+    found = comparison.frame_differences(this, sent, had, passed)
     found += comparison.state_differences(state, own)
     return sorted(found, key=lambda difference: 1 << 30 if difference.input is None else difference.input)
 

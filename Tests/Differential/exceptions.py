@@ -5,18 +5,27 @@ The rest of what is not compared differs between two runs of ip_vs itself: compa
 import re
 from collections import namedtuple
 
+import routes
+
 Explained = namedtuple('Explained', 'name line applies')
 
 
-# Explained(name, line, applies); applies(profile, given, wanted, had, passed): an input frame, what ip_vs and lbd sent,
-# whether lbd left it to the host. Of frames nothing is excused at present.
-EXCEPTIONS = []
+# Explained(name, line, applies); applies(lost, number, given, wanted, had): the case's routes.LostPackets, an input and its
+# number, what ip_vs and lbd sent.
+EXCEPTIONS = [
+    Explained('one route for all methods of a server',
+              'On purpose: "A server\'s method is edited to DR, or from it"',
+              lambda lost, *input: lost.explains(*input)),
+]
 
-# The same of listings: applies(heading, lines that differ as [(service, server or None)], ip_vs's whole state text).
+# The same of listings: applies(ip_vs's whole state text): the lines of --stats that it covers, {(service, server or None)}.
 LISTING_EXCEPTIONS = [
     Explained('counters of a server that was added again',
               'ipvsadm: "`-L --stats` of a server that is added again"',
-              lambda heading, names, state: '--stats' in heading and set(names) <= added_again(state)),
+              lambda state: added_again(state)),
+    Explained('answers to packets that were lost',
+              'On purpose: "A server\'s method is edited to DR, or from it"',
+              lambda state: answered(state)),
 ]
 
 # Of listings of connections: applies(lines that only ip_vs has, those that only lbd has, all of lbd's), lines without times.
@@ -42,8 +51,7 @@ def added_again(state):
     for line in state.split('\n'):
         if not line.startswith('$ ipvsadm -'):
             continue
-        found, verb = SERVICE.search(line), line.split()[2]
-        service = '%s %s%s' % (PROTOCOLS[found[1]], found[2], ' IPv6' if found[3] else '') if found else None
+        service, verb = listed(line), line.split()[2]
         server = (service, line.split(' -r ')[1].split()[0]) if ' -r ' in line else None
         if verb == '-a':
             if server in gone:
@@ -55,6 +63,21 @@ def added_again(state):
         present -= left
         gone |= left
     return again
+
+
+def listed(command):
+    """A command's service as listings name it; None without one."""
+    found = SERVICE.search(command)
+    return '%s %s%s' % (PROTOCOLS[found[1]], found[2], ' IPv6' if found[3] else '') if found else None
+
+
+def answered(state):
+    """The servers that may have lost packets, and their services: what answers them counts as sent by the server."""
+    mixed = routes.Mixed()
+    for line in state.split('\n'):
+        mixed.note(line)
+    names = {(listed(service), server) for service, server in mixed.servers}
+    return names | {(service, None) for service, _ in names}
 
 
 def is_listed_once(line, lines):
@@ -72,16 +95,19 @@ def connection_explanation(want, have, every):
 
 
 def listing_explanation(heading, names, state):
-    """The exception that covers what differs in a listing, or None."""
-    for exception in LISTING_EXCEPTIONS:
-        if names and exception.applies(heading, names, state):
-            return exception
-    return None
+    """The exceptions that cover what differs in a listing, or None."""
+    if '--stats' not in heading or not names:
+        return None
+    covering = [(exception, exception.applies(state)) for exception in LISTING_EXCEPTIONS]
+    if not all(any(name in covered for _, covered in covering) for name in names):
+        return None
+    used = [exception for exception, covered in covering if covered & set(names)]
+    return used[0]._replace(name=', '.join(exception.name for exception in used))
 
 
-def explanation(profile, given, wanted, had, passed):
+def explanation(*input):
     """The exception that covers a difference, or None."""
     for exception in EXCEPTIONS:
-        if exception.applies(profile, given, wanted, had, passed):
+        if exception.applies(*input):
             return exception
     return None

@@ -51,12 +51,13 @@ extension WorkerState {
   }
 
   /// The template that a connection has noted, if it still leads to the connection's server.
-  func callTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection) -> UnsafeMutablePointer<UInt64>? {
+  mutating func callTemplate<Key: ConnectionKey>(of key: Key, _ connection: Connection) -> UnsafeMutablePointer<UInt64>?
+  {
     guard key.templateLine != 0 else { return nil }
     let slot = shared.tableWide.line(UInt64(key.templateLine - 1))
     guard KeyWide(slot).kind == .call else { return nil }
     let template = shared.tableWide.load(slot)
-    return !template.isDead && template.server == connection.server ? slot : nil
+    return !template.isDead && template.server == server(connection.server).pointee.owner ? slot : nil
   }
 
   /// A template's key with a block of its own for the call at hand; as it is for one that needs none.
@@ -87,7 +88,7 @@ extension WorkerState {
     let service = service(server.pointee.service)
     guard service.pointee.goesByCall, service.pointee.isActive, service.pointee.mark == 0, service.pointee.port != 0,
       server.pointee.isAvailable, server.pointee.draining == .none, server.pointee.method == .masquerading,
-      server.pointee.port != 0
+      server.pointee.form == number, server.pointee.port != 0
     else { return false }
     let client = batch.packet(index).pointee.destinationAddress
     guard let template = callKey(index, service, client: client) else { return false }
@@ -97,7 +98,8 @@ extension WorkerState {
       protocolNumber: TransportProtocol.udp.rawValue, secret: shared.tableWide.secret)
     key.note(service: server.pointee.service, serverPort: server.pointee.port)
     guard
-      pickPersistent(index, service: server.pointee.service, service, key: template, for: &key, fixed: number) != nil
+      pickPersistent(
+        index, service: server.pointee.service, service, key: template, for: &key, fixed: server.pointee.owner) != nil
     else { return true }
     var connection = Connection(server: number, noOutput: false)
     connection.localPort = server.pointee.port

@@ -186,15 +186,41 @@ extension WorkerState {
     removed(key, connection, reply: replyKey(of: key, connection, server: server(connection.server)), in: table)
   }
 
+  /// Forgets a connection whose client begins anew from the same port. IPVS does so by its timer, a tick later: so it counts
+  /// while the server of the next one is chosen, until `settleReplaced`.
+  mutating func replace<Key>(_ slot: UnsafeMutablePointer<UInt64>, key: Key, in table: ConnectionTable<Key>) {
+    guard let connection = table.remove(slot, hasContinuation: false) else { return }
+    replaced = connection
+    detach(key, connection, reply: replyKey(of: key, connection, server: server(connection.server)), in: table)
+  }
+
+  /// The packet that has begun anew has had its way.
+  @inline(never)
+  mutating func settleReplaced(protocolNumber: UInt8) {
+    guard let connection = replaced else { return }
+    replaced = nil
+    shared.unbind(
+      connection.server, record: server(connection.server),
+      active: ConnectionState.isActive(connection.state, protocolNumber: protocolNumber))
+  }
+
   /// After a connection's entry for requests has gone: its other entry, its server's counts, its template.
   private mutating func removed<Key>(
     _ key: Key, _ connection: Connection, reply: Key?, in table: ConnectionTable<Key>
   ) {
+    shared.unbind(
+      connection.server, record: server(connection.server),
+      active: ConnectionState.isActive(connection.state, protocolNumber: protocolNumber(of: key, connection)))
+    detach(key, connection, reply: reply, in: table)
+  }
+
+  /// The same but for the server's counts.
+  @inline(__always)
+  private mutating func detach<Key>(
+    _ key: Key, _ connection: Connection, reply: Key?, in table: ConnectionTable<Key>
+  ) {
     let server = server(connection.server)
     countEntries(Key.self, -1)
-    shared.unbind(
-      connection.server, record: server,
-      active: ConnectionState.isActive(connection.state, protocolNumber: protocolNumber(of: key, connection)))
     if let reply { removeMirror(reply, of: connection, server: server, in: table) }
     if key.helper != 0 { shared.helpers.release(key.helper) }
     if connection.isControlled, !key.isExpected {

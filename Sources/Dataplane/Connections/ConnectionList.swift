@@ -115,10 +115,10 @@ extension Dataplane {
     let service = snapshot.pointee.service(isBypass ? key.service : server.service).pointee
     let isTemplate = key.kind == .template || key.kind == .orphan
     let transport = TransportProtocol(rawValue: key.protocolNumber)
-    let lifetime =
+    let left =
       isTemplate
-      ? Int(key.extra >> 32) * Int(Clock.ticksPerSecond)
-      : timeout(of: connection, key.protocolNumber, clock)
+      ? max(0, Int(key.extra >> 32) - Int(connection.idleTicks(clock)) / Int(Clock.ticksPerSecond))
+      : secondsLeft(key, connection, in: shared.state.tableWide, key.protocolNumber, clock)
     // A mark stands in the first 32 bits of where the address would.
     let isMark = isTemplate && key.protocolNumber == 0
     let near =
@@ -139,13 +139,25 @@ extension Dataplane {
       stateName: isTemplate
         ? connection.state == 0 ? "NONE" : "ASSURED"
         : transport.map { ConnectionState.name(of: connection.state, $0) } ?? "NONE",
-      secondsLeft: max(0, lifetime - Int(connection.idleTicks(clock))) / Int(Clock.ticksPerSecond))
+      secondsLeft: left)
   }
 
-  private func timeout(of connection: Connection, _ protocolNumber: UInt8, _ clock: Clock) -> Int {
-    Int(
-      snapshot.pointee.timeout(
-        connection, protocolNumber: protocolNumber, idle: connection.idleTicks(clock), now: clock.nanoseconds))
+  /// What is left of its life, in seconds. Answers keep a connection too, but their stamp stands in the entry for answers.
+  private func secondsLeft<Key: ConnectionKey>(
+    _ key: Key, _ connection: Connection, in table: ConnectionTable<Key>, _ protocolNumber: UInt8, _ clock: Clock
+  ) -> Int {
+    let server = snapshot.pointee.server(connection.server)
+    let service = snapshot.pointee.service(server.pointee.service)
+    var idle = connection.idleTicks(clock)
+    if let reply = key.replies(connection, server: server, service: service, secret: shared.state.tableWide.secret),
+      let slot = table.find(reply, hash: reply.hash(table.secret))
+    {
+      let mirror = table.load(slot)
+      if !mirror.isDead, mirror.server == connection.server { idle = min(idle, mirror.idleTicks(clock)) }
+    }
+    let timeout = snapshot.pointee.timeout(
+      connection, protocolNumber: protocolNumber, idle: idle, now: clock.nanoseconds)
+    return max(0, Int(timeout) - Int(idle)) / Int(Clock.ticksPerSecond)
   }
 
   /// - Returns: true when the table ends here.
@@ -164,21 +176,20 @@ extension Dataplane {
         let key = Key(slot)
         let connection = table.load(slot)
         if connection.isDead || !key.matches(slot) { continue }
-        if let listed = describe(key, connection, client: address(key), clock) { body(listed) }
+        if let listed = describe(key, connection, in: table, client: address(key), clock) { body(listed) }
       }
     }
     return lines.upperBound >= end
   }
 
   private func describe<Key: ConnectionKey>(
-    _ key: Key, _ connection: Connection, client: IPAddress, _ clock: Clock
+    _ key: Key, _ connection: Connection, in table: ConnectionTable<Key>, client: IPAddress, _ clock: Clock
   ) -> ListedConnection? {
     let view = snapshot
     guard view.pointee.endpoint(key.endpoint).kind == .service else { return nil }
     let server = view.pointee.server(connection.server).pointee
     let service = view.pointee.service(server.service).pointee
     guard let transport = TransportProtocol(rawValue: service.protocolNumber) else { return nil }
-    let left = timeout(of: connection, service.protocolNumber, clock) - Int(connection.idleTicks(clock))
     return ListedConnection(
       protocolName: transport.name, client: Endpoint(address: client, port: key.port),
       service: Endpoint(
@@ -189,7 +200,7 @@ extension Dataplane {
         port: server.port),
       local: local(of: connection, server, service),
       stateName: ConnectionState.name(of: connection.state, transport),
-      secondsLeft: max(0, left / Int(Clock.ticksPerSecond)))
+      secondsLeft: secondsLeft(key, connection, in: table, service.protocolNumber, clock))
   }
 
   /// What the server sees in place of the client.

@@ -25,7 +25,7 @@ extension WorkerState {
     let old = shared.tableWide.load(slot)
     var new = old
     new.state = 1
-    if !old.isDead, old.server == connection.server, old.state == 0 {
+    if !old.isDead, old.server == server(connection.server).pointee.owner, old.state == 0 {
       _ = shared.tableWide.replace(slot, old: old, with: new)
     }
   }
@@ -65,11 +65,12 @@ extension WorkerState {
     guard isLikely == isItsMask, var template = templateKey(service, client: key.farAddress, mask: mask) else {
       return nil
     }
-    if candidate % 2 == 1 { template = template.orphan(of: connection.server) }
+    let owner = server(connection.server).pointee.owner
+    if candidate % 2 == 1 { template = template.orphan(of: owner) }
     let table = shared.tableWide
     guard let slot = table.find(template, hash: template.hash(table.secret)), template.isExact(slot) else { return nil }
     let value = table.load(slot)
-    return !value.isDead && value.server == connection.server ? slot : nil
+    return !value.isDead && value.server == owner ? slot : nil
   }
 
   /// Counts a connection out.

@@ -41,19 +41,13 @@ extension WorkerState {
     for connection: inout Key, fixed: UInt16? = nil
   ) -> UInt16? {
     let lifetime = UInt64(service.pointee.persistenceSeconds)
-    var fixed = fixed
     for _ in 0..<Limits.templateAttempts {
       if let slot = findTemplate(key) {
-        let old = shared.tableWide.load(slot)
-        // The same server by another method: it stays with the client, the template does not.
-        let server = server(old.server).pointee.successor
+        let server = shared.tableWide.load(slot).server
         if isValid(server, service: number), fixed ?? server == server {
-          if server == old.server {
-            guard bindTemplate(slot, key) else { continue }
-            note(slot, key, for: &connection)
-            return server
-          }
-          fixed = server
+          guard bindTemplate(slot, key) else { continue }
+          note(slot, key, for: &connection)
+          return server
         }
         makeOrphan(of: key, slot)
         continue

@@ -138,10 +138,29 @@ extension WorkerState {
 
   /// The service by the packet's firewall mark.
   mutating func markService(_ index: Int) -> UInt16? {
-    let mark = mark(of: index)
+    guard snapshot.pointee.markRules.count != 0 else { return nil }
+    return markService(of: markSubject(index))
+  }
+
+  /// True when a fragment, as it comes, carries the mark of a service: then it is for the host, wherever it is sent to.
+  /// Marks are given before datagrams are whole, and only their first fragments have ports.
+  mutating func hasMarkService(fragment index: Int) -> Bool {
+    guard snapshot.pointee.markRules.count != 0 else { return false }
+    let packet = batch.packet(index).pointee
+    let ports = UnsafeRawPointer(packet.network) + Int(packet.transportOffset)
+    let isFirst = !packet.flags.contains(.laterFragment) && packet.byteCount >= packet.transportOffset &+ 4
+    let ends = WideEnds(
+      source: packet.sourceAddress, destination: packet.destinationAddress,
+      sourcePort: isFirst ? ports.loadBigEndian16(at: 0) : 0,
+      destinationPort: isFirst ? ports.loadBigEndian16(at: 2) : 0, protocolNumber: packet.protocolNumber)
+    return markService(of: markSubject(index, ends, hasPorts: isFirst)) != nil
+  }
+
+  private mutating func markService(of subject: MarkRules.Subject) -> UInt16? {
+    let mark = snapshot.pointee.markRules.mark(of: subject)
     guard mark != 0 else { return nil }
     let endpoint =
-      batch.packet(index).pointee.isIPv6
+      subject.isIPv6
       ? snapshot.pointee.endpoints6.find(NearEndV6((0, UInt64(mark)), port: 0, protocolNumber: 0, side: .mark))
       : snapshot.pointee.endpoints4.find(NearEndV4(end: UInt64(mark) << 32, protocolNumber: 0, side: .mark))
     return endpoint == 0 ? nil : snapshot.pointee.endpoint(endpoint).index
@@ -176,16 +195,13 @@ extension WorkerState {
 }
 
 extension WorkerState {
-  /// The packet's firewall mark, by lbd's own rules; 0 for none.
-  private mutating func mark(of index: Int) -> UInt32 {
-    guard snapshot.pointee.markRules.count != 0 else { return 0 }
-    return snapshot.pointee.markRules.mark(of: markSubject(index))
-  }
-
   /// The packet as mark rules look at it.
   mutating func markSubject(_ index: Int) -> MarkRules.Subject {
+    markSubject(index, wideEnds(index), hasPorts: !batch.packet(index).pointee.flags.contains(.icmpError))
+  }
+
+  private mutating func markSubject(_ index: Int, _ ends: WideEnds, hasPorts: Bool) -> MarkRules.Subject {
     let packet = batch.packet(index)
-    let ends = wideEnds(index)
     let interface = interfaces.map { UInt16($0[Int(batch.ingress[index])]) } ?? 0
     let isWhole = packet.pointee.flags.contains(.reassembled)
     let frame = UnsafeRawPointer(isWhole ? whole.frame : batch.bytes(index))
@@ -193,7 +209,7 @@ extension WorkerState {
     let vlan = isTagged ? frame.loadBigEndian16(at: 14) & 0xfff : 0
     return MarkRules.Subject(
       isIPv6: packet.pointee.isIPv6, protocolNumber: ends.protocolNumber,
-      hasPorts: !packet.pointee.flags.contains(.icmpError), sourcePort: ends.sourcePort,
+      hasPorts: hasPorts, sourcePort: ends.sourcePort,
       destinationPort: ends.destinationPort,
       interface: MarkRules.interface(port: interface, vlan: vlan), sourceHigh: ends.source.high,
       sourceLow: ends.source.low, destinationHigh: ends.destination.high, destinationLow: ends.destination.low)

@@ -12,7 +12,7 @@ extension WorkerState {
   mutating func gather(_ index: Int) {
     let packet = batch.packet(index)
     batch.outcomes[index] = .pending
-    if !packet.pointee.isIPv6, isPassingWithoutHops(packet.pointee) {
+    if !packet.pointee.isIPv6, isPassingWithoutHops(index) {
       packet.pointee.form = PacketForm(isIPv6: false, isReply: true).odd
       answer(index, .timeExceeded)
       batch.outcomes[index] = .timeExceeded
@@ -64,9 +64,11 @@ extension WorkerState {
   }
 
   /// An IPv4 fragment that the host would forward, and whose time is over: a router looks at that before anything else.
-  private mutating func isPassingWithoutHops(_ packet: Packet) -> Bool {
+  private mutating func isPassingWithoutHops(_ index: Int) -> Bool {
+    let packet = batch.packet(index).pointee
     guard WorkerState.hopsLeft(packet.network, PacketForm(isIPv6: false, isReply: false)) <= 1 else { return false }
-    return !isForHost(packet)
+    let low = packet.destinationAddress.low
+    return routedHop(high: 0, low: low, isIPv6: false).pointee.state != .local && !hasMarkService(fragment: index)
   }
 
   private mutating func isForHost(_ packet: Packet) -> Bool {

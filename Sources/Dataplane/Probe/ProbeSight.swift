@@ -46,10 +46,12 @@ extension WorkerState {
       let rules = snapshot.pointee.markRules
       journey.mark = PacketJourney.Mark(value: rules.mark(of: subject), rules: rules.met(by: subject))
     }
+    // Of a deleted service there are only connections.
+    if journey.entry == nil, let number = journey.service, !service(number).pointee.isActive { journey.service = nil }
     if journey.service == nil || snapshot.pointee.hasWide && journey.entry == nil && journey.kind != .reply {
+      let isReply = journey.kind == .reply
       let endpoint =
-        packet.pointee.flags.contains(.wide)
-        ? anyPortService(packet.pointee, port: packet.pointee.nearPort) : journey.service
+        journey.service ?? (isReply ? nil : anyPortService(packet.pointee, port: wideEnds(0).destinationPort))
       if let number = markService(0) ?? endpoint {
         journey.service = number
         journey.kind = .request
@@ -89,7 +91,8 @@ extension WorkerState {
     }
     guard let found, !found.isDead else { return }
     journey.entry = PacketJourney.Entry(
-      server: found.server, state: stateName(found), idleSeconds: Int(found.idleTicks(clock) / Clock.ticksPerSecond))
+      server: server(found.server).pointee.owner, state: stateName(found),
+      idleSeconds: Int(found.idleTicks(clock) / Clock.ticksPerSecond))
     if found.server != Connection.bypassServer { journey.service = server(found.server).pointee.service }
   }
 
@@ -131,15 +134,18 @@ extension WorkerState {
   private mutating func see(_ journey: inout PacketJourney, since before: Before, opened: inout [UInt16: UInt64]) {
     let connection = batch.packet(0).pointee.connection
     var hasNone = false
+    // Its form, of which it is by which method.
+    var form: UInt16?
     if connection.word != WorkerState.nothing.word, journey.kind != .foreign {
       seeConnection(connection, &journey, &opened)
+      form = journey.server == nil ? nil : connection.server
     } else if let entry = journey.entry {
       journey.server = entry.server == Connection.bypassServer ? nil : entry.server
     } else {
       hasNone = batch.outcomes[0] == .noServerAvailable
     }
     if let number = journey.server {
-      let server = server(number)
+      let server = server(form ?? number)
       journey.service = journey.service ?? server.pointee.service
       journey.method = server.pointee.method
       journey.way = PacketJourney.Way(server.pointee.hop.state)
@@ -163,7 +169,7 @@ extension WorkerState {
       journey.isOpening = journey.entry == nil
       return
     }
-    journey.server = number
+    journey.server = server(number).pointee.owner
     let count = counters.servers[Int(number)].connections
     journey.isOpening = count > opened[number] ?? 0
     opened[number] = count

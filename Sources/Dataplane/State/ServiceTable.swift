@@ -73,6 +73,9 @@ public enum Forwarding: UInt8, Sendable {
 
 /// A real server of one service as workers see it, with all that can be computed ahead of its packets.
 ///
+/// A server whose method has been edited has a record for each, a *form* of it, as long as there are connections by that
+/// method: a connection's number says its form. All else goes by one of these numbers, the owner's.
+///
 /// What a request needs stands in the first line, what a reply or a tunnel needs in the second.
 struct ServerRecord {
   /// Where its packets leave. First, so that a pointer to the record is one to the next hop.
@@ -84,7 +87,7 @@ struct ServerRecord {
   var requestDelta: UInt16
   /// IPv4: what the new address and one hop less change in the header's checksum.
   var requestHeaderDelta: UInt16
-  /// Whatever a number's later snapshots say, between FULLNAT and others it does not change.
+  /// Whatever a number's later snapshots say, it does not change: a connection keeps the method that it was opened by.
   var method: Forwarding
   /// False when it has been removed and only its connections remain.
   var isAvailable: Bool
@@ -133,11 +136,13 @@ struct ServerRecord {
   /// TUN: see `PathMTUs.room`.
   var pathRoom: UnsafePointer<UInt16>
   var encapsulation: Encapsulation
-  /// The number that has taken its place, by another method; its own when none has.
-  var successor: UInt16
+  /// The number that the server is counted and scheduled by, and that templates lead to; its own but for other forms of it.
+  var owner: UInt16
+  /// The number that new connections get, of the form that has the present method.
+  var form: UInt16
   /// What becomes of its connections once it takes no new ones.
   var draining: Draining
-  private var padding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
+  private var padding: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
   private var morePadding: (UInt64, UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0, 0)
 
   /// Where its packets leave, as a pointer into the record.
@@ -174,7 +179,8 @@ extension ServerRecord {
       && server.nextHop.state == .resolved
     isQuiescent = server.weight == 0
     isForgotten = server.isForgotten
-    successor = server.successor ?? server.number
+    owner = server.owner
+    form = server.form
     draining = server.draining
     self.service = server.service
     endpoint = server.endpoint

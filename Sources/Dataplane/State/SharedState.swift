@@ -12,7 +12,7 @@ struct SharedState: @unchecked Sendable {
   let tableV6: ConnectionTable<KeyV6>
   /// Connections of services that are not one address and port, and templates.
   let tableWide: ConnectionTable<KeyWide>
-  /// By server number: active << 32 | inactive.
+  /// By server number: active << 32 | inactive. What another form of a server has counts as its owner's besides.
   let connectionCounts: UnsafeMutablePointer<UInt64>
   /// By server number: 1 while its upper threshold is reached.
   let overloaded: UnsafeMutablePointer<UInt8>
@@ -41,9 +41,10 @@ struct SharedState: @unchecked Sendable {
   /// Counts a new connection and looks at the upper threshold (`ipvs`: a server is overloaded from there on).
   @inline(__always)
   func bind(_ server: UInt16, record: UnsafePointer<ServerRecord>, active: Bool) {
-    let before = lbd_fetch_add(connectionCounts + Int(server), active ? SharedState.activeUnit : 1)
+    let owner = record.pointee.owner
+    let before = count(server, owner: owner, active ? SharedState.activeUnit : 1)
     let upper = UInt64(record.pointee.upperThreshold)
-    if _slowPath(upper != 0), SharedState.total(before) + 1 >= upper { overloaded[Int(server)] = 1 }
+    if _slowPath(upper != 0), SharedState.total(before) + 1 >= upper { overloaded[Int(owner)] = 1 }
   }
 
   /// A server that has as many connections as its upper threshold says takes nothing new. Templates do not count, but
@@ -57,8 +58,17 @@ struct SharedState: @unchecked Sendable {
 
   /// Counts a connection out and looks at the lower threshold.
   func unbind(_ server: UInt16, record: UnsafePointer<ServerRecord>, active: Bool) {
-    _ = lbd_fetch_add(connectionCounts + Int(server), 0 &- (active ? SharedState.activeUnit : 1))
-    checkLowerThreshold(server, record: record)
+    let owner = record.pointee.owner
+    _ = count(server, owner: owner, 0 &- (active ? SharedState.activeUnit : 1))
+    checkLowerThreshold(owner, record: record)
+  }
+
+  /// Adds to what a server has, and to what one of its forms has.
+  /// - Returns: what the server had.
+  @inline(__always)
+  private func count(_ server: UInt16, owner: UInt16, _ amount: UInt64) -> UInt64 {
+    if _slowPath(owner != server) { _ = lbd_fetch_add(connectionCounts + Int(server), amount) }
+    return lbd_fetch_add(connectionCounts + Int(owner), amount)
   }
 
   /// One that has become fewer takes new ones again.
@@ -73,9 +83,9 @@ struct SharedState: @unchecked Sendable {
 
   /// Moves a connection between active and inactive.
   @inline(__always)
-  func move(_ server: UInt16, toActive: Bool) {
+  func move(_ server: UInt16, record: UnsafePointer<ServerRecord>, toActive: Bool) {
     let amount = SharedState.activeUnit &- 1
-    _ = lbd_fetch_add(connectionCounts + Int(server), toActive ? amount : 0 &- amount)
+    _ = count(server, owner: record.pointee.owner, toActive ? amount : 0 &- amount)
   }
 
   static func total(_ word: UInt64) -> UInt64 { (word >> 32) + (word & 0xffff_ffff) }

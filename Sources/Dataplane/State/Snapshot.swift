@@ -72,7 +72,8 @@ struct SnapshotView {
     let index = SnapshotView.timeoutIndex(connection.state, protocolNumber: protocolNumber)
     var timeout = timeouts[index]
     for change in 0..<formerCount {
-      let since = (now &- timeoutsChanged[change]) / Clock.nanosecondsPerTick
+      // By ticks, as stamps are: a packet of the tick of the change came after it.
+      let since = now / Clock.nanosecondsPerTick &- timeoutsChanged[change] / Clock.nanosecondsPerTick
       // A coarse stamp may be that much older than the packet.
       guard idle > since &+ (connection.isCoarse ? Clock.ticksPerCoarseTick : 0) else { break }
       timeout = formerTimeouts[change &* SnapshotView.timeoutCount &+ index]
@@ -236,10 +237,10 @@ public final class Snapshot {
       let place = Int(server.endpoint)
       let isFirst = endpoints[place].kind == .none
       // Which of them it is matters for what a server sends first (SIP): then it is the one that was added last.
-      let isLater = server.isAvailable && server.age >= ages[server.endpoint] ?? 0
+      let isLater = server.isAvailable && server.form == server.number && server.age >= ages[server.endpoint] ?? 0
       if isFirst || isLater {
         endpoints[place] = EndpointRecord(kind: .server, index: server.number)
-        ages[server.endpoint] = server.isAvailable ? server.age : 0
+        ages[server.endpoint] = isLater ? server.age : 0
       }
       guard isFirst else { continue }
       let isTranslated = server.address.family != service.address.family && families.contains(service.address.family)
@@ -314,7 +315,12 @@ public final class Snapshot {
         number: 0, service: .max, endpoint: 0, address: IPAddress(v4: 0), port: 0, method: .directRouting, weight: 0,
         nextHop: nextHops[0], isAvailable: false),
       of: nil, locals: noLocals, paths: shared.paths, settings: description.settings)
-    noServer.successor = .max
+    (noServer.owner, noServer.form) = (.max, .max)
+    let records = servers.enumerated().map { number, server in
+      var none = noServer
+      none.owner = UInt16(number)
+      return server ?? none
+    }
     let hops = array(nextHops)
     let crossing = description.servers.filter { server in
       serviceByNumber[server.service].map { families.contains($0.address.family) } ?? false
@@ -325,7 +331,7 @@ public final class Snapshot {
         generation: generation, endpoints4: endpoints4, endpoints6: endpoints6,
         endpoints: array(endpoints + [EndpointRecord(kind: .none, index: .max)]),
         services: array((services + [nil]).map { $0 ?? noService }),
-        servers: array((servers + [nil]).map { $0 ?? noServer }), endpointLimit: UInt32(endpoints.count),
+        servers: array(records + [noServer]), endpointLimit: UInt32(endpoints.count),
         serviceLimit: UInt32(services.count), serverLimit: UInt32(servers.count), nextHops: hops,
         routes4: array([routes4]), routes6: array([routes6]), directHops4: array(routes4.directHops(among: hops)),
         directHops6: array(routes6.directHops(among: hops)), interfaces: array(interfaces),

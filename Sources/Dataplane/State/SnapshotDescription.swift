@@ -147,9 +147,11 @@ public struct SnapshotDescription: Sendable {
     public var encapsulation = Encapsulation.ipip
     /// Counts up with every server that is added.
     public var age: UInt64 = 0
-    /// The number that the server has now: this one has but the connections opened before its method changed from or to
-    /// FULLNAT, and is in no list.
-    public var successor: UInt16?
+    /// The number that is in the service's list. Another one has but the connections that were opened by a method which the
+    /// server has, or had, besides.
+    public var owner: UInt16
+    /// The number that its new connections get.
+    public var form: UInt16
 
     /// A real server.
     public init(
@@ -163,6 +165,8 @@ public struct SnapshotDescription: Sendable {
       self.address = address
       self.port = port
       self.method = method
+      owner = number
+      form = number
       self.weight = weight
       self.lastWeight = lastWeight ?? weight
       self.nextHop = nextHop

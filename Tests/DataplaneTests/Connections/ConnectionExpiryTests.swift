@@ -189,6 +189,18 @@ import Wire
     director.verify()
   }
 
+  /// An answer that changes nothing keeps the connection, and is seen in what is left of it.
+  @Test(arguments: pairs)
+  func answersShowInTheListing(service: TestService) throws {
+    let director = try Director(service)
+    #expect(director.fromClient(.request(service)).outcome.isForwarded)
+    director.advance(seconds: 20)
+    #expect(director.listed.map(\.secondsLeft) == [service.transport == .tcp ? 40 : 280])
+    #expect(director.fromServer(Self.reply(director, service, TCP.syn | TCP.ack)).outcome.isForwarded)
+    #expect(director.listed.map(\.secondsLeft) == [service.transport == .tcp ? 60 : 300])
+    director.verifyEmptyAfterExpiry()
+  }
+
   /// The hand as turns move it, a slice at a time: everything has gone after a few of its rounds.
   @Test func handByTurns() throws {
     let service = TestService(method: .masquerading)
@@ -263,6 +275,23 @@ import Wire
       #expect(director.entryCounts == [0, 0])
       director.verify()
     }
+  }
+
+  /// A packet right after the change lives by it, wherever in their ticks the two and the listing lie.
+  @Test(arguments: [0.0, 0.08, 0.3, 0.49]) func changedTimeoutsAreForTheNextPacket(phase: Double) throws {
+    let director = try Director(TestService(transport: .udp))
+    director.advance(seconds: phase)
+    director.timeouts.set(tcp: 5, tcpFin: 3, udp: 30)
+    director.publish()
+    _ = director.fromClient(.request(director.services[0]))
+    for _ in 0..<20 {
+      director.advance(seconds: 1.2)
+      let left = director.listed.map(\.secondsLeft)
+      #expect(left.count == 1 && left.allSatisfy { $0 <= 30 }, "\(left)")
+    }
+    director.advance(seconds: 7)
+    director.sweep()
+    #expect(director.listed.isEmpty)
   }
 
   /// `ipvsadm --set` is for connections with their next packet: those that have none live as long as before.

@@ -261,6 +261,14 @@ import Wire
     if service.transport == .tcp {
       #expect(director.fromServer(stray.with { $0.flags = TCP.rst }) == Journey(.noReplyConnection))
     }
+    // The host would not forward it, and says so itself.
+    director.clientMTU = 1400
+    director.publish()
+    let big = stray.with {
+      $0.fragment = 0x4000
+      $0.payload = [UInt8](repeating: 1, count: 1390)
+    }
+    #expect(director.fromServer(big) == Journey(.noReplyConnection))
     director.verify()
   }
 }

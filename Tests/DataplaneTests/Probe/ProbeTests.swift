@@ -157,6 +157,20 @@ import Wire
     #expect(foreseen == director.fromClient(packet))
   }
 
+  /// What has no connection goes past a service that has been deleted, to that for every port where there is one.
+  @Test(arguments: [true, false]) func deletedServiceBefore(isAnyPort: Bool) throws {
+    var everyPort = Self.persistent
+    everyPort.port = isAnyPort ? 0 : 81
+    everyPort.serverPort = 0
+    let director = try Director([TestService(isActive: false), everyPort])
+    let packet = TestPacket.request(director.services[0])
+    let (foreseen, journey) = try Self.foreseen(director, packet.arriving, interface: 0)
+    #expect(journey.service == (isAnyPort ? 1 : nil), "\(journey)")
+    #expect(journey.outcome == (isAnyPort ? .directRouting : .notOurs) && journey.isOpening == isAnyPort)
+    #expect(journey.template == (isAnyPort ? .made : nil) && (journey.scheduling != nil) == isAnyPort)
+    #expect(foreseen == director.fromClient(packet))
+  }
+
   /// The third packet is foreseen with what the first two would have done.
   @Test func framesOfACaptureFollowEachOther() throws {
     let service = TestService(method: .masquerading, weights: [1, 1])

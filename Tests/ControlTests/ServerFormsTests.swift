@@ -5,8 +5,8 @@ import Wire
 
 @testable import Control
 
-/// A server's method becomes FULLNAT, or ceases to be, while it has connections.
-struct ServerSuccessionTests {
+/// A server's method is edited while it has connections.
+struct ServerFormsTests {
   private static let key = Samples.tcp("10.1.0.100:80")
   private static let start = """
     -A -t 10.1.0.100:80 -s rr
@@ -16,93 +16,118 @@ struct ServerSuccessionTests {
   private static func edit(_ words: String) -> String { "-e -t 10.1.0.100:80 -r 10.2.0.11:80 \(words)" }
 
   private func server(_ services: VirtualServices) -> VirtualServices.Server? {
-    services.numbers(ServerSuccessionTests.key).compactMap { services.servers[$0] }
+    services.numbers(ServerFormsTests.key).compactMap { services.servers[$0] }
       .first { $0.spec.endpoint == Samples.endpoint("10.2.0.11:80") }
   }
 
+  /// A number per method, and one for all tunnels; the server's own stays in the list.
   @Test func numberChangesWithTheMethod() throws {
-    var services = Samples.services(ServerSuccessionTests.start)
-    let first = try #require(server(services))
+    var services = Samples.services(ServerFormsTests.start)
+    let number = try #require(server(services)).number
+    let endpoint = try #require(server(services)).forms[0].endpoint
     _ = services.takeChanges()
-    for words in ["-m -w 3", "-g", "-i", "-m"] {
-      try services.run(ServerSuccessionTests.edit(words))
-      #expect(server(services)?.number == first.number, "\(words): all one to connections")
+    var known: [UInt16] = [number]
+    for (words, count) in [
+      ("-m -w 3", 1), ("-g", 2), ("-i", 3), ("-m", 3), ("-i --tun-type gre", 3), ("-b -w 5", 4), ("-g", 4), ("-b", 4),
+    ] {
+      try services.run(ServerFormsTests.edit(words))
+      let now = try #require(server(services))
+      #expect(now.number == number && Set(now.forms.map(\.number)).count == count, "\(words)")
+      #expect(Set(known).isSubset(of: now.forms.map(\.number)), "\(words)")
+      #expect(services.takeChanges().renewed == now.forms.map(\.number).filter { !known.contains($0) }, "\(words)")
+      #expect(now.forms.allSatisfy { $0.endpoint == ($0.method.translatesPorts ? endpoint : 0) }, "\(words)")
+      known = now.forms.map(\.number)
     }
-    try services.run(ServerSuccessionTests.edit("-b -w 5"))
-    let second = try #require(server(services))
-    #expect(second.number != first.number && second.method == .fullNAT && second.formers == [first.number])
-    #expect(second.endpoint == first.endpoint && second.age == first.age)
-    let former = try #require(services.servers[first.number])
-    #expect(former.isAvailable && former.method == .masquerading && former.successor == second.number)
-    #expect(former.spec.weight == 5)
-    #expect(services.numbers(ServerSuccessionTests.key).firstIndex(of: second.number) == 1, "where it was")
-    #expect(services.takeChanges().renewed == [second.number])
-    try services.run(ServerSuccessionTests.edit("-g"))
-    let third = try #require(server(services))
-    #expect(third.number == first.number && third.method == .directRouting, "its former number again")
-    #expect(third.formers == [second.number] && third.successor == nil)
-    #expect(services.servers[second.number]?.successor == first.number)
-    #expect(services.takeChanges().renewed.isEmpty)
+    #expect(server(services)?.method == .fullNAT && server(services)?.spec.weight == 1)
+    #expect(services.numbers(ServerFormsTests.key).firstIndex(of: number) == 1, "where it was")
   }
 
-  @Test func formerNumbersShareTheServersFate() throws {
-    var services = Samples.services(ServerSuccessionTests.start)
-    let first = try #require(server(services)).number
-    try services.run(ServerSuccessionTests.edit("-b"))
-    let second = try #require(server(services)).number
+  /// Another kind of tunnel is so for connections that there are, too; another method makes their tunnel IP in IP.
+  @Test func aTunnelIsTheServers() throws {
+    var services = Samples.services(ServerFormsTests.start)
+    for (words, kind) in [
+      ("-i --tun-type gue --tun-port 6080", Tunnel.Kind.gue(port: 6080)), ("-i --tun-type gre", .gre), ("-g", .ipip),
+      ("-i --tun-type gre", .gre), ("-i", .ipip),
+    ] {
+      try services.run(ServerFormsTests.edit(words))
+      let kinds = try #require(server(services)).forms.compactMap { form -> Tunnel.Kind? in
+        if case .tunnelling(let tunnel) = form.method { tunnel.kind } else { nil }
+      }
+      #expect(kinds == [kind], "\(words)")
+    }
+  }
+
+  /// A server that is removed and added again has its numbers again, whatever its method is then.
+  @Test func formsAreTheServers() throws {
+    var services = Samples.services(ServerFormsTests.start)
+    try services.run(ServerFormsTests.edit("-b"))
+    let before = try #require(server(services))
     try services.run("-d -t 10.1.0.100:80 -r 10.2.0.11:80")
-    #expect([first, second].allSatisfy { services.servers[$0]?.isAvailable == false })
     try services.run("-a -t 10.1.0.100:80 -r 10.2.0.11:80 -b")
-    #expect(server(services)?.number == second && services.servers[first]?.isAvailable == true)
+    #expect(server(services)?.forms.map(\.number) == before.forms.map(\.number))
     try services.run("-D -t 10.1.0.100:80")
-    #expect([first, second].allSatisfy { services.servers[$0]?.isAvailable == false })
     try services.run("-A -t 10.1.0.100:80 -s rr")
     try services.run("-a -t 10.1.0.100:80 -r 10.2.0.11:80 -m")
-    #expect(server(services)?.number == first && services.servers[second]?.successor == first)
-    #expect(services.servers[second]?.isAvailable == true)
+    #expect(server(services)?.forms.map(\.number) == before.forms.map(\.number).reversed())
   }
 
   /// A number is free when nothing refers to it: a former one before its server, whose counters keep what it was sent.
-  @Test func formerNumbersAreReclaimed() throws {
-    var services = Samples.services(ServerSuccessionTests.start)
+  @Test func numbersAreReclaimed() throws {
+    var services = Samples.services(ServerFormsTests.start)
     let first = try #require(server(services)).number
-    try services.run(ServerSuccessionTests.edit("-b"))
-    let second = try #require(server(services)).number
+    try services.run(ServerFormsTests.edit("-b"))
+    let second = try #require(server(services)).forms[0].number
+    try services.run(ServerFormsTests.edit("-g"))
+    let third = try #require(server(services)).forms[0].number
     func raw(_ number: UInt16) -> ServerCounters {
       var counters = ServerCounters()
       counters.connections = number == first ? 100 : number == second ? 7 : 0
       return counters
     }
-    #expect(services.counters(raw: raw).servers[second]?.connections == 107)
-    services.reclaim(isUnused: { $0 != first }, counters: raw)
-    #expect(services.servers.count == 3)
-    try services.run("-d -t 10.1.0.100:80 -r 10.2.0.11:80")
-    services.reclaim(isUnused: { $0 != first }, counters: raw)
-    #expect(services.servers.count == 3, "the server stays as long as its former number does")
-    try services.run("-a -t 10.1.0.100:80 -r 10.2.0.11:80 -b")
+    #expect(services.counters(raw: raw).servers[first]?.connections == 107)
+    services.reclaim(isUnused: { $0 == third }, counters: raw)
+    #expect(server(services)?.forms.count == 3)
     services.reclaim(isUnused: { _ in true }, counters: raw)
-    #expect(services.servers[first] == nil && server(services)?.formers == [])
-    let sums = services.counters(raw: { $0 == first ? ServerCounters() : raw($0) })
-    #expect(sums.servers[second]?.connections == 107)
-    #expect(sums.services[try #require(services.service(ServerSuccessionTests.key)).number]?.connections == 107)
+    #expect(server(services)?.forms.map(\.number) == [third, first], "its own, and the present one")
+    let sums = services.counters(raw: { $0 == second ? ServerCounters() : raw($0) })
+    #expect(sums.servers[first]?.connections == 107)
+    #expect(sums.services[try #require(services.service(ServerFormsTests.key)).number]?.connections == 107)
     try services.run("-d -t 10.1.0.100:80 -r 10.2.0.11:80")
+    services.reclaim(isUnused: { $0 != first }, counters: raw)
+    #expect(services.servers.count == 2, "the server stays as long as it has connections")
     services.reclaim(isUnused: { _ in true }, counters: raw)
     #expect(services.servers.count == 1)
+    #expect(services.counters(raw: raw).services.values.map(\.connections) == [107])
   }
 
   @Test func numbersRunOut() throws {
     var services = VirtualServices(endpointCount: 3, count: 2)
-    for line in ServerSuccessionTests.start.split(separator: "\n").prefix(3) { try services.run(String(line)) }
+    for line in ServerFormsTests.start.split(separator: "\n").prefix(3) { try services.run(String(line)) }
     let before = try #require(server(services))
     _ = services.takeChanges()
     for _ in 0..<3 {
-      #expect(throws: EditError.tooMany) { try services.run(ServerSuccessionTests.edit("-b -w 9")) }
+      #expect(throws: EditError.tooMany) { try services.run(ServerFormsTests.edit("-b -w 9")) }
     }
-    #expect(server(services)?.number == before.number && server(services)?.spec.weight == 1)
+    #expect(server(services)?.forms.map(\.number) == [before.number] && server(services)?.spec.weight == 1)
     #expect(services.takeChanges().renewed.isEmpty)
   }
 
   // MARK: - Packets
+
+  /// What a server gets.
+  private struct Request {
+    var from: Endpoint
+    var to: Endpoint
+    var station: UInt8
+    var isTunnelled: Bool
+
+    /// As ipvsadm says it.
+    var method: String {
+      if isTunnelled { return "-i" }
+      if from.address == Stage.local { return "-b" }
+      return to.address == Stage.virtual ? "-g" : "-m"
+    }
+  }
 
   /// A director without a network, its client and its servers.
   private final class Stage {
@@ -152,11 +177,13 @@ struct ServerSuccessionTests {
     }
 
     /// What the server gets: from whom, to whom; nil when nothing was sent.
-    func request(_ port: UInt16, _ flags: UInt8 = TCP.ack) throws -> (from: Endpoint, to: Endpoint, station: UInt8)? {
+    func request(_ port: UInt16, _ flags: UInt8 = TCP.ack) throws -> Request? {
       let frame = FrameBuilder(from: EthernetAddress("02:00:00:00:01:fe")!, to: EthernetAddress("02:00:00:00:01:01")!)
         .ip(from: Stage.client, to: Stage.virtual).tcp(from: port, to: 80, flags: flags).frame
       guard let sent = try send(frame) else { return nil }
-      return (Stage.end(sent, address: 26, port: 34), Stage.end(sent, address: 30, port: 36), sent[5])
+      return Request(
+        from: Stage.end(sent, address: 26, port: 34), to: Stage.end(sent, address: 30, port: 36), station: sent[5],
+        isTunnelled: sent[23] == IPProtocol.ipv4)
     }
 
     /// What the client gets.
@@ -176,14 +203,8 @@ struct ServerSuccessionTests {
     }
   }
 
-  /// The method of a connection's request, as the server sees it.
-  private func method(_ request: (from: Endpoint, to: Endpoint, station: UInt8)?) -> String {
-    guard let request else { return "none" }
-    if request.from.address == Stage.local { return "-b" }
-    return request.to.address == Stage.virtual ? "-g" : "-m"
-  }
-
-  private static let pairs = ["-m", "-g", "-i"].flatMap { [($0, "-b"), ("-b", $0)] }
+  private static let methods = ["-m", "-g", "-i", "-b"]
+  private static let pairs = methods.flatMap { before in methods.filter { $0 != before }.map { (before, $0) } }
 
   /// Connections go on by the method they were opened by, both ways, and end when they should; new ones go by the new one.
   @Test(arguments: pairs) func connectionsGoOn(pair: (before: String, after: String)) throws {
@@ -199,12 +220,8 @@ struct ServerSuccessionTests {
     func verify(_ ports: Range<UInt16>, _ words: String, _ flags: UInt8 = TCP.ack) throws {
       for client in ports {
         let request = try stage.request(client, flags)
-        if words == "-i" {
-          #expect(request != nil && request?.station == 0x0b)
-          continue
-        }
-        #expect(method(request) == words, "\(client)")
-        guard let request, words != "-g" else { continue }
+        #expect(request?.method == words, "\(client)")
+        guard let request, ["-m", "-b"].contains(words) else { continue }
         if let near = nears[client] { #expect(near == request.from, "\(client)") }
         nears[client] = request.from
         let reply = try stage.reply(
@@ -223,7 +240,7 @@ struct ServerSuccessionTests {
     try verify(3000..<3010, before, TCP.syn)
     try verify(1000..<1010, before)
     try verify(2000..<2010, after)
-    let counts = try #require(stage.listing.services.servers.values.first { $0.successor == nil })
+    let counts = try #require(stage.listing.services.servers.values.first)
     #expect(stage.listing.connections(of: counts).active + stage.listing.connections(of: counts).inactive == 30)
     try stage.run("-d -t 10.1.0.100:80 -r 10.2.0.11:\(port)")
     for client: UInt16 in [1000, 2000, 3000] { #expect(try stage.request(client) == nil, "the server is gone") }
@@ -255,7 +272,7 @@ struct ServerSuccessionTests {
           port += 1
           let request = try stage.request(port, TCP.syn)
           #expect(request?.station == server)
-          if words != "-i" { #expect(method(request) == words) }
+          #expect(request?.method == words)
         }
       }
     }
