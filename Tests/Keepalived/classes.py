@@ -112,4 +112,6 @@ def of_our_line(case, place, theirs, ours):
         return 'keepalived had ended before it came to this line'
     if re.search(r'unknown keyword|is not known in', text):
         return 'keywords in a block that keepalived does not read (it reads each block in one of its processes)'
+    if 'is ignored' in text and structural(theirs, ours, place):
+        return 'lines that a missing brace has put into a list: lbd looks at their words, keepalived at their first'
     return first(ONLY_OURS, text)

@@ -5,7 +5,7 @@ import Testing
 @testable import Scripts
 
 /// Real programs, one test at a time: a file that one test still writes would be busy for another that forks meanwhile.
-@Suite(.serialized, .timeLimit(.minutes(2))) struct ScriptRunnerTests {
+@Suite(.serialized, .timeLimit(.minutes(30))) struct ScriptRunnerTests {
   private let workshop: Workshop
   private let clock = ManualClock()
   private let runner: ScriptRunner

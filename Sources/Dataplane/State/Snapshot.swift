@@ -316,11 +316,8 @@ public final class Snapshot {
         nextHop: nextHops[0], isAvailable: false),
       of: nil, locals: noLocals, paths: shared.paths, settings: description.settings)
     (noServer.owner, noServer.form) = (.max, .max)
-    let records = servers.enumerated().map { number, server in
-      var none = noServer
-      none.owner = UInt16(number)
-      return server ?? none
-    }
+    var records = servers.map { $0 ?? noServer }
+    for number in servers.indices where servers[number] == nil { records[number].owner = UInt16(number) }
     let hops = array(nextHops)
     let crossing = description.servers.filter { server in
       serviceByNumber[server.service].map { families.contains($0.address.family) } ?? false
