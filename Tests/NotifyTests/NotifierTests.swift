@@ -60,7 +60,7 @@ import Testing
         "[LVS_DEVEL] VRRP Instance VI_1 - Entering BACKUP state",
         "[LVS_DEVEL] VRRP Instance VI_1 - Entering MASTER state",
       ])
-    try await notifier.close().get()
+    try await notifier.close(within: .minutes(30)).get()
     let numbers = try await notifier.numbers().get()
     #expect([numbers.linesWritten, numbers.scriptsRun, numbers.mailsSent] == [2, 2, 2])
     #expect([numbers.linesLost, numbers.scriptsFailed, numbers.scriptsLost, numbers.mailsLost] == [0, 0, 0, 0])
@@ -92,7 +92,7 @@ import Testing
         .map { Int($0.split(separator: " ").last ?? "") }
       #expect(priorities == Array(0..<50))
     }
-    try await notifier.close().get()
+    try await notifier.close(within: .minutes(30)).get()
     try await server.close()
   }
 
@@ -110,7 +110,7 @@ import Testing
       Notice(Samples.virtualServer, .down, sendsMail: false),
       Notice(Samples.realServer, .down, sendsMail: true), Notice(Samples.realServer, .down, sendsMail: true),
     ])
-    try await notifier.close().get()
+    try await notifier.close(within: .minutes(30)).get()
     let server1 = "[LVS_DEVEL] Realserver [10.0.0.1]:tcp:80 of virtual server [10.0.0.100]:tcp:80 - DOWN"
     #expect(
       Self.mailed(try await server.heard(30)) == [
@@ -132,7 +132,7 @@ import Testing
     notifier.tell(state(.backup))
     notifier.configure(settings(port: server.port))
     try await end.get()
-    try await notifier.close().get()
+    try await notifier.close(within: .minutes(30)).get()
     let numbers = try await notifier.numbers().get()
     #expect(numbers == NotifierNumbers())
     #expect(folder.mode("pipe") == nil)
