@@ -8,11 +8,11 @@ enum Samples {
   static let second: UInt64 = 1_000_000_000
 
   /// How long randomised tests repeat themselves.
-  static let fuzzSeconds = ProcessInfo.processInfo.environment["LBD_FUZZ_SECONDS"].flatMap(Double.init) ?? 1
+  static let fuzzSeconds = ProcessInfo.processInfo.environment["FUZZ_SECONDS"].flatMap(Double.init) ?? 2
 
   /// The seed a randomised test begins with.
   static let seed =
-    ProcessInfo.processInfo.environment["LBD_FUZZ_SEED"].flatMap(UInt64.init)
+    ProcessInfo.processInfo.environment["FUZZ_SEED"].flatMap(UInt64.init)
     ?? UInt64.random(in: 0...UInt64(UInt32.max))
 
   static let server = endpoint("10.0.0.1", 80)

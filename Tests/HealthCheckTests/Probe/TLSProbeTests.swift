@@ -99,7 +99,7 @@ import Testing
     #expect(Self.isHandshake(closed) || closed == .failed(.read(ECONNRESET)), "\(closed)")
     try await closing.stop()
     let silent = try await ScriptedServer([])
-    let none = await Attempts.one(Self.kind(), at: silent.endpoint, within: .milliseconds(100))
+    let none = await Attempts.one(Self.kind(), at: silent.endpoint, within: .seconds(1))
     #expect(none == .failed(.handshake("no answer in time")))
     try await silent.stop()
   }
