@@ -63,12 +63,14 @@ import Testing
       head: Array("HTTP/1.1 200 OK\r\nX: \u{1b}[2J\r\n\r\n".utf8), body: Array("body of 18 bytes\n\u{7}".utf8),
       digest: "68d324c184ddb648b7bbcbde9a42e5b0", status: 200, hashedByteCount: 18, bodyByteCount: 18)
     let dashes = String(repeating: "-", count: 23)
+    let lines = page.dump.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+      String(line.reversed().drop { $0 == " " }.reversed())
+    }
     #expect(
-      page.dump
-        == """
+      lines.joined(separator: "\n") == """
         \(dashes)[    HTTP Header Buffer    ]\(dashes)
         0000  48 54 54 50 2f 31 2e 31 - 20 32 30 30 20 4f 4b 0d   HTTP/1.1 200 OK.
-        0016  0a 58 3a 20 1b 5b 32 4a - 0d 0a 0d 0a               .X: .[2J....    \u{20}
+        0016  0a 58 3a 20 1b 5b 32 4a - 0d 0a 0d 0a               .X: .[2J....
         \(dashes)[ HTTP Header Ascii Buffer ]\(dashes)
         HTTP/1.1 200 OK
         X: .[2J
@@ -76,14 +78,15 @@ import Testing
 
         \(dashes)[        HTML Buffer        ]\(dashes)
         0000  62 6f 64 79 20 6f 66 20 - 31 38 20 62 79 74 65 73   body of 18 bytes
-        0016  0a 07                   -                           ..              \u{20}
+        0016  0a 07                   -                           ..
 
         \(dashes)[    HTML hash resulting    ]\(dashes)
         0000  68 d3 24 c1 84 dd b6 48 - b7 bb cb de 9a 42 e5 b0   h.$....H.....B..
         \(dashes)[ HTML hash final resulting ]\(dashes)
         68d324c184ddb648b7bbcbde9a42e5b0
 
-        """.replacingOccurrences(of: " \u{20}\n", with: "\n"))
+        """)
+    #expect(HexDump.text(of: page.body).split(separator: "\n").allSatisfy { $0.count == 74 })
   }
 
   /// What the real one computes for the same bytes, plain and chunked, of all sizes.
