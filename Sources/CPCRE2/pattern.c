@@ -64,13 +64,34 @@ lbd_pattern *lbd_pattern_compile(
   /* Bytes that are no UTF-8 then only match nothing, instead of being an error. */
   if (options & PCRE2_UTF) options |= PCRE2_MATCH_INVALID_UTF;
   pattern->limits = limits;
-  pattern->code = pcre2_compile((PCRE2_SPTR)text, count, options | PCRE2_USE_OFFSET_LIMIT, &number, &offset, NULL);
+  /* A callout before every item is how a search is charged for what it does; see below. */
+  options |= PCRE2_USE_OFFSET_LIMIT | PCRE2_AUTO_CALLOUT;
+  pattern->code = pcre2_compile((PCRE2_SPTR)text, count, options, &number, &offset, NULL);
   if (pattern->code) return pattern;
   if (pcre2_get_error_message(number, (PCRE2_UCHAR *)error, error_size) < 0)
     snprintf(error, error_size, "error %d", number);
   *error_offset = offset;
   free(pattern);
   return NULL;
+}
+
+/* PCRE2's own limit of steps begins anew at every place where a match may begin, so a body of a million bytes may take a
+   million times as long. What is charged here is the whole search: every item that is tried, and the bytes that were run
+   over since the one before. */
+typedef struct {
+  uint64_t left;
+  PCRE2_SIZE position;
+} search_budget;
+
+static int charge(pcre2_callout_block *block, void *data) {
+  search_budget *budget = data;
+  PCRE2_SIZE here = block->current_position;
+  PCRE2_SIZE distance = here > budget->position ? here - budget->position : budget->position - here;
+  uint64_t cost = 1 + distance / 16;
+  budget->position = here;
+  if (budget->left < cost) return PCRE2_ERROR_MATCHLIMIT;
+  budget->left -= cost;
+  return 0;
 }
 
 int lbd_pattern_find(
@@ -83,6 +104,8 @@ int lbd_pattern_find(
     pcre2_set_match_limit(context, pattern->limits.steps);
     pcre2_set_depth_limit(context, pattern->limits.depth);
     pcre2_set_heap_limit(context, pattern->limits.kibibytes);
+    search_budget budget = {pattern->limits.search, first};
+    pcre2_set_callout(context, charge, &budget);
     if (last != SIZE_MAX) pcre2_set_offset_limit(context, last);
     int code = pcre2_match(pattern->code, text ? text : (PCRE2_SPTR) "", count, first, 0, data, context);
     if (code >= 0)

@@ -8,12 +8,16 @@ enum Samples {
   static let second: UInt64 = 1_000_000_000
 
   /// How long randomised tests repeat themselves.
-  static let fuzzSeconds = ProcessInfo.processInfo.environment["LBD_FUZZ_SECONDS"].flatMap(Double.init) ?? 1
+  static let fuzzSeconds = setting("FUZZ_SECONDS").flatMap(Double.init) ?? 2
 
   /// The seed a randomised test begins with.
-  static let seed =
-    ProcessInfo.processInfo.environment["LBD_FUZZ_SEED"].flatMap(UInt64.init)
-    ?? UInt64.random(in: 0...UInt64(UInt32.max))
+  static let seed = setting("FUZZ_SEED").flatMap(UInt64.init) ?? UInt64.random(in: 0...UInt64(UInt32.max))
+
+  /// With the prefix that all of lbd's tests know, or without.
+  private static func setting(_ name: String) -> String? {
+    let environment = ProcessInfo.processInfo.environment
+    return environment["LBD_\(name)"] ?? environment[name]
+  }
 
   static let server = endpoint("10.0.0.1", 80)
 

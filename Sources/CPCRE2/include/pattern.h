@@ -10,7 +10,8 @@ typedef struct lbd_pattern lbd_pattern;
 
 /* What a match may cost at most, so that no text can keep a thread busy. */
 typedef struct {
-  uint32_t steps;      /* calls of the matcher's inner loop */
+  uint64_t search;     /* items of the pattern that are tried, in all */
+  uint32_t steps;      /* calls of the matcher's inner loop, for each place where a match may begin */
   uint32_t depth;      /* nested backtracking points */
   uint32_t kibibytes;  /* heap */
 } lbd_pattern_limits;

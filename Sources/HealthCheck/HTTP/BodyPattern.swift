@@ -22,8 +22,9 @@ public final class BodyPattern: Sendable {
     case limit
   }
 
-  /// Some tens of milliseconds at most.
-  private static let limits = lbd_pattern_limits(steps: 1_000_000, depth: 100_000, kibibytes: 16 * 1024)
+  /// About a tenth of a second at most.
+  private static let limits = lbd_pattern_limits(
+    search: 10_000_000, steps: 1_000_000, depth: 100_000, kibibytes: 16 * 1024)
 
   // Immutable once compiled, and PCRE2 lets any number of threads search with one.
   nonisolated(unsafe) private let compiled: OpaquePointer

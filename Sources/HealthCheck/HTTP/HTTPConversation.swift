@@ -13,7 +13,7 @@ struct HTTPConversation: StreamConversation {
     self.page = page
     self.request = request
     self.pattern = pattern
-    reader = HTTPReader(hashes: page.digest != nil, keeps: pattern != nil)
+    reader = HTTPReader(hashes: page.digest != nil, keeping: pattern == nil ? 0 : HTTPReader.keptByteLimit)
   }
 
   mutating func open() -> ConversationTurn { .send(request) }

@@ -35,11 +35,14 @@ struct HTTPReader {
 
   /// - Parameters:
   ///   - hashes: a digest is wanted.
-  ///   - keeps: the body is wanted.
-  init(hashes: Bool, keeps: Bool) {
+  ///   - keeping: so much of the body is wanted.
+  init(hashes: Bool, keeping: Int) {
     self.hashes = hashes
-    keptByteLimit = keeps ? HTTPReader.keptByteLimit : 0
+    keptByteLimit = keeping
   }
+
+  /// How many bytes of the body are hashed, so far.
+  var hashedByteCount: Int { min(bodyByteCount, contentLength ?? .max) }
 
   /// MD5 of the body so far, in lower case.
   var digest: String {

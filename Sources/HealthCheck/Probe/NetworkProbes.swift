@@ -104,16 +104,14 @@ private struct PreparedPage {
     }
     let request = try HTTPRequest.bytes(for: page, of: check, to: target.endpoint)
     conversation = HTTPConversation(page, request: request, pattern: pattern)
-    guard let tls = check.tls, tls.sendsServerName else {
-      serverName = nil
-      return
-    }
-    serverName = try PreparedPage.serverName(page.virtualHost ?? tls.serverName)
+    serverName = try check.tls?.serverName(of: page)
   }
+}
 
-  /// RFC 6066 section 3: names only, no addresses, no port.
-  private static func serverName(_ name: String?) throws(CheckError) -> String? {
-    guard let name else { return nil }
+extension TLSDefinition {
+  /// What the server is called in the hello; nil is nothing. RFC 6066 section 3: names only, no addresses, no port.
+  func serverName(of page: HTTPDefinition.Page) throws(CheckError) -> String? {
+    guard sendsServerName, let name = page.virtualHost ?? serverName else { return nil }
     let host = name.prefix { $0 != ":" }
     guard !host.isEmpty, host.utf8.count <= 255, !host.utf8.contains(0) else {
       throw .definition("enable_sni needs a virtualhost that is a name")

@@ -2,8 +2,10 @@ import NIOCore
 
 /// What a runner has on its loop: the engine, the probes, and one timer for whatever is due first.
 final class RunnerCore {
-  /// So many attempts begin before the loop looks after its sockets again.
+  /// So many attempts begin before the loop looks after its sockets again. It does not while any task is ready, so the
+  /// next ones are put off a little.
   private static let burst = 64
+  private static let pauseNanoseconds: UInt64 = 100_000
 
   private let loop: any EventLoop
   private let sources: [any ProbeSource]
@@ -14,6 +16,10 @@ final class RunnerCore {
   private var timer: (due: UInt64, task: Scheduled<Void>)?
   private var reports: [CheckReport] = []
   private var isStopped = false
+  /// Attempts are begun; what ends at once need not set the timer.
+  private var isBeginning = false
+  /// Nothing begins before.
+  private var pauseEnd: UInt64 = 0
 
   init(
     on loop: any EventLoop, seed: UInt64, sources: [any ProbeSource],
@@ -72,13 +78,17 @@ final class RunnerCore {
   /// Begins what is due.
   private func run() {
     timer = nil
-    for _ in 0..<RunnerCore.burst {
-      guard !isStopped, let attempt = engine.begin(atNanoseconds: now) else { break }
+    isBeginning = true
+    var count = 0
+    while count < RunnerCore.burst, !isStopped, let attempt = engine.begin(atNanoseconds: now) {
+      count += 1
       guard let check = engine.check(of: attempt) else { continue }
       probe(for: check, in: attempt.slot).begin(page: attempt.page) { [weak self] result in
         self?.end(attempt, result)
       }
     }
+    isBeginning = false
+    if count == RunnerCore.burst { pauseEnd = now.adding(RunnerCore.pauseNanoseconds) }
     setTimer()
   }
 
@@ -112,7 +122,8 @@ final class RunnerCore {
   }
 
   private func setTimer() {
-    guard !isStopped, let due = engine.nextNanoseconds else { return }
+    guard !isStopped, !isBeginning, let next = engine.nextNanoseconds else { return }
+    let due = max(next, pauseEnd)
     if let timer, timer.due <= due { return }
     timer?.task.cancel()
     let deadline = NIODeadline.uptimeNanoseconds(min(due, UInt64(Int64.max)))
