@@ -73,7 +73,9 @@ public final class WebListener: Sendable {
     }.flatMapErrorThrowing { error in
       guard let error = error as? IOError else { throw error }
       throw Failure(
-        description: "cannot listen on \(address): \(error.reason) (another program may have the port, or the host not the address)")
+        description:
+          "cannot listen on \(address): \(error.reason) (another program may have the port, or the host not the address)"
+      )
     }
   }
 

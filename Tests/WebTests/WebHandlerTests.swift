@@ -33,7 +33,9 @@ struct WebHandlerTests {
     return (String(decoding: text, as: UTF8.self), channel.isActive)
   }
 
-  static func answers(_ text: String, piece: Int = .max, acceptsAnyHost: Bool = false) throws -> (
+  static func answers(
+    _ text: String, piece: Int = .max, acceptsAnyHost: Bool = false
+  ) throws -> (
     text: String, isOpen: Bool
   ) {
     try answers(Array(text.utf8), piece: piece, acceptsAnyHost: acceptsAnyHost)
@@ -76,7 +78,9 @@ struct WebHandlerTests {
   @Test func requestsAreAnsweredInTurn() throws {
     let request = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     let answer = try WebHandlerTests.answers(request + request + "GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    let statuses = answer.text.split(separator: "\r\n").filter { $0.hasPrefix("HTTP/1.1 ") }.map { $0.dropFirst(9).prefix(3) }
+    let statuses = answer.text.split(separator: "\r\n").filter { $0.hasPrefix("HTTP/1.1 ") }.map {
+      $0.dropFirst(9).prefix(3)
+    }
     #expect(statuses == ["200", "200", "404"] && answer.isOpen)
   }
 
