@@ -85,7 +85,7 @@ enum Vocabulary {
     Entry(.realServer, "UDP_CHECK", opens: .udpCheck, .acted),
     Entry(.realServer, "FILE_CHECK", opens: .fileCheck, .acted),
     Entry(.realServer, "BFD_CHECK", opens: .bfdCheck, .none(.sessions)),
-    Entry(.lbd, "connections interface port workers local_ports tunnel_fragments sysctl helper", .acted),
+    Entry(.lbd, "connections interface port workers local_ports tunnel_fragments sysctl helper web", .acted),
     Entry(.lbd, "mark_rules", opens: .markRules, .acted),
   ]
 

@@ -309,6 +309,8 @@ public struct LbdSettings: Hashable, Sendable {
   public var ipvs: [IPVSSetting: IPVSSetting.Value] = [:]
   /// Ports whose connections through NAT the FTP helper is for; none: it is off.
   public var ftpPorts: [UInt16] = []
+  /// Where metrics and status are to be had by HTTP; nil is nowhere.
+  public var web: Endpoint?
   /// What is set of `net.ipv4.icmp_*` and `net.ipv6.icmp.*`, likewise.
   public var icmp: [ICMPSetting: ICMPSetting.Value] = [:]
 
