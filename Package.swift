@@ -74,7 +74,7 @@ let package = Package(
     .target(
       name: "Control",
       dependencies: [
-        "Config", "Dataplane", "HealthCheck", "Notify", "Scripts", "Kernel", "Scheduler", "Wire", "CShims",
+        "Config", "Dataplane", "HealthCheck", "Notify", "Scripts", "Web", "Kernel", "Scheduler", "Wire", "CShims",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

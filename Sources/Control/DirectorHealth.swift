@@ -15,6 +15,7 @@ extension Director {
         log.info("Activating healthchecker for service \(server) for VS \(unit.name)")
       }
     }
+    web?.listen(at: configuration.settings.web)
     notices?.tell(health.beginning(watch.health))
     tell(watch.health.beginning)
     watch.start()
@@ -51,6 +52,7 @@ extension Director {
   func replaceHealth(by reload: Reload) {
     guard let watch else { return }
     notices?.configure(configuration.globals)
+    web?.listen(at: configuration.settings.web)
     watch.replace(by: reload.health)
     suspendChecks()
     tell(reload.news)
@@ -76,6 +78,7 @@ extension Director {
 
   /// Checks end, then whoever is to know is told.
   func endHealth() {
+    web?.close()
     watch?.stop()
     if let watch { notices?.tell(health.end(watch.health)) }
     notices?.close(configuration.globals.scripts)

@@ -85,11 +85,11 @@ enum StatusPage {
       return `${host}:${one.port}`;
     }
 
-    // Health is told by virtual server, the listing by service: endpoints lead from one to the other.
-    function healthOf(health, service, server) {
-      const name = service.fwmark !== undefined ? `FWM ${service.fwmark}` : `${service.protocol.toUpperCase()} ${address(service)}`;
-      const unit = health.find(one => one.services.includes(name));
-      return unit && unit.servers.find(one => address(one) === address(server));
+    // Health is told by virtual server, the listing by service.
+    function unitOf(health, service) {
+      const name = service.fwmark !== undefined
+        ? `FWM ${service.fwmark}` : `${service.protocol.toUpperCase()} ${address(service)}`;
+      return health.find(one => one.services.includes(name)) || { servers: [] };
     }
 
     function state(one) {
@@ -104,7 +104,9 @@ enum StatusPage {
       const parts = [];
       for (const service of listing.services) {
         const name = `${service.protocol || ""} ${address(service)}`.trim();
-        parts.push(element("h2", `${name}, ${service.scheduler}`));
+        const unit = unitOf(health, service);
+        const sorry = unit.sorry ? ": the sorry server serves" : "";
+        parts.push(element("h2", `${name}, ${service.scheduler}${sorry}`));
         const table = element("table");
         const head = element("tr");
         for (const title of ["server", "state", "weight", "active", "inactive", "connections/s", "packets/s", "last two minutes"])
@@ -113,13 +115,17 @@ enum StatusPage {
         for (const server of service.servers) {
           const rates = server.rates || {};
           table.append(row([
-            element("td", `${address(server)} ${server.forward}`), state(healthOf(health, service, server)),
+            element("td", `${address(server)} ${server.forward}`),
+            state(unit.servers.find(one => address(one) === address(server))),
             number(server.weight), number(server.active_conns), number(server.inactive_conns),
             number(rates.cps || 0), number(rates.inpps || 0), graph(`${name} ${address(server)}`, rates.inpps),
           ]));
         }
-        for (const unit of health.filter(one => one.services.length && !one.up && one.sorry))
-          if (unit.servers.some(one => one)) table.title = `${unit.name}: the sorry server serves`;
+        // Those that are out of service have left the listing.
+        for (const server of unit.servers) {
+          if (service.servers.some(one => address(one) === address(server))) continue;
+          table.append(row([element("td", address(server)), state(server)]));
+        }
         parts.push(table);
       }
       document.getElementById("services").replaceChildren(...parts);
