@@ -100,6 +100,7 @@ public enum KeywordReference {
       "connections": rangeText(Defaults.connectionCapacityRange), "workers": rangeText(1...Defaults.workerCountMax),
       "interface": "NAME …", "port": "auto | xdp | packet", "local_ports": "FIRST-LAST", "sysctl": "NAME VALUE",
       "tunnel_fragments": "inside | outside", "helper": "ftp [ports N …]",
+      "web": "[IP] PORT",
     ],
   ]
 }
