@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -74,7 +75,7 @@ public final class WebListener: Sendable {
       guard let error = error as? IOError else { throw error }
       throw Failure(
         description:
-          "cannot listen on \(address): \(error.reason) (another program may have the port, or the host not the address)"
+          "cannot listen on \(address): \(String(cString: strerror(error.errnoCode))) (another program may have the port, or the host not the address)"
       )
     }
   }
@@ -116,7 +117,7 @@ public final class WebListener: Sendable {
     decoder.maxHeaderFieldSize = limits.headerBytesMax
     decoder.maxHeaderListSize = limits.headerBytesMax
     decoder.maxHeaderFieldCount = 64
-    try pipeline.configureHTTPServerPipeline(withDecoderLimitConfiguration: decoder)
+    try pipeline.configureHTTPServerPipeline(withEncoderConfiguration: .init(), withDecoderLimitConfiguration: decoder)
     try pipeline.addHandler(WebHandler(pages, acceptsAnyHost: acceptsAnyHost))
   }
 

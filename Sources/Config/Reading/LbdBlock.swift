@@ -1,3 +1,5 @@
+import Wire
+
 // The `lbd` block, which keepalived does not have, and `lvs_timeouts` of `global_defs`.
 
 extension LbdSettings {
