@@ -52,7 +52,7 @@ public final class Director {
   let ports: PortSelection
   private var needed: Set<Topology.Station> = []
   private var notes: [String] = []
-  private var seconds = 0
+  private(set) var seconds = 0
   private var defence = AutomaticDefence()
   private let signals: SignalDescriptor
   let manager = ServiceManager()
