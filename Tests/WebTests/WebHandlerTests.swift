@@ -78,9 +78,7 @@ struct WebHandlerTests {
   @Test func requestsAreAnsweredInTurn() throws {
     let request = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
     let answer = try WebHandlerTests.answers(request + request + "GET /x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    let statuses = answer.text.split(separator: "\r\n").filter { $0.hasPrefix("HTTP/1.1 ") }.map {
-      $0.dropFirst(9).prefix(3)
-    }
+    let statuses = answer.text.matches(of: /HTTP\/1\.1 ([0-9]+)/).map { String($0.1) }
     #expect(statuses == ["200", "200", "404"] && answer.isOpen)
   }
 

@@ -22,9 +22,11 @@ struct WebListenerTests {
   private static func ask(_ text: String, at address: SocketAddress) async throws -> String {
     let loop = MultiThreadedEventLoopGroup.singleton.next()
     let end = loop.makePromise(of: String.self)
-    let channel = try await ClientBootstrap(group: loop).channelInitializer { channel in
+    let connection = ClientBootstrap(group: loop).channelInitializer { channel in
       channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Reader(end)) }
-    }.connect(to: address).get()
+    }.connect(to: address)
+    connection.whenFailure { end.fail($0) }
+    let channel = try await connection.get()
     // The other end may be gone already.
     try? await channel.writeAndFlush(ByteBuffer(string: text))
     return try await end.futureResult.get()
