@@ -30,9 +30,10 @@ enum StatusPage {
     body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 0 auto; padding: 1rem; }
     header { display: flex; gap: 1.5rem; align-items: baseline; border-bottom: 1px solid var(--line); }
     h1 { margin: 0; } h2 { font-size: 1rem; margin: 1.5rem 0 0.3rem; }
-    table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+    table { border-collapse: collapse; width: 100%; table-layout: fixed; font-variant-numeric: tabular-nums; }
     th, td { text-align: left; padding: 0.15rem 0.6rem 0.15rem 0; border-bottom: 1px solid var(--line); }
-    th { font-weight: normal; color: var(--calm); } .number { text-align: right; }
+    th { font-weight: normal; color: var(--calm); } th:nth-child(1) { width: 21%; } th:nth-child(2) { width: 27%; }
+    th:nth-child(n+3) { text-align: right; } td:nth-child(8) { text-align: right; } .number { text-align: right; }
     .up { color: var(--good); } .down { color: var(--bad); } .unknown { color: var(--calm); }
     svg { width: 8rem; height: 1.4rem; vertical-align: middle; } polyline { fill: none; stroke: currentColor; }
     #summary.lost { color: var(--bad); }
@@ -92,9 +93,16 @@ enum StatusPage {
       return health.find(one => one.services.includes(name)) || { servers: [] };
     }
 
+    function span(seconds) {
+      if (seconds < 60) return `${seconds} s`;
+      if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+      return seconds < 86400 ? `${Math.floor(seconds / 3600)} h` : `${Math.floor(seconds / 86400)} d`;
+    }
+
     function state(one) {
       if (!one) return element("td", "unchecked", "unknown");
-      const words = one.up ? "up" : `down: ${one.last_error || "as configured"}`;
+      const since = one.seconds === undefined ? "" : ` for ${span(one.seconds)}`;
+      const words = one.up ? `up${since}` : `down${since}: ${one.last_error || "as configured"}`;
       return element("td", words, one.up ? "up" : "down");
     }
 
@@ -109,7 +117,7 @@ enum StatusPage {
         parts.push(element("h2", `${name}, ${service.scheduler}${sorry}`));
         const table = element("table");
         const head = element("tr");
-        for (const title of ["server", "state", "weight", "active", "inactive", "connections/s", "packets/s", "last two minutes"])
+        for (const title of ["server", "state", "weight", "active", "inactive", "conns/s", "packets/s", "2 minutes"])
           head.append(element("th", title));
         table.append(head);
         for (const server of service.servers) {
@@ -124,7 +132,9 @@ enum StatusPage {
         // Those that are out of service have left the listing.
         for (const server of unit.servers) {
           if (service.servers.some(one => address(one) === address(server))) continue;
-          table.append(row([element("td", address(server)), state(server)]));
+          const words = state(server);
+          words.colSpan = 7;
+          table.append(row([element("td", address(server)), words]));
         }
         parts.push(table);
       }
