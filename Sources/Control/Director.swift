@@ -222,6 +222,7 @@ public final class Director {
       if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
     }
     defend()
+    warmServers()
     if let end = administration.services.nextDrainEnd, MonotonicClock.nanoseconds() >= end { publish() }
     do {
       try ports.confirmAnswers()

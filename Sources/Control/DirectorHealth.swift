@@ -29,20 +29,30 @@ extension Director {
       guard let line = report.phrase else { continue }
       log.log(level: report.verdict == .well ? .info : .warning, "\(line)")
     }
-    let plan = ReloadPlan(from: administration.services, changing: news.pictures)
-    if !plan.isEmpty {
-      var services = administration.services
-      do {
-        try services.apply(plan, localPorts: configuration.settings.localPorts)
-        administration.services = services
-        publish()
-      } catch {
-        log.error("a server's health has changed, but not what it is sent: \(error)")
-      }
-    }
+    serve(news.pictures)
     for finding in news.findings {
       write(finding.changes)
       notices?.tell(health.notices(of: finding))
+    }
+  }
+
+  /// Lets the weights of servers rise that have come back; once a second.
+  func warmServers() {
+    guard let watch else { return }
+    serve(watch.warm(atNanoseconds: MonotonicClock.nanoseconds()))
+  }
+
+  /// Services have other servers or weights: one snapshot.
+  private func serve(_ pictures: [(former: ServicePicture, new: ServicePicture)]) {
+    let plan = ReloadPlan(from: administration.services, changing: pictures)
+    guard !plan.isEmpty else { return }
+    var services = administration.services
+    do {
+      try services.apply(plan, localPorts: configuration.settings.localPorts)
+      administration.services = services
+      publish()
+    } catch {
+      log.error("a server's health has changed, but not what it is sent: \(error)")
     }
   }
 

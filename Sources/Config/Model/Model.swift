@@ -171,6 +171,8 @@ public struct RealServer: Hashable, Sendable {
   public var vlan: UInt16?
   /// How long its connections go on once it takes no new ones, in seconds; nil is as in IPVS, without an end.
   public var drainSeconds: Int?
+  /// How long its weight takes to rise once it is up again, in seconds; nil is at once.
+  public var warmupSeconds: Int?
   /// Where it was configured.
   public var position: Position?
   private var shared: Shared<ServerMonitoring>?
