@@ -64,9 +64,17 @@ let package = Package(
       ],
       swiftSettings: strict),
     .target(
+      name: "Web",
+      dependencies: [
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
+    .target(
       name: "Control",
       dependencies: [
-        "Config", "Dataplane", "HealthCheck", "Notify", "Scripts", "Kernel", "Scheduler", "Wire", "CShims",
+        "Config", "Dataplane", "HealthCheck", "Notify", "Scripts", "Web", "Kernel", "Scheduler", "Wire", "CShims",
         .product(name: "Logging", package: "swift-log"),
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
@@ -122,6 +130,16 @@ let package = Package(
       ],
       swiftSettings: strict),
     .testTarget(
+      name: "WebTests",
+      dependencies: [
+        "Web",
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOEmbedded", package: "swift-nio"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "ControlTests",
       dependencies: [
         "Control", "Config", "Dataplane", "HealthCheck", "Notify", "Scripts", "Wire", "Scheduler", "Kernel", "Lab",
@@ -150,6 +168,7 @@ let parts: [String: Set<String>] = [
   "checks": ["Wire", "CShims", "Kernel", "bpfembed", "EmbedBPF", "CPCRE2", "HealthCheck", "HealthCheckTests"],
   "scripts": ["Scripts", "ScriptsTests"],
   "notify": ["Notify", "NotifyTests"],
+  "web": ["Web", "WebTests"],
 ]
 if let choice = Context.environment["LBD_TESTS"], let needed = parts[choice] {
   package.products = []

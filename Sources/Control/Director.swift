@@ -52,7 +52,7 @@ public final class Director {
   let ports: PortSelection
   private var needed: Set<Topology.Station> = []
   private var notes: [String] = []
-  private var seconds = 0
+  private(set) var seconds = 0
   private var defence = AutomaticDefence()
   private let signals: SignalDescriptor
   let manager = ServiceManager()
@@ -63,6 +63,8 @@ public final class Director {
   let controlLoop: ControlLoop?
   /// Who is told of what; nil where nobody is.
   let notices: Notices?
+  /// What is shown by HTTP; nil where nothing ever is.
+  let web: WebDesk?
   /// The rules have changed since they were stored.
   var isUnsaved = false
 
@@ -99,6 +101,7 @@ public final class Director {
     ports = PortSelection(links: links, dataplane: dataplane, log: log)
     controlLoop = health == nil ? nil : ControlLoop()
     notices = controlLoop.map { Notices(on: $0, log: log) }
+    web = try controlLoop.map { try WebDesk(on: $0, log: log) }
     if let health, let controlLoop, let notices {
       watch = try HealthWatch(
         health, on: controlLoop, sources: [NetworkProbes(), ScriptProbes(runner: notices.runner)])
@@ -142,6 +145,7 @@ public final class Director {
     case publish
     case admin
     case health
+    case web
   }
 
   /// The kernel tells of changes one by one, and thousands of neighbours may change at once: what comes within this time
@@ -162,6 +166,7 @@ public final class Director {
       try epoll.add(descriptor, events: .readable, token: Token.notice.rawValue)
     }
     if let watch { try epoll.add(watch.descriptor, events: .readable, token: Token.health.rawValue) }
+    if let web { try epoll.add(web.descriptor, events: .readable, token: Token.web.rawValue) }
     if let admin { try epoll.add(admin.descriptor, events: .readable, token: Token.admin.rawValue) }
     var isEnding = false
     while !isEnding {
@@ -188,6 +193,8 @@ public final class Director {
           admin?.serve()
         case .health:
           followHealth()
+        case .web:
+          web?.serve { webText($0) }
         case nil:
           break
         }
@@ -215,6 +222,7 @@ public final class Director {
       if !isKnown || seconds % Director.confirmSeconds == 0 { watcher.solicit(station) }
     }
     defend()
+    warmServers()
     if let end = administration.services.nextDrainEnd, MonotonicClock.nanoseconds() >= end { publish() }
     do {
       try ports.confirmAnswers()

@@ -21,6 +21,15 @@ extension Director {
       health: { [unowned self] in healthListing() })
   }
 
+  /// What is asked for by HTTP.
+  func webText(_ name: WebTexts.Name) -> String {
+    switch name {
+    case .health: "ok\n"
+    case .status: NumbersJSON(whyPlace).text
+    case .metrics: MetricsText.text(whyPlace, told: notices?.numbers, uptimeSeconds: UInt64(seconds))
+    }
+  }
+
   /// What questions are answered from.
   private var whyPlace: WhyPlace {
     WhyPlace(

@@ -15,6 +15,7 @@ extension Director {
         log.info("Activating healthchecker for service \(server) for VS \(unit.name)")
       }
     }
+    web?.listen(at: configuration.settings.web)
     notices?.tell(health.beginning(watch.health))
     tell(watch.health.beginning)
     watch.start()
@@ -28,20 +29,30 @@ extension Director {
       guard let line = report.phrase else { continue }
       log.log(level: report.verdict == .well ? .info : .warning, "\(line)")
     }
-    let plan = ReloadPlan(from: administration.services, changing: news.pictures)
-    if !plan.isEmpty {
-      var services = administration.services
-      do {
-        try services.apply(plan, localPorts: configuration.settings.localPorts)
-        administration.services = services
-        publish()
-      } catch {
-        log.error("a server's health has changed, but not what it is sent: \(error)")
-      }
-    }
+    serve(news.pictures)
     for finding in news.findings {
       write(finding.changes)
       notices?.tell(health.notices(of: finding))
+    }
+  }
+
+  /// Lets the weights of servers rise that have come back; once a second.
+  func warmServers() {
+    guard let watch else { return }
+    serve(watch.warm(atNanoseconds: MonotonicClock.nanoseconds()))
+  }
+
+  /// Services have other servers or weights: one snapshot.
+  private func serve(_ pictures: [(former: ServicePicture, new: ServicePicture)]) {
+    let plan = ReloadPlan(from: administration.services, changing: pictures)
+    guard !plan.isEmpty else { return }
+    var services = administration.services
+    do {
+      try services.apply(plan, localPorts: configuration.settings.localPorts)
+      administration.services = services
+      publish()
+    } catch {
+      log.error("a server's health has changed, but not what it is sent: \(error)")
     }
   }
 
@@ -51,6 +62,7 @@ extension Director {
   func replaceHealth(by reload: Reload) {
     guard let watch else { return }
     notices?.configure(configuration.globals)
+    web?.listen(at: configuration.settings.web)
     watch.replace(by: reload.health)
     suspendChecks()
     tell(reload.news)
@@ -76,6 +88,7 @@ extension Director {
 
   /// Checks end, then whoever is to know is told.
   func endHealth() {
+    web?.close()
     watch?.stop()
     if let watch { notices?.tell(health.end(watch.health)) }
     notices?.close(configuration.globals.scripts)

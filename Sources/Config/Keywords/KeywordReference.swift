@@ -88,18 +88,20 @@ public enum KeywordReference {
       "lvs_method": "as lb_kind", "weight": rangeText(1...Int(Int32.max)),
       "persistence_timeout": "[0…\(Defaults.timeoutSecondsMax) s]", "persistence_granularity": "NETMASK | LENGTH",
       "persistence_engine": "sip", "laddr_group_name": "NAME", "proxy_protocol": "v1 | v2", "vlan": "1…4094",
-      "drain_timeout": "0…\(Defaults.drainSecondsMax) s", "ip_family": "inet | inet6",
+      "drain_timeout": "0…\(Defaults.drainSecondsMax) s", "warmup_weight": "0…\(Defaults.warmupSecondsMax) s",
+      "ip_family": "inet | inet6",
       "sorry_server": "IP [PORT]", "real_server": "IP [PORT] { … }",
     ],
     .realServer: [
       "weight": rangeText(0...Int(Int32.max)), "lvs_method": "as lb_kind", "uthreshold": rangeText(0...Int(Int32.max)),
       "lthreshold": rangeText(0...Int(Int32.max)), "vlan": "1…4094",
-      "drain_timeout": "0…\(Defaults.drainSecondsMax) s",
+      "drain_timeout": "0…\(Defaults.drainSecondsMax) s", "warmup_weight": "0…\(Defaults.warmupSecondsMax) s",
     ],
     .lbd: [
       "connections": rangeText(Defaults.connectionCapacityRange), "workers": rangeText(1...Defaults.workerCountMax),
       "interface": "NAME …", "port": "auto | xdp | packet", "local_ports": "FIRST-LAST", "sysctl": "NAME VALUE",
       "tunnel_fragments": "inside | outside", "helper": "ftp [ports N …]",
+      "web": "[IP] PORT",
     ],
   ]
 }

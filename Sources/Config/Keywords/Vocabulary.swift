@@ -55,7 +55,7 @@ enum Vocabulary {
       """
       protocol lb_algo lvs_sched lb_kind lvs_method weight persistence_timeout persistence_granularity
       ops flag-1 flag-2 flag-3 sh-port sh-fallback mh-port mh-fallback
-      laddr_group_name toa proxy_protocol vlan drain_timeout ip_family persistence_engine
+      laddr_group_name toa proxy_protocol vlan drain_timeout warmup_weight ip_family persistence_engine
       sorry_server sorry_server_inhibit sorry_server_lvs_method quorum hysteresis
       """, .acted),
     Entry(.virtualServer, "real_server", opens: .realServer, .acted),
@@ -68,7 +68,7 @@ enum Vocabulary {
       """, .acted),
     Entry(.virtualServer, "omega quorum_up quorum_down smtp_alert", .acted),
     Entry(.virtualServer, "snmp_name", .none(.snmpName)),
-    Entry(.realServer, "weight lvs_method uthreshold lthreshold vlan drain_timeout", .acted),
+    Entry(.realServer, "weight lvs_method uthreshold lthreshold vlan drain_timeout warmup_weight", .acted),
     Entry(
       .realServer,
       """
@@ -85,7 +85,7 @@ enum Vocabulary {
     Entry(.realServer, "UDP_CHECK", opens: .udpCheck, .acted),
     Entry(.realServer, "FILE_CHECK", opens: .fileCheck, .acted),
     Entry(.realServer, "BFD_CHECK", opens: .bfdCheck, .none(.sessions)),
-    Entry(.lbd, "connections interface port workers local_ports tunnel_fragments sysctl helper", .acted),
+    Entry(.lbd, "connections interface port workers local_ports tunnel_fragments sysctl helper web", .acted),
     Entry(.lbd, "mark_rules", opens: .markRules, .acted),
   ]
 

@@ -171,6 +171,8 @@ public struct RealServer: Hashable, Sendable {
   public var vlan: UInt16?
   /// How long its connections go on once it takes no new ones, in seconds; nil is as in IPVS, without an end.
   public var drainSeconds: Int?
+  /// How long its weight takes to rise once it is up again, in seconds; nil is at once.
+  public var warmupSeconds: Int?
   /// Where it was configured.
   public var position: Position?
   private var shared: Shared<ServerMonitoring>?
@@ -309,6 +311,8 @@ public struct LbdSettings: Hashable, Sendable {
   public var ipvs: [IPVSSetting: IPVSSetting.Value] = [:]
   /// Ports whose connections through NAT the FTP helper is for; none: it is off.
   public var ftpPorts: [UInt16] = []
+  /// Where metrics and status are to be had by HTTP; nil is nowhere.
+  public var web: Endpoint?
   /// What is set of `net.ipv4.icmp_*` and `net.ipv6.icmp.*`, likewise.
   public var icmp: [ICMPSetting: ICMPSetting.Value] = [:]
 

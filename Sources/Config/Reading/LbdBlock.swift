@@ -1,3 +1,5 @@
+import Wire
+
 // The `lbd` block, which keepalived does not have, and `lvs_timeouts` of `global_defs`.
 
 extension LbdSettings {
@@ -36,8 +38,25 @@ extension LbdSettings {
       cutsInsideTunnels = word.text == "inside"
     case "sysctl": readSetting(directive, &diagnostics)
     case "helper": readHelper(directive, &diagnostics)
+    case "web": readWeb(directive, &diagnostics)
     default: break
     }
+  }
+
+  /// `web [ADDRESS] PORT`: the address is that of loopback where none is given.
+  private mutating func readWeb(_ directive: Directive, _ diagnostics: inout DiagnosticList) {
+    guard let first = directive.argument(0, "[ADDRESS] PORT", &diagnostics) else { return }
+    var address = IPAddress(v4: 0x7f00_0001)
+    if directive.arguments.count > 1 {
+      guard let given = IPAddress(first.text) else {
+        return diagnostics.error(
+          at: first.position, "\(quoted(first.text)) is not an address", remedy: "write [ADDRESS] PORT")
+      }
+      address = given
+    }
+    let index = directive.arguments.count > 1 ? 1 : 0
+    guard let port = directive.integer(index, in: 1...65535, "a port", &diagnostics) else { return }
+    web = Endpoint(address: address, port: UInt16(port))
   }
 
   private mutating func readInterface(_ word: Word, _ diagnostics: inout DiagnosticList) {

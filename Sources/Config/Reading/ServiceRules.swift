@@ -230,6 +230,7 @@ struct ServiceRules {
     server.lowerThreshold = block.lowerThreshold
     server.vlan = block.vlan ?? owner.vlan
     server.drainSeconds = block.drainSeconds ?? owner.drainSeconds
+    server.warmupSeconds = block.warmupSeconds ?? owner.warmupSeconds
     server.position = block.position
     return server
   }

@@ -23,6 +23,7 @@ struct RealServerBlock {
   var lowerThreshold: UInt32 = 0
   var vlan: UInt16?
   var drainSeconds: Int?
+  var warmupSeconds: Int?
   var monitoring = ServerMonitoringBlock()
 }
 
@@ -37,6 +38,7 @@ struct VirtualServerBlock {
   var weight: Int32?
   var vlan: UInt16?
   var drainSeconds: Int?
+  var warmupSeconds: Int?
   var persistenceSeconds: Int?
   var persistenceMask: Word?
   var persistenceEngine: String?
@@ -100,6 +102,7 @@ struct VirtualServerBlock {
       monitoring.origins.note("weight", at: directive.position)
     case "vlan": vlan = directive.vlan(&diagnostics) ?? vlan
     case "drain_timeout": drainSeconds = directive.drainSeconds(&diagnostics) ?? drainSeconds
+    case "warmup_weight": warmupSeconds = directive.warmupSeconds(&diagnostics) ?? warmupSeconds
     case "persistence_timeout": readPersistence(directive, &diagnostics)
     case "persistence_granularity":
       persistenceMask = directive.argument(0, "a netmask or prefix length", &diagnostics)
@@ -250,6 +253,9 @@ extension RealServerBlock {
     case "drain_timeout":
       guard let value = directive.drainSeconds(&diagnostics) else { return }
       drainSeconds = value
+    case "warmup_weight":
+      guard let value = directive.warmupSeconds(&diagnostics) else { return }
+      warmupSeconds = value
     case "uthreshold":
       guard let value = number(of: directive, &diagnostics) else { return }
       upperThreshold = UInt32(value)
@@ -275,5 +281,10 @@ extension Directive {
   /// Seconds, or nil with an error.
   fileprivate func drainSeconds(_ diagnostics: inout DiagnosticList) -> Int? {
     integer(in: 0...Defaults.drainSecondsMax, "a time in seconds", &diagnostics)
+  }
+
+  /// Seconds, or nil with an error.
+  fileprivate func warmupSeconds(_ diagnostics: inout DiagnosticList) -> Int? {
+    integer(in: 0...Defaults.warmupSecondsMax, "a time in seconds", &diagnostics)
   }
 }

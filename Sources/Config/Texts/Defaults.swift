@@ -39,6 +39,8 @@ public enum Defaults {
   static let timeoutSecondsMax = 31 * 24 * 60 * 60
   /// A week.
   static let drainSecondsMax = 7 * 24 * 60 * 60
+  /// The longest `warmup_weight`, in seconds.
+  static let warmupSecondsMax = 24 * 60 * 60
   static let connectionCapacityRange = 1024...(64 << 20)
   static let workerCountMax = 1024
   static let ftpPortCountMax = 8

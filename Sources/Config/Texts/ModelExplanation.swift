@@ -90,6 +90,7 @@ extension VirtualService {
         key: "smtp_alert", value: watch.smtpAlert ? "on" : "off", origin: watch.origins.position(of: "smtp_alert")),
     ]
     if let seconds = server.drainSeconds { settings.append(setting("drain_timeout", "\(seconds)")) }
+    if let seconds = server.warmupSeconds { settings.append(setting("warmup_weight", "\(seconds)")) }
     if let script = watch.notifyUp { settings.append(setting("notify_up", script.description)) }
     if let script = watch.notifyDown { settings.append(setting("notify_down", script.description)) }
     let blocks = watch.checkers.map { checker in

@@ -119,13 +119,22 @@ public struct Health: Sendable {
   mutating func apply(_ report: CheckReport) -> [HealthChange] {
     guard let (number, server) = place(of: report) else { return [] }
     let event = ServiceState.Event(
-      server: server, check: report.id.number, isWell: report.verdict == .well, weight: report.weight)
+      server: server, check: report.id.number, isWell: report.verdict == .well, weight: report.weight,
+      atNanoseconds: report.atNanoseconds)
     var changes: [ServiceState.Change] = []
     for service in units[number].states.indices {
       let news = units[number].states[service].apply(event)
       if service == 0 { changes = news }
     }
     return told(changes, of: number)
+  }
+
+  /// The units with a weight that rises.
+  var warmingUnits: [Int] { units.indices.filter { units[$0].states.contains(where: \.isWarming) } }
+
+  /// Lets weights rise.
+  mutating func warm(unit: Int, atNanoseconds now: UInt64) {
+    for service in units[unit].states.indices { _ = units[unit].states[service].warm(atNanoseconds: now) }
   }
 
   private func told(_ changes: [ServiceState.Change], of number: Int) -> [HealthChange] {

@@ -70,6 +70,21 @@ struct HealthListing {
     nowNanoseconds > nanoseconds ? (nowNanoseconds - nanoseconds) / 1_000_000_000 : 0
   }
 
+  /// A virtual server, and what is known of it.
+  struct Summary {
+    let name: String
+    let isUp: Bool
+    let isSorry: Bool
+    let servers: [Server]
+  }
+
+  /// Of all virtual servers.
+  var summaries: [Summary] {
+    health.units.map {
+      Summary(name: $0.name, isUp: $0.first.hasQuorum, isSorry: $0.first.isSorry, servers: servers(of: $0))
+    }
+  }
+
   // MARK: - For people
 
   /// All services, or one.

@@ -75,6 +75,16 @@ final class HealthWatch {
     return news
   }
 
+  /// Lets the weights of servers rise that have come back.
+  /// - Returns: the services that have other weights, as they were and as they are.
+  func warm(atNanoseconds now: UInt64) -> [(former: ServicePicture, new: ServicePicture)] {
+    health.warmingUnits.flatMap { unit in
+      let former = health.pictures(of: unit)
+      health.warm(unit: unit, atNanoseconds: now)
+      return zip(former, health.pictures(of: unit)).filter { $0 != $1 }.map { (former: $0, new: $1) }
+    }
+  }
+
   /// Checks of a service run only while its address is on this host, where the service says so (`ha_suspend`).
   /// - Returns: names of services, and whether their checks now run.
   func followAddresses(isLocal: (ServiceKey) -> Bool) -> [(name: String, runs: Bool)] {

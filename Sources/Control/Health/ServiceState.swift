@@ -23,9 +23,12 @@ public struct ServiceState: Sendable {
     public var isWell: Bool
     /// What the check wants the weight to be; nil is as configured.
     public var weight: CheckWeight?
+    /// When: nanoseconds of CLOCK_MONOTONIC.
+    public var atNanoseconds: UInt64
 
     /// An event.
-    public init(server: Int, check: Int, isWell: Bool, weight: CheckWeight? = nil) {
+    public init(server: Int, check: Int, isWell: Bool, weight: CheckWeight? = nil, atNanoseconds: UInt64 = 0) {
+      self.atNanoseconds = atNanoseconds
       self.server = server
       self.check = check
       self.isWell = isWell
@@ -54,8 +57,34 @@ public struct ServiceState: Sendable {
     var failed: Set<Int>
     /// The weights that checks want, by number.
     var wanted: [Int: CheckWeight] = [:]
+    /// When it came back, while its weight still rises.
+    var warmsFrom: UInt64?
+    /// How far it has come: parts of 256.
+    var warmth: Int64 = 256
 
     var isAlive: Bool { failed.isEmpty }
+
+    /// The weight it is picked by: less than its own while it warms up, but never nothing of something.
+    var servedWeight: Int32 {
+      guard warmth < 256, weight > 0 else { return weight }
+      return Int32(max(1, Int64(weight) * warmth / 256))
+    }
+
+    /// It has come back: its weight begins to rise.
+    mutating func beginWarmup(atNanoseconds now: UInt64) {
+      guard let seconds = spec.warmupSeconds, seconds > 0 else { return }
+      (warmsFrom, warmth) = (now, 0)
+    }
+
+    /// - Returns: true when its weight is another one than before.
+    mutating func warm(atNanoseconds now: UInt64) -> Bool {
+      guard let begin = warmsFrom, let seconds = spec.warmupSeconds else { return false }
+      let before = servedWeight
+      let elapsed = Int64(clamping: (now > begin ? now - begin : 0) / 1_000_000)
+      warmth = min(256, elapsed * 256 / Int64(max(1, seconds * 1000)))
+      if warmth == 256 || !isAlive { (warmsFrom, warmth) = (nil, 256) }
+      return servedWeight != before
+    }
 
     /// The differences to the configured weight add up.
     var weight: Int32 {
@@ -110,6 +139,9 @@ public struct ServiceState: Sendable {
         }
         states[index].wanted[number] = former.wanted[before]
       }
+      if states[index].spec.warmupSeconds != nil {
+        (states[index].warmsFrom, states[index].warmth) = (former.warmsFrom, former.warmth)
+      }
       guard states[index].isAlive != former.isAlive else { continue }
       changes.append(states[index].isAlive ? .serverUp(index) : .serverDown(index))
     }
@@ -130,6 +162,7 @@ public struct ServiceState: Sendable {
     let (wasAlive, weight) = (states[index].isAlive, states[index].weight)
     if event.isWell { states[index].failed.remove(event.check) } else { states[index].failed.insert(event.check) }
     states[index].wanted[event.check] = event.weight
+    if states[index].isAlive, !wasAlive { states[index].beginWarmup(atNanoseconds: event.atNanoseconds) }
     let server = states[index]
     var changes: [Change] = []
     if server.isAlive != wasAlive { changes.append(server.isAlive ? .serverUp(index) : .serverDown(index)) }
@@ -138,6 +171,19 @@ public struct ServiceState: Sendable {
     }
     return changes + look()
   }
+
+  /// Lets the weights of servers rise that have come back (`warmup_weight`). The quorum goes by their own weights.
+  /// - Returns: true when one has another weight than before.
+  mutating func warm(atNanoseconds now: UInt64) -> Bool {
+    var hasChanged = false
+    for index in states.indices where states[index].warmsFrom != nil {
+      hasChanged = states[index].warm(atNanoseconds: now) || hasChanged
+    }
+    return hasChanged
+  }
+
+  /// True while a weight rises.
+  var isWarming: Bool { states.contains { $0.warmsFrom != nil } }
 
   /// Looks whether the quorum is reached or lost.
   private mutating func look() -> [Change] {
@@ -164,7 +210,7 @@ public struct ServiceState: Sendable {
     var servers: [RealServer] = []
     for state in states {
       var server = state.spec
-      server.weight = state.weight
+      server.weight = state.servedWeight
       if !state.isAlive || isSorry {
         guard server.monitoring.inhibitsOnFailure else { continue }
         server.weight = 0

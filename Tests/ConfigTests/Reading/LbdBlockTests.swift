@@ -62,6 +62,16 @@ import Testing
   }
 
   @Test(arguments: [
+    ("web 9641", "127.0.0.1:9641"), ("web 192.0.2.1 80", "192.0.2.1:80"), ("web fd00::1 1", "[fd00::1]:1"),
+  ])
+  func web(line: String, endpoint: String) {
+    let (configuration, diagnostics) = read("lbd {\n\(line)\n}")
+    #expect(diagnostics.isEmpty)
+    #expect(configuration.settings.web.map { "\($0)" } == endpoint)
+  }
+
+  @Test(arguments: [
+    "web", "web x", "web 0", "web 65536", "web 127.0.0.1 x", "web nowhere 80",
     "connections 1023", "connections 67108865", "connections", "interface", "interface a/b",
     "interface abcdefghijklmnop", "port fast", "workers 0", "local_ports 5", "local_ports 0-5", "local_ports 9-5",
     "local_ports 1-65536", "local_ports 1-2-3", "wrokers 2", "tunnel_fragments", "tunnel_fragments inner",

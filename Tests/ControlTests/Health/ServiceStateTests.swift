@@ -193,3 +193,68 @@ struct ServiceStateTests {
     #expect(servers.map(\.method) == [.directRouting] && servers.map(\.spec.endpoint.port) == [80])
   }
 }
+
+/// `warmup_weight`: a server that comes back is not given everything at once.
+struct WarmupTests {
+  private static func state(_ lines: String) throws -> ServiceState {
+    let text = """
+      virtual_server 10.0.0.1 80 {
+      protocol TCP
+      \(lines)
+      real_server 10.1.0.1 80 {
+      weight 100
+      TCP_CHECK {
+      }
+      }
+      real_server 10.1.0.2 80 {
+      weight 1
+      warmup_weight 5
+      TCP_CHECK {
+      }
+      }
+      }
+      """
+    let (configuration, findings) = parseConfiguration(bytes: Array(text.utf8), file: "t")
+    try #require(findings.filter { $0.severity >= .error }.isEmpty, "\(findings)")
+    let health = Health(configuration)
+    return try #require(health.units.first).first
+  }
+
+  private static func weights(_ state: ServiceState) -> [Int32] { state.servers.map(\.weight) }
+
+  @Test func theWeightRises() throws {
+    var state = try WarmupTests.state("warmup_weight 10")
+    #expect(WarmupTests.weights(state) == [100, 1] && !state.isWarming, "a start is no return")
+    let second: UInt64 = 1_000_000_000
+    _ = state.apply(.init(server: 0, check: 0, isWell: false, atNanoseconds: 100 * second))
+    #expect(WarmupTests.weights(state) == [1])
+    #expect(state.apply(.init(server: 0, check: 0, isWell: true, atNanoseconds: 200 * second)) == [.serverUp(0)])
+    #expect(WarmupTests.weights(state) == [1, 1] && state.weight == 101, "the quorum goes by the full weight")
+    for (now, weight) in [(201, 9), (205, 50), (209, 89), (210, 100)] as [(UInt64, Int32)] {
+      #expect(state.warm(atNanoseconds: now * second))
+      #expect(WarmupTests.weights(state)[0] == weight, "at \(now)")
+    }
+    #expect(!state.isWarming && !state.warm(atNanoseconds: 300 * second))
+  }
+
+  @Test func oneThatFallsAgainBeginsAnew() throws {
+    var state = try WarmupTests.state("warmup_weight 10")
+    let second: UInt64 = 1_000_000_000
+    _ = state.apply(.init(server: 0, check: 0, isWell: false, atNanoseconds: 0))
+    _ = state.apply(.init(server: 0, check: 0, isWell: true, atNanoseconds: 0))
+    _ = state.warm(atNanoseconds: 5 * second)
+    _ = state.apply(.init(server: 0, check: 0, isWell: false, atNanoseconds: 6 * second))
+    _ = state.warm(atNanoseconds: 7 * second)
+    #expect(!state.isWarming)
+    _ = state.apply(.init(server: 0, check: 0, isWell: true, atNanoseconds: 8 * second))
+    _ = state.warm(atNanoseconds: 9 * second)
+    #expect(WarmupTests.weights(state)[0] == 9)
+  }
+
+  @Test func withoutTheKeywordItIsThereAtOnce() throws {
+    var state = try WarmupTests.state("")
+    _ = state.apply(.init(server: 0, check: 0, isWell: false, atNanoseconds: 0))
+    _ = state.apply(.init(server: 0, check: 0, isWell: true, atNanoseconds: 0))
+    #expect(WarmupTests.weights(state) == [100, 1] && !state.isWarming)
+  }
+}
