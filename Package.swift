@@ -163,7 +163,7 @@ let parts: [String: Set<String>] = [
   "frames": dataplane.union(["DataplaneTests"]),
   "configurations": ["Wire", "Scheduler", "Config", "ConfigTests"],
   "socket": dataplane.union([
-    "Config", "CPCRE2", "HealthCheck", "Scripts", "Notify", "Control", "Lab", "ControlTests",
+    "Config", "CPCRE2", "HealthCheck", "Scripts", "Notify", "Web", "Control", "Lab", "ControlTests",
   ]),
   "checks": ["Wire", "CShims", "Kernel", "bpfembed", "EmbedBPF", "CPCRE2", "HealthCheck", "HealthCheckTests"],
   "scripts": ["Scripts", "ScriptsTests"],
