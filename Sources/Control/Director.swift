@@ -63,6 +63,7 @@ public final class Director {
   let controlLoop: ControlLoop?
   /// Who is told of what; nil where nobody is.
   let notices: Notices?
+  let ways = VirtualWays()
   /// What is shown by HTTP; nil where nothing ever is.
   let web: WebDesk?
   /// The rules have changed since they were stored.
@@ -104,7 +105,7 @@ public final class Director {
     web = try controlLoop.map { try WebDesk(on: $0, log: log) }
     if let health, let controlLoop, let notices {
       watch = try HealthWatch(
-        health, on: controlLoop, sources: [NetworkProbes(), ScriptProbes(runner: notices.runner)])
+        health, on: controlLoop, sources: [NetworkProbes(ways: ways), ScriptProbes(runner: notices.runner)])
     }
   }
 
@@ -283,7 +284,8 @@ public final class Director {
   func assembler(of services: VirtualServices, _ configuration: Configuration) -> SnapshotAssembler {
     SnapshotAssembler(
       services: services, topology: watcher.topology, ports: ports.portMap, timeouts: administration.timeouts,
-      settings: defence.effective(IPVSSettings(configuration.settings)), markRules: configuration.markRules.rules)
+      settings: defence.effective(IPVSSettings(configuration.settings)), markRules: configuration.markRules.rules,
+      ways: waysInUse)
   }
 
   /// Builds the description, remembers which neighbours it needs and what is wrong.
@@ -300,8 +302,8 @@ public final class Director {
   private func neighboursInUse() -> Set<Topology.Station> {
     let index = Topology.Index(watcher.topology)
     var stations: Set<Topology.Station> = []
-    for server in administration.services.servers.values where server.isAvailable || server.drain != nil {
-      let address = server.spec.endpoint.address
+    let inUse = administration.services.servers.values.filter { $0.isAvailable || $0.drain != nil }
+    for address in inUse.map(\.spec.endpoint.address) + waysInUse.map(\.way.server.address) {
       guard !index.isLocal(address), let route = index.route(to: address), let link = route.link else { continue }
       stations.insert(Topology.Station(address: route.gateway ?? address, link: link))
     }
@@ -324,6 +326,7 @@ public final class Director {
       log.error("\(error)")
     }
     updateAnswers(description)
+    publishWays()
   }
 
   /// Real servers on this host answer through lbd; where that cannot be, they answer as if they were none.

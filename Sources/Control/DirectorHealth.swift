@@ -18,6 +18,7 @@ extension Director {
     web?.listen(at: configuration.settings.web)
     notices?.tell(health.beginning(watch.health))
     tell(watch.health.beginning)
+    publishWays()
     watch.start()
   }
 
@@ -56,6 +57,20 @@ extension Director {
     }
   }
 
+  /// The ways of checks that go as clients' packets do.
+  var waysInUse: [VirtualWay] { watch.map { ways.ways(of: $0.health) } ?? [] }
+
+  /// The workers know the ways: checks may go by them.
+  func publishWays() {
+    let assembler = self.assembler
+    guard !assembler.ways.isEmpty else { return }
+    do {
+      try ways.publish(assembler.waySources, through: dataplane.hostDeviceIndex, dataplane.checkPortNotes)
+    } catch {
+      log.error("through_vip: \(error)")
+    }
+  }
+
   private var health: HealthNotices { HealthNotices(globals: configuration.globals) }
 
   /// A reload has come into force.
@@ -63,7 +78,9 @@ extension Director {
     guard let watch else { return }
     notices?.configure(configuration.globals)
     web?.listen(at: configuration.settings.web)
+    let former = waysInUse.map(\.way)
     watch.replace(by: reload.health)
+    if waysInUse.map(\.way) != former { publish() }
     suspendChecks()
     tell(reload.news)
   }
@@ -90,6 +107,7 @@ extension Director {
   func endHealth() {
     web?.close()
     watch?.stop()
+    ways.close()
     if let watch { notices?.tell(health.end(watch.health)) }
     notices?.close(configuration.globals.scripts)
     controlLoop?.stop()

@@ -1,5 +1,6 @@
 import Config
 import Dataplane
+import HealthCheck
 import Wire
 
 /// Services + topology -> what workers read. Pure: the same input gives the same snapshot.
@@ -12,6 +13,8 @@ struct SnapshotAssembler {
   var settings = IPVSSettings()
   /// Which packets carry which firewall mark.
   var markRules: [MarkRule] = []
+  /// The ways of checks that go as clients' packets do.
+  var ways: [VirtualWay] = []
 
   /// The snapshot, and the neighbours that have to be asked for.
   func assemble() -> (description: SnapshotDescription, missing: Set<Topology.Station>, notes: [String]) {
@@ -33,6 +36,7 @@ struct SnapshotAssembler {
         description.servers += forms(of: server, of: service, in: index, &missing, &notes)
       }
     }
+    description.checkWays = checkWays(in: index, &missing)
     // Stable order: dictionaries have none.
     description.services.sort { $0.number < $1.number }
     description.servers.sort { $0.number < $1.number }
@@ -230,7 +234,7 @@ extension SnapshotAssembler {
             isAnyPort: server.port == 0))
       }
     }
-    return entries + dataConnections(description) + marked.ours(for: marks)
+    return entries + dataConnections(description) + marked.ours(for: marks) + wayAnswers
   }
 
   /// What servers send over FTP's data connections: from any port of theirs, since it is the server that chooses.
@@ -342,6 +346,52 @@ extension Encapsulation {
     case .ipip: self = .ipip
     case .gre: self = .gre(hasChecksum: hasChecksum)
     case .gue(let port): self = .gue(port: port, hasChecksum: hasChecksum)
+    }
+  }
+}
+
+extension SnapshotAssembler {
+  /// Servers as checks reach them that go the way of clients' packets: those that are out of the pool, too.
+  private func checkWays(
+    in index: Topology.Index, _ missing: inout Set<Topology.Station>
+  ) -> [(number: UInt16, server: SnapshotDescription.Server)] {
+    ways.compactMap { way in
+      guard let service = services.service(way.service) else { return nil }
+      let address = way.way.server.address
+      let resolved = ports.resolve(address, in: index, vlan: way.server.vlan)
+      if let station = resolved.missing { missing.insert(station) }
+      let source = resolved.route.flatMap { topology.source(for: address, over: $0) }
+      var server = SnapshotDescription.Server(
+        number: .max, service: service.number, endpoint: 0, address: address, port: way.way.server.port,
+        method: SnapshotAssembler.method(way.method), weight: 0, nextHop: resolved.hop, tunnelSource: source)
+      if case .tunnelling(let tunnel) = way.method { server.encapsulation = Encapsulation(tunnel) }
+      return (way.number, server)
+    }
+  }
+
+  /// What answers to such checks are sent to, where there is a route.
+  var waySources: [CheckWay: IPAddress] {
+    let index = Topology.Index(topology)
+    var sources: [CheckWay: IPAddress] = [:]
+    for way in ways {
+      let address = way.way.server.address
+      guard var route = ports.resolve(address, in: index, vlan: way.server.vlan).route else { continue }
+      // The server has the VIP itself: an answer to it would not leave the server.
+      let virtual = way.way.service.address
+      if route.source == virtual { route.source = nil }
+      var others = topology
+      others.addresses.removeAll { $0.prefix.address == virtual }
+      sources[way.way] = others.source(for: address, over: route)
+    }
+    return sources
+  }
+
+  /// The answers come from the VIPs.
+  fileprivate var wayAnswers: [Ours] {
+    Set(ways.map(\.way)).map { way in
+      Ours(
+        address: way.service.address, port: way.service.port, transport: way.transport, side: .source,
+        isAnyPort: way.service.port == 0)
     }
   }
 }

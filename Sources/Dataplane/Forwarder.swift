@@ -171,6 +171,7 @@ extension WorkerState {
   private mutating func lookElsewhere(_ index: Int, _ ends: PacketEnds) {
     let packet = batch.packet(index)
     packet.pointee.transportOffset = packet.pointee.isIPv6 ? 40 : 20
+    if snapshot.pointee.hasCheckWays, !isOwnTraffic, takeCheckAnswer(index, ends) { return }
     let outcome = Classify(self).wide(packet, ends)
     if outcome != .pending { batch.finish(index, outcome) }
   }

@@ -20,6 +20,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case errorToClient
   case localReply
   case ownTraffic
+  case checkRequest
   case fullNATReply
 
   // Left to the host's own stack.
@@ -30,6 +31,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
   case noReplyConnection
   case privilegedSource
   case icmp
+  case checkAnswer
 
   // Neither yet.
   case fragmentHeld
@@ -82,7 +84,7 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
 
   /// True for the outcomes of frames left to the host.
   @inline(__always)
-  var isPassed: Bool { rawValue >= Outcome.notOurs.rawValue && rawValue <= Outcome.icmp.rawValue }
+  var isPassed: Bool { rawValue >= Outcome.notOurs.rawValue && rawValue <= Outcome.checkAnswer.rawValue }
 
   /// True where addresses and ports are replaced.
   var isTranslated: Bool {
@@ -117,6 +119,8 @@ public enum Outcome: UInt8, CaseIterable, Sendable {
     case .errorToClient: "an ICMP error about a connection, sent to its client"
     case .localReply: "an answer of a real server on the director itself, sent on unchanged (DR, TUN)"
     case .ownTraffic: "the host's own and of no connection, sent on unchanged"
+    case .checkRequest: "a health check, sent to its real server as clients' packets are (through_vip)"
+    case .checkAnswer: "the answer to such a check, from the VIP: back to the host as from the real server"
     case .fullNATReply: "a real server's answer, given back the client's and the VIP's addresses (FULLNAT)"
     case .notOurs: "no virtual service has this address, protocol and port"
     case .localServer: "for a real server that is the director itself"

@@ -7,7 +7,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
     state.packetCount = 0
     state.extraCount = 0
     state.returnedCount = 0
-    if _slowPath(state.snapshot.pointee.hasLocalServers || state.isOwnTraffic), receiveOwnTraffic() { return }
+    if _slowPath(state.snapshot.pointee.hearsHost || state.isOwnTraffic), receiveOwnTraffic() { return }
     var port = nextPort
     for _ in 0..<portCount {
       let room = Limits.batchCapacity &- state.packetCount

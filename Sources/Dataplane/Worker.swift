@@ -127,7 +127,7 @@ extension Forwarder where P: ~Copyable, H: ~Copyable {
       ports[port].flush()
       timeout = 1
     }
-    let hasAnswers = state.worker == 0 && state.snapshot.pointee.hasLocalServers
+    let hasAnswers = state.worker == 0 && state.snapshot.pointee.hearsHost
     descriptors[portCount + 1] = pollfd(
       fd: hasAnswers ? host.pollDescriptor : -1, events: Int16(POLLIN), revents: 0)
     poll(descriptors, nfds_t(portCount + 2), timeout)

@@ -8,7 +8,7 @@ public struct Daemon: ~Copyable {
   /// Goes to the background: from here on this is another process, the leader of nothing, in a session of its own. The
   /// process that called ends as soon as the daemon says how it went, or ends itself.
   ///
-  /// For a process with one thread only: a fork takes no other with it.
+  /// For a process with one thread only: a fork takes no other with it. What the daemon does it does `onNewThread`.
   public static func detach() throws -> Daemon {
     let step = "go to the background"
     var ends: [Int32] = [0, 0]
@@ -30,6 +30,25 @@ public struct Daemon: ~Copyable {
     if grandchild > 0 { _exit(0) }
     guard chdir("/") == 0 else { throw SystemError.current(step) }
     return Daemon(announcement: announcing)
+  }
+
+  /// Does what a daemon does on a thread that has come into being since the fork, and waits for it.
+  ///
+  /// Swift's runtime knows a thread by the number that it had when it first needed it, for the locks behind `swift_once`
+  /// (FUTEX_LOCK_PI names the holder by it). The thread that a fork leaves still goes by a number of the former process:
+  /// the first other thread that has to wait for it is told that there is no such holder, asks again, and so on forever.
+  public static func onNewThread<Result>(_ body: @escaping () -> Result) throws -> Result {
+    nonisolated(unsafe) let body = body
+    let place = UnsafeMutablePointer<Result?>.allocate(capacity: 1)
+    place.initialize(to: nil)
+    defer {
+      place.deinitialize(count: 1)
+      place.deallocate()
+    }
+    nonisolated(unsafe) let shared = place
+    try PinnedThread.start(name: "control", core: nil) { shared.pointee = body() }.join()
+    guard let result = place.pointee else { throw SystemError("run the daemon", errno: ECANCELED) }
+    return result
   }
 
   /// Lets the process that was called end with `code`. 0 is: up and running; from then on nothing goes to a terminal.

@@ -120,6 +120,8 @@ final class Director {
   var settings = IPVSSettings()
   /// The FTP helper has been on.
   var hasHelped = false
+  /// Servers of the first service, by number, that checks go to the way of clients' packets.
+  var checkedServers: [Int] = []
   private(set) var nanoseconds: UInt64 = 10_000_000_000
   private let freeFrames: Int
 
@@ -195,6 +197,9 @@ final class Director {
         description.servers[description.servers.count - 1].encapsulation = service.encapsulation
         description.servers[description.servers.count - 1].draining = service.draining[number] ?? .none
       }
+    }
+    description.checkWays = checkedServers.map { number in
+      (UInt16(number), description.servers.first { $0.number == Director.serverNumber(0, number) }!)
     }
     addRoutes(to: &description)
     return description

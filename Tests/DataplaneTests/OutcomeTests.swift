@@ -12,11 +12,13 @@ import Wire
     #expect(
       outcomes.filter(\.isForwarded).map { "\($0)" } == [
         "directRouting", "masqueradeRequest", "masqueradeReply", "tunnel", "fullNATRequest", "bypassed",
-        "drainedReset", "errorToServer", "errorToClient", "localReply", "ownTraffic", "fullNATReply",
+        "drainedReset", "errorToServer", "errorToClient", "localReply", "ownTraffic", "checkRequest",
+        "fullNATReply",
       ])
     #expect(
       outcomes.filter(\.isPassed) == [
         .notOurs, .localServer, .errorToLocalServer, .noConnection, .noReplyConnection, .privilegedSource, .icmp,
+        .checkAnswer,
       ])
     #expect(outcomes.allSatisfy { $0.name.hasPrefix($0.fate.rawValue) })
     #expect(!Outcome.pending.isForwarded && !Outcome.pending.isPassed)

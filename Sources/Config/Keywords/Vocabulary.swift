@@ -115,9 +115,8 @@ enum Vocabulary {
       Entry(.miscCheck, "misc_path misc_timeout misc_dynamic user" + timing, .acted),
       Entry(.fileCheck, "track_file weight", .acted), Entry(.bfdCheck, "name alpha", .none(.sessions)),
       Entry(.ssl, "password ca certificate key", .acted),
-    ] + connecting.map { Entry($0, "through_vip", .none(.directChecks)) }
+      Entry(.pingCheck, "through_vip", .none(.noPort)),
+    ] + connecting.map { Entry($0, "through_vip", .acted) }
 
-  private static let connecting: [BlockKind] = [
-    .tcpCheck, .pingCheck, .dnsCheck, .smtpCheck, .smtpHost, .udpCheck, .httpGet,
-  ]
+  private static let connecting: [BlockKind] = [.tcpCheck, .dnsCheck, .smtpCheck, .smtpHost, .udpCheck, .httpGet]
 }

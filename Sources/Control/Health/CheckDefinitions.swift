@@ -22,13 +22,15 @@ struct CheckDefinitions {
       let times = CheckTimes(checker.schedule)
       // The form of SMTP_CHECK that names its hosts asks each of them.
       if case .smtp(let smtp) = checker.kind, !smtp.hosts.isEmpty {
-        return smtp.hosts.map { CheckDefinition(kind, target: target($0, of: server), times: times) }
+        return smtp.hosts.map { CheckDefinition(kind, target: target($0, of: server, in: service, kind), times: times) }
       }
-      return [CheckDefinition(kind, target: target(checker.connection, of: server), times: times)]
+      return [CheckDefinition(kind, target: target(checker.connection, of: server, in: service, kind), times: times)]
     }
   }
 
-  private func target(_ connection: CheckConnection, of server: RealServer) -> CheckTarget {
+  private func target(
+    _ connection: CheckConnection, of server: RealServer, in service: VirtualService, _ kind: CheckKind
+  ) -> CheckTarget {
     var target = CheckTarget(
       Endpoint(
         address: connection.address ?? server.endpoint.address,
@@ -37,7 +39,27 @@ struct CheckDefinitions {
     target.bindPort = connection.bindPort.map { UInt16(clamping: $0) }
     target.interface = connection.bindInterface
     target.mark = UInt32(clamping: connection.mark)
+    guard connection.throughVIP, let way = way(to: server, in: service, kind) else { return target }
+    target.address = server.endpoint.address
+    target.way = way
     return target
+  }
+
+  /// The way of clients' packets; nil where it is the straight one. With NAT and FULLNAT a server is sent to at its own
+  /// address, by clients' packets as by checks.
+  private func way(to server: RealServer, in service: VirtualService, _ kind: CheckKind) -> CheckWay? {
+    guard case .address(_, let virtual) = service.key, virtual.address.family == server.endpoint.address.family else {
+      return nil
+    }
+    switch server.methodOverride ?? service.forwardingMethod {
+    case .directRouting, .tunnelling: break
+    case .masquerading, .fullNAT: return nil
+    }
+    switch kind {
+    case .tcp, .http, .smtp: return CheckWay(.tcp, service: virtual, server: server.endpoint)
+    case .dns, .udp: return CheckWay(.udp, service: virtual, server: server.endpoint)
+    case .ping, .script, .file, .bfd: return nil
+    }
   }
 
   private func kind(_ checker: Checker, _ server: RealServer, _ service: VirtualService) -> CheckKind? {

@@ -45,9 +45,20 @@ public final class KeepalivedService {
       log.error("daemon is already running (process \(holder))")
       return .ok
     }
+    guard !commandLine.isForeground else { return serve() }
+    do {
+      daemon = try Daemon.detach()
+      return try Daemon.onNewThread { self.serve() }
+    } catch {
+      log.error("\(error)")
+      KeepalivedService.tell(error, commandLine)
+      return KeepalivedExit(error)
+    }
+  }
+
+  private func serve() -> KeepalivedExit {
     var result = KeepalivedExit.ok
     do {
-      if !commandLine.isForeground { daemon = try Daemon.detach() }
       try writePidFiles()
       // Signals wait from here on, whoever reads them.
       let signals = try SignalDescriptor(SignalDescriptor.usual + KeepalivedSignals.own)

@@ -82,3 +82,11 @@ public struct NextHop: Sendable, Equatable {
     }
   }
 }
+
+/// An interface as workers see it.
+struct InterfaceRecord {
+  var address: UInt64
+  var ipv4: UInt32
+  var ipv6High: UInt64
+  var ipv6Low: UInt64
+}

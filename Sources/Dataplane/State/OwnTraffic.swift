@@ -60,6 +60,7 @@ extension WorkerState {
   mutating func sendOwnTraffic() {
     for index in 0..<packetCount where batch.outcomes[index].isPassed && batch.egress[index] == Batch.noEgress {
       let bytes = batch.bytes(index)
+      if sendCheck(index, bytes) { continue }
       let isAnswer = noteLocalReply(index, bytes, byteCount: Int(batch.frames[index].byteCount))
       sendOwn(index, isAnswer ? .localReply : .ownTraffic)
     }
@@ -98,16 +99,26 @@ extension WorkerState {
         isIPv6: form.isIPv6), over: hop)
   }
 
-  /// An answer of a local server of DR or TUN: it is from what the client speaks to.
-  /// - Returns: false when it is not of a connection.
-  private mutating func noteLocalReply(_ index: Int, _ bytes: UnsafeMutableRawPointer, byteCount: Int) -> Bool {
+  /// Parses a packet of the host's again, of which the stages have kept nothing.
+  /// - Returns: nil for what is not a whole packet with ports.
+  mutating func parseHostPacket(
+    _ index: Int, _ bytes: UnsafeMutableRawPointer, byteCount: Int
+  ) -> PacketEnds? {
     let packet = batch.packet(index)
     var ends = PacketEnds(source: 0, destination: 0)
     let ownAddress = UnsafeRawPointer(bytes).loadBigEndian64(at: 0) >> 16
     guard batch.outcomes[index] != .icmp, TransportProtocol(rawValue: packet.pointee.protocolNumber) != nil,
       Parse.packet(packet, bytes, byteCount: byteCount, ownAddress: ownAddress, ends: &ends) == .pending,
       packet.pointee.flags.isDisjoint(with: [.fragment, .cutShort])
-    else { return false }
+    else { return nil }
+    return ends
+  }
+
+  /// An answer of a local server of DR or TUN: it is from what the client speaks to.
+  /// - Returns: false when it is not of a connection.
+  private mutating func noteLocalReply(_ index: Int, _ bytes: UnsafeMutableRawPointer, byteCount: Int) -> Bool {
+    let packet = batch.packet(index)
+    guard let ends = parseHostPacket(index, bytes, byteCount: byteCount) else { return false }
     packet.pointee.form = PacketForm(isIPv6: packet.pointee.isIPv6, isReply: true).odd
     let far: QuotedPacket.End = (packet.pointee.destinationAddress, UInt16(truncatingIfNeeded: ends.destination >> 16))
     let near: QuotedPacket.End = (packet.pointee.sourceAddress, UInt16(truncatingIfNeeded: ends.source >> 16))

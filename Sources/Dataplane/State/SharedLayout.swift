@@ -39,7 +39,7 @@ struct SharedLayout {
   }
 
   /// The state that lies in these blocks.
-  func state(in blocks: Blocks, fragments: FragmentPool) -> SharedState {
+  func state(in blocks: Blocks, fragments: FragmentPool, checkPorts: CheckPorts) -> SharedState {
     let lineBytes = Int(LB_LINE_BYTES)
     let serverWords = Limits.serverCapacity
     let counts = blocks.counts
@@ -54,6 +54,7 @@ struct SharedLayout {
       templateCounts: (counts + serverWords * 17 + 128).bindMemory(to: UInt64.self, capacity: serverWords),
       entryCounts: (counts + serverWords * 16).bindMemory(to: UInt64.self, capacity: 16),
       paths: PathMTUs(memory: blocks.paths), fragments: fragments,
-      calls: CallTable(memory: blocks.calls, count: callCount), helpers: HelperTable(memory: blocks.helpers))
+      calls: CallTable(memory: blocks.calls, count: callCount), helpers: HelperTable(memory: blocks.helpers),
+      checkPorts: checkPorts)
   }
 }

@@ -30,6 +30,8 @@ struct SharedState: @unchecked Sendable {
   let calls: CallTable
   /// FTP's control connections.
   let helpers: HelperTable
+  /// Local ports of checks.
+  let checkPorts: CheckPorts
   static var activeUnit: UInt64 { 1 << 32 }
 
   /// Where in `entryCounts` a table's count stands.
@@ -109,6 +111,7 @@ final class SharedMemory: @unchecked Sendable {
   private let fragments: MappedMemory
   private let callMemory: MappedMemory
   private let helperMemory: MappedMemory
+  private let checkPorts: MappedMemory
 
   /// - Parameters:
   ///   - connectionCapacity: connections to make room for (see `Limits.connections`).
@@ -129,7 +132,8 @@ final class SharedMemory: @unchecked Sendable {
       tables: memory.base, counts: counts.base, paths: paths.base, fragments: fragments.base, calls: callMemory.base,
       helpers: helperMemory.base)
     let pool = FragmentPool(memory: fragments.base, secret: HashSecret(seed: seed))
-    state = layout.state(in: blocks, fragments: pool)
+    let checkPorts = try MappedMemory(byteCount: CheckPorts.byteCount, hugePages: .never)
+    state = layout.state(in: blocks, fragments: pool, checkPorts: CheckPorts(memory: checkPorts.base))
     self.layout = layout
     self.blocks = blocks
     usesHugePages = memory.usesHugePages
@@ -141,5 +145,6 @@ final class SharedMemory: @unchecked Sendable {
     self.fragments = fragments
     self.callMemory = callMemory
     self.helperMemory = helperMemory
+    self.checkPorts = checkPorts
   }
 }

@@ -31,6 +31,8 @@ struct SnapshotView {
   var hasWide: Bool
   /// True when some real server is this host itself, so that its answers come from there.
   var hasLocalServers: Bool
+  /// Servers as checks reach them that go the way of clients' packets, by the way's number.
+  var checkWays: UnsafeBufferPointer<ServerRecord>
   /// The same, by family of the packets.
   var hasWideV4: Bool
   var hasWideV6: Bool
@@ -96,14 +98,6 @@ struct SnapshotView {
   func server(_ number: UInt16) -> UnsafePointer<ServerRecord> {
     UnsafePointer(servers + Int(min(UInt32(number), serverLimit)))
   }
-}
-
-/// An interface as workers see it.
-struct InterfaceRecord {
-  var address: UInt64
-  var ipv4: UInt32
-  var ipv6High: UInt64
-  var ipv6Low: UInt64
 }
 
 /// Owner of a snapshot's memory. Freed when the last reference in control goes, which control only lets happen after
@@ -319,6 +313,10 @@ public final class Snapshot {
     var records = servers.map { $0 ?? noServer }
     for number in servers.indices where servers[number] == nil { records[number].owner = UInt16(number) }
     let hops = array(nextHops)
+    let checkWays = description.checkWayRecords(noServer) {
+      ServerRecord(
+        $0, of: serviceByNumber[$0.service], locals: noLocals, paths: shared.paths, settings: description.settings)
+    }
     let crossing = description.servers.filter { server in
       serviceByNumber[server.service].map { families.contains($0.address.family) } ?? false
     }
@@ -339,6 +337,7 @@ public final class Snapshot {
                 || mixed.contains($0.number)
             }),
         hasLocalServers: description.servers.contains { $0.nextHop.state == .local && $0.method != .fullNAT },
+        checkWays: UnsafeBufferPointer(start: array(checkWays), count: checkWays.count),
         hasWideV4: seen.contains(.ipv4), hasWideV6: seen.contains(.ipv6),
         hasFTP: description.services.contains(where: Snapshot.isFTP), hasHelpers: description.hasHelpers,
         timeouts: array(timeouts), formerTimeouts: array(formerTimeouts.flatMap { $0 }),

@@ -243,6 +243,9 @@ public struct SnapshotDescription: Sendable {
   public var services: [Service] = []
   /// Removed ones with connections included.
   public var servers: [Server] = []
+  /// Servers of DR and TUN as checks reach them that go the way of clients' packets, whether they are in the pool or not; by
+  /// the way's number, which control chooses and keeps.
+  public var checkWays: [(number: UInt16, server: Server)] = []
   /// In order of preference: of two equal prefixes the first counts.
   public var routes: [Route] = []
   /// Those whose MAC address is known.

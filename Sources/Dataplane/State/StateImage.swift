@@ -40,7 +40,8 @@ final class StateImage {
       in: SharedLayout.Blocks(
         tables: tables.base, counts: counts.base, paths: paths.base, fragments: fragments.base, calls: calls.base,
         helpers: helpers.base),
-      fragments: FragmentPool(memory: fragments.base, records: fragmentRecords, secret: memory.layout.secret))
+      fragments: FragmentPool(memory: fragments.base, records: fragmentRecords, secret: memory.layout.secret),
+      checkPorts: memory.state.checkPorts)
     original = memory.state
     self.snapshot = snapshot
     view = .allocate(capacity: 1)

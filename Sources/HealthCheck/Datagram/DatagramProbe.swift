@@ -8,6 +8,7 @@ final class DatagramProbe: Probe {
   private let definition: CheckDefinition
   private let loop: any EventLoop
   private let kinds: [DatagramSocket.Kind]
+  private let ways: (any CheckWays)?
   private let ask: (DatagramSocket.Kind) throws(CheckError) -> any DatagramQuestion
   private var attempt: DatagramAttempt?
 
@@ -16,18 +17,20 @@ final class DatagramProbe: Probe {
   ///   - ask: a new question for every attempt.
   init(
     _ definition: CheckDefinition, over kinds: [DatagramSocket.Kind], on loop: any EventLoop,
+    ways: (any CheckWays)? = nil,
     ask: @escaping (DatagramSocket.Kind) throws(CheckError) -> any DatagramQuestion
   ) {
     self.definition = definition
     self.loop = loop
     self.kinds = kinds
+    self.ways = ways
     self.ask = ask
   }
 
   func begin(page: Int, then done: @escaping (AttemptResult) -> Void) {
     let target = definition.target
     do throws(CheckError) {
-      let socket = try DatagramProbe.open(kinds, to: target)
+      let socket = try open(kinds, to: target)
       let question = try ask(socket.kind)
       try socket.send(question.bytes, to: target.endpoint)
       let reading = try socket.duplicate()
@@ -44,12 +47,11 @@ final class DatagramProbe: Probe {
     attempt = nil
   }
 
-  private static func open(_ kinds: [DatagramSocket.Kind], to target: CheckTarget) throws(CheckError) -> DatagramSocket
-  {
+  private func open(_ kinds: [DatagramSocket.Kind], to target: CheckTarget) throws(CheckError) -> DatagramSocket {
     var refusal = CheckError.definition("there is no kind of socket to try")
     for kind in kinds {
       do throws(CheckError) {
-        return try DatagramSocket.connect(kind, to: target)
+        return try DatagramSocket.connect(kind, to: target, ways: ways)
       } catch .cannotRun(let step, let number) where [EACCES, EPERM, EPROTONOSUPPORT].contains(number) {
         refusal = .cannotRun(step: step, errno: number)
       }

@@ -54,8 +54,11 @@ struct DatagramSocket: ~Copyable {
   }
 
   /// Opens a socket and connects it as `target` has it.
-  static func connect(_ kind: Kind, to target: CheckTarget) throws(CheckError) -> DatagramSocket {
-    let scope = try target.interfaceIndex()
+  static func connect(
+    _ kind: Kind, to target: CheckTarget, ways: (any CheckWays)? = nil
+  ) throws(CheckError) -> DatagramSocket {
+    let (target, departure) = try target.departing(by: ways)
+    let scope = if let departure { departure.device } else { try target.interfaceIndex() }
     let number = DatagramSocket.open(kind, target.address.family == .ipv4 ? AF_INET : AF_INET6)
     guard number >= 0 else { throw .cannotRun(step: DatagramSocket.step(of: kind), errno: errno) }
     let socket = DatagramSocket(kind, adopting: number)
@@ -68,6 +71,7 @@ struct DatagramSocket: ~Copyable {
       }
       try socket.check("bind to \(Endpoint(address: address, port: port))", result)
     }
+    if let departure { departure.note(try socket.localPort()) }
     let port = kind == .udp ? target.port : 0
     let result = SocketAddress(target.address, port: port, scope: scope).withSockAddr {
       Glibc.connect(number, $0, socklen_t($1))
@@ -81,6 +85,17 @@ struct DatagramSocket: ~Copyable {
     let flags = SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
     let echo = family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6
     return socket(family, Int32(type.rawValue | flags), Int32(kind == .udp ? IPPROTO_UDP : echo))
+  }
+
+  private func localPort() throws(CheckError) -> UInt16 {
+    var address = sockaddr_in6()
+    var length = socklen_t(MemoryLayout<sockaddr_in6>.size)
+    let result = withUnsafeMutableBytes(of: &address) {
+      getsockname(descriptor.number, $0.baseAddress?.assumingMemoryBound(to: sockaddr.self), &length)
+    }
+    try check("find the local port of a check", result)
+    // It stands at the same place for both families.
+    return UInt16(bigEndian: address.sin6_port)
   }
 
   private static func step(of kind: Kind) -> String {

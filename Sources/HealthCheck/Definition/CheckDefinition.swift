@@ -77,6 +77,8 @@ public struct CheckTarget: Hashable, Sendable {
   public var interface: String?
   /// `fwmark` on the check's packets; 0 is none.
   public var mark: UInt32 = 0
+  /// `through_vip`: the way of clients' packets; nil is straight to the address.
+  public var way: CheckWay?
 
   /// From anywhere.
   public init(_ endpoint: Endpoint) {

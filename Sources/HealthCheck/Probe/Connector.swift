@@ -9,6 +9,8 @@ import Wire
 /// Only the former is a failure of the check. A server must not go down because the director has run out of ports.
 struct Connector {
   let loop: any EventLoop
+  /// For checks that go the way of clients' packets.
+  var ways: (any CheckWays)?
 
   /// Connects.
   /// - Parameters:
@@ -20,9 +22,15 @@ struct Connector {
   ) -> EventLoopFuture<any Channel> {
     let loop = loop
     do throws(CheckError) {
-      let scope = try target.interfaceIndex()
-      return bootstrap(target, scope, timeout)
-        .channelInitializer { channel in loop.makeCompletedFuture { try initialise(channel) } }
+      let (target, departure) = try target.departing(by: ways)
+      let scope = if let departure { departure.device } else { try target.interfaceIndex() }
+      return bootstrap(target, scope, timeout, notesPort: departure != nil)
+        .channelInitializer { channel in
+          loop.makeCompletedFuture {
+            if let departure { try channel.pipeline.syncOperations.addHandler(PortNote(departure)) }
+            try initialise(channel)
+          }
+        }
         .connect(to: SocketAddress(target.address, port: target.port, scope: scope))
         .flatMapErrorThrowing { throw Connector.checkError($0, target) }
     } catch {
@@ -30,7 +38,10 @@ struct Connector {
     }
   }
 
-  private func bootstrap(_ target: CheckTarget, _ scope: UInt32, _ timeout: Duration) -> ClientBootstrap {
+  /// - Parameter notesPort: the local port is to be known before the connection is.
+  private func bootstrap(
+    _ target: CheckTarget, _ scope: UInt32, _ timeout: Duration, notesPort: Bool
+  ) -> ClientBootstrap {
     var bootstrap = ClientBootstrap(group: loop).connectTimeout(TimeAmount(timeout))
     if target.mark != 0 {
       bootstrap = bootstrap.channelOption(
@@ -42,11 +53,11 @@ struct Connector {
     }
     guard target.bindAddress != nil || target.bindPort != nil else { return bootstrap }
     let any = target.address.family == .ipv4 ? IPAddress(v4: 0) : IPAddress(high: 0, low: 0)
-    if target.bindPort == nil {
+    if target.bindPort == nil, !notesPort {
       // For both families: the option is one of the TCP socket, whatever level it is set on.
       bootstrap = bootstrap.channelOption(
         ChannelOptions.Types.SocketOption(level: .ip, name: .init(rawValue: SocketOptions.bindAddressNoPort)), value: 1)
-    } else {
+    } else if target.bindPort != nil {
       bootstrap = bootstrap.channelOption(.socketOption(.so_reuseaddr), value: 1)
     }
     return bootstrap.bind(
@@ -84,5 +95,23 @@ struct Connector {
     if words.hasPrefix("setsockopt") { return "set the mark or the interface of a socket" }
     if words.hasPrefix("socket") { return "open a socket" }
     return "connect to \(target.endpoint)"
+  }
+}
+
+/// Tells of the local port between bind and connect.
+private final class PortNote: ChannelOutboundHandler, RemovableChannelHandler {
+  typealias OutboundIn = ByteBuffer
+  private let departure: CheckDeparture
+
+  init(_ departure: CheckDeparture) { self.departure = departure }
+
+  func connect(context: ChannelHandlerContext, to address: SocketAddress, promise: EventLoopPromise<Void>?) {
+    guard let port = context.channel.localAddress?.port, let number = UInt16(exactly: port) else {
+      let error = CheckError.cannotRun(step: "find the local port of a check", errno: EADDRNOTAVAIL)
+      promise?.fail(error)
+      return
+    }
+    departure.note(number)
+    context.connect(to: address, promise: promise)
   }
 }

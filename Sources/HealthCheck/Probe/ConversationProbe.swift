@@ -20,9 +20,12 @@ final class ConversationProbe: Probe {
   private var attempt: StreamAttempt?
 
   /// - Parameter plan: is given the page's number.
-  init(_ definition: CheckDefinition, on loop: any EventLoop, plan: @escaping (Int) throws(CheckError) -> Plan) {
+  init(
+    _ definition: CheckDefinition, on loop: any EventLoop, ways: (any CheckWays)? = nil,
+    plan: @escaping (Int) throws(CheckError) -> Plan
+  ) {
     self.definition = definition
-    connector = Connector(loop: loop)
+    connector = Connector(loop: loop, ways: ways)
     self.plan = plan
   }
 

@@ -8,8 +8,13 @@ public final class NetworkProbes: ProbeSource {
   /// One for each loop that has asked for probes.
   private let watches = Mutex<[NIOLoopBound<FileWatches>]>([])
 
+  private let ways: (any CheckWays)?
+
   /// Nothing is opened before a check runs.
-  public init() {}
+  /// - Parameter ways: of clients' packets, for checks that go by them.
+  public init(ways: (any CheckWays)? = nil) {
+    self.ways = ways
+  }
 
   /// Certificates and keys are read anew when they are next needed.
   public func configurationChanged() {
@@ -21,11 +26,11 @@ public final class NetworkProbes: ProbeSource {
     let definition = check.definition
     switch definition.kind {
     case .tcp:
-      return TCPProbe(definition, on: loop)
+      return TCPProbe(definition, on: loop, ways: ways)
     case .http(let http):
-      return ConversationProbe(definition, on: loop, plan: plan(for: http, to: definition.target))
+      return ConversationProbe(definition, on: loop, ways: ways, plan: plan(for: http, to: definition.target))
     case .smtp(let heloName):
-      return ConversationProbe(definition, on: loop) { _ throws(CheckError) in
+      return ConversationProbe(definition, on: loop, ways: ways) { _ throws(CheckError) in
         guard SMTPConversation.isSound(heloName: heloName) else {
           throw .definition("helo_name has a control character in it")
         }
@@ -33,11 +38,11 @@ public final class NetworkProbes: ProbeSource {
           conversation: SMTPConversation(heloName: heloName), piecesCount: false, tls: nil)
       }
     case .dns(let dns):
-      return DatagramProbe(definition, over: [.udp], on: loop) { _ throws(CheckError) in
+      return DatagramProbe(definition, over: [.udp], on: loop, ways: ways) { _ throws(CheckError) in
         try DNSQuery(dns, id: UInt16.random(in: 0...UInt16.max))
       }
     case .udp(let udp):
-      return DatagramProbe(definition, over: [.udp], on: loop) { _ throws(CheckError) in UDPQuestion(udp) }
+      return DatagramProbe(definition, over: [.udp], on: loop, ways: ways) { _ throws(CheckError) in UDPQuestion(udp) }
     case .ping:
       return NetworkProbes.echoProbe(definition, over: [.echo, .rawEcho], on: loop)
     case .file(let file):

@@ -8,8 +8,8 @@ final class TCPProbe: Probe {
   private var channel: (any Channel)?
   private var done: ((AttemptResult) -> Void)?
 
-  init(_ definition: CheckDefinition, on loop: any EventLoop) {
-    connector = Connector(loop: loop)
+  init(_ definition: CheckDefinition, on loop: any EventLoop, ways: (any CheckWays)? = nil) {
+    connector = Connector(loop: loop, ways: ways)
     self.definition = definition
   }
 

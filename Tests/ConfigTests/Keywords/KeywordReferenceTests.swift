@@ -20,7 +20,7 @@ import Testing
 
   /// What is kept for a later engine has a row that reads it; what has none is not for lbd, and says why.
   @Test func everyKeywordForALaterEngineIsRead() {
-    let later: [NoEffect] = [.directChecks, .sessions, .vrrp, .synchronisation]
+    let later: [NoEffect] = [.sessions, .vrrp, .synchronisation]
     for entry in Vocabulary.entries where entry.block == nil {
       guard case .none(let why) = entry.effect, later.contains(why), entry.kind != .authentication else { continue }
       for name in entry.keywords where !["helo_name", "disable_local_igmp"].contains(name) {
