@@ -107,18 +107,28 @@ else
   fi
 fi
 
-# ---- The tutorial: checks, sorry server and mails as its file has them ----
-{
-  Tests/Tutorial/tutorial.sh "$lbd" "${lbd%/*}/ipvsadm" 2>&1
-  echo $? >"$result"
-} | tee "$log"
-words=$(grep '^tutorial: skipped' "$log" | sed 's/^tutorial: //' | paste -sd ';' -)
-case $(cat "$result") in
-0) note tutorial "passed${words:+, $words}" ;;
-77) note tutorial "$words" ;;
-*)
-  failed=1
-  note tutorial "FAILED"
-  ;;
-esac
+# ---- Scripts that bring a network, or a browser, of their own: 0 is passed, 77 skipped ----
+script() {
+  local name=$1 words
+  shift
+  {
+    "$@" 2>&1
+    echo $? >"$result"
+  } | tee "$log"
+  words=$(grep "^$name: skipped" "$log" | sed "s/^$name: //" | paste -sd ';' -)
+  case $(cat "$result") in
+  0) note "$name" "passed${words:+, $words}" ;;
+  77) note "$name" "$words" ;;
+  *)
+    failed=1
+    note "$name" "FAILED"
+    ;;
+  esac
+}
+# Checks, sorry server and mails as the tutorial's file has them.
+script tutorial Tests/Tutorial/tutorial.sh "$lbd" "${lbd%/*}/ipvsadm"
+# Checks that go the way of clients' packets.
+script through-vip Tests/Checks/through-vip.sh "$lbd" "${lbd%/*}/ipvsadm"
+# The status page, as a browser has it.
+script page Tests/Web/page.sh "$lbd"
 finish

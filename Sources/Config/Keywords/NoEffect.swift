@@ -2,6 +2,7 @@
 ///
 /// The first few are of engines that are still to come: the values are read, checked and kept in the model.
 enum NoEffect: String, Sendable, CaseIterable {
+  case otherHosts = "a host is asked at its own address"
   case noPort = "an echo has no port, and so is of no virtual service"
   case sessions = "it has no BFD sessions yet: the server counts as up"
   case vrrp = "it does not run VRRP yet"

@@ -115,8 +115,8 @@ enum Vocabulary {
       Entry(.miscCheck, "misc_path misc_timeout misc_dynamic user" + timing, .acted),
       Entry(.fileCheck, "track_file weight", .acted), Entry(.bfdCheck, "name alpha", .none(.sessions)),
       Entry(.ssl, "password ca certificate key", .acted),
-      Entry(.pingCheck, "through_vip", .none(.noPort)),
+      Entry(.pingCheck, "through_vip", .none(.noPort)), Entry(.smtpHost, "through_vip", .none(.otherHosts)),
     ] + connecting.map { Entry($0, "through_vip", .acted) }
 
-  private static let connecting: [BlockKind] = [.tcpCheck, .dnsCheck, .smtpCheck, .smtpHost, .udpCheck, .httpGet]
+  private static let connecting: [BlockKind] = [.tcpCheck, .dnsCheck, .smtpCheck, .udpCheck, .httpGet]
 }

@@ -216,3 +216,22 @@ public struct FileCheck: Hashable, Sendable {
   /// The defaults.
   public init() {}
 }
+
+extension Checker {
+  /// Why this check cannot go the way of clients' packets to a server of DR or TUN; nil when it can.
+  public func obstacleThroughVIP(of service: ServiceKey, to server: IPAddress) -> String? {
+    guard case .address(let transport, let virtual) = service else { return "a mark has no address to go to" }
+    if virtual.address.family != server.family { return "the server is of another family than the VIP" }
+    if connection.address != nil { return "it has a connect_ip, which clients' packets do not go to" }
+    let needed: TransportProtocol
+    switch kind {
+    case .tcp, .http, .smtp: needed = .tcp
+    case .dns: needed = .udp
+    case .udp(let check):
+      guard check.requiresReply else { return "without require_reply it lives by refusals, which do not come back" }
+      needed = .udp
+    case .ping, .misc, .file, .bfd: return "it is not sent to a port"
+    }
+    return needed == transport ? nil : "clients of this service do not speak \(needed.name)"
+  }
+}

@@ -153,9 +153,27 @@ struct ServiceRules {
       service.realServers.append(server)
     }
     checkFullNAT(service, block, &findings)
+    checkWays(service, block, &findings)
     service.setMonitoring(block.monitoring, at: block.position, &findings)
     checkSorryServer(&service, block, &findings)
     return service
+  }
+
+  /// Checks that cannot go the way of clients' packets ask the server at its own address, as the others do.
+  private func checkWays(
+    _ service: VirtualService, _ block: VirtualServerBlock, _ findings: inout [Diagnostic]
+  ) {
+    for server in service.realServers {
+      let isRewritten = [.masquerading, .fullNAT].contains(service.forwardingMethod(to: server))
+      for checker in server.monitoring.checkers where checker.connection.throughVIP && !isRewritten {
+        guard let obstacle = checker.obstacleThroughVIP(of: service.key, to: server.endpoint.address) else { continue }
+        findings.append(
+          Diagnostic(
+            .warning, at: checker.position ?? server.position ?? block.position,
+            "'through_vip' has no effect on this \(checker.name): \(obstacle)",
+            remedy: "the check asks \(server.endpoint) itself"))
+      }
+    }
   }
 
   /// What goes with FULLNAT only, and what does not go with it.

@@ -22,15 +22,15 @@ struct CheckDefinitions {
       let times = CheckTimes(checker.schedule)
       // The form of SMTP_CHECK that names its hosts asks each of them.
       if case .smtp(let smtp) = checker.kind, !smtp.hosts.isEmpty {
-        return smtp.hosts.map { CheckDefinition(kind, target: target($0, of: server, in: service, kind), times: times) }
+        return smtp.hosts.map { CheckDefinition(kind, target: target($0, of: server), times: times) }
       }
-      return [CheckDefinition(kind, target: target(checker.connection, of: server, in: service, kind), times: times)]
+      var single = target(checker.connection, of: server)
+      single.way = way(to: server, in: service, checker)
+      return [CheckDefinition(kind, target: single, times: times)]
     }
   }
 
-  private func target(
-    _ connection: CheckConnection, of server: RealServer, in service: VirtualService, _ kind: CheckKind
-  ) -> CheckTarget {
+  private func target(_ connection: CheckConnection, of server: RealServer) -> CheckTarget {
     var target = CheckTarget(
       Endpoint(
         address: connection.address ?? server.endpoint.address,
@@ -39,26 +39,18 @@ struct CheckDefinitions {
     target.bindPort = connection.bindPort.map { UInt16(clamping: $0) }
     target.interface = connection.bindInterface
     target.mark = UInt32(clamping: connection.mark)
-    guard connection.throughVIP, let way = way(to: server, in: service, kind) else { return target }
-    target.address = server.endpoint.address
-    target.way = way
     return target
   }
 
   /// The way of clients' packets; nil where it is the straight one. With NAT and FULLNAT a server is sent to at its own
   /// address, by clients' packets as by checks.
-  private func way(to server: RealServer, in service: VirtualService, _ kind: CheckKind) -> CheckWay? {
-    guard case .address(_, let virtual) = service.key, virtual.address.family == server.endpoint.address.family else {
-      return nil
-    }
-    switch server.methodOverride ?? service.forwardingMethod {
-    case .directRouting, .tunnelling: break
+  private func way(to server: RealServer, in service: VirtualService, _ checker: Checker) -> CheckWay? {
+    guard checker.connection.throughVIP, case .address(let transport, let virtual) = service.key,
+      checker.obstacleThroughVIP(of: service.key, to: server.endpoint.address) == nil
+    else { return nil }
+    switch service.forwardingMethod(to: server) {
+    case .directRouting, .tunnelling: return CheckWay(transport, service: virtual, server: server.endpoint)
     case .masquerading, .fullNAT: return nil
-    }
-    switch kind {
-    case .tcp, .http, .smtp: return CheckWay(.tcp, service: virtual, server: server.endpoint)
-    case .dns, .udp: return CheckWay(.udp, service: virtual, server: server.endpoint)
-    case .ping, .script, .file, .bfd: return nil
     }
   }
 

@@ -102,4 +102,29 @@ import Wire
     #expect(service.sorryServer?.description == "10.9.9.9:80" && service.monitoring.inhibitsSorryServer)
     #expect(diagnostics.filter { $0.severity != .note }.count == 1)
   }
+
+  /// Lines of the service, a check, and what keeps it from the way of clients' packets.
+  static let ways: [(String, String, String?)] = [
+    ("", "TCP_CHECK {\nthrough_vip\n}", nil), ("lb_kind TUN", "HTTP_GET {\nthrough_vip\nurl {\npath /\n}\n}", nil),
+    ("lb_kind NAT", "TCP_CHECK {\nthrough_vip\nconnect_ip 10.1.0.9\n}", nil),
+    ("", "TCP_CHECK {\nthrough_vip\nconnect_ip 10.1.0.9\n}", "it has a connect_ip"),
+    ("", "DNS_CHECK {\nthrough_vip\n}", "clients of this service do not speak UDP"),
+    ("protocol UDP", "DNS_CHECK {\nthrough_vip\n}", nil),
+    ("protocol UDP", "TCP_CHECK {\nthrough_vip\n}", "do not speak TCP"),
+    ("protocol UDP", "UDP_CHECK {\nthrough_vip\n}", "without require_reply"),
+    ("protocol UDP", "UDP_CHECK {\nthrough_vip\nrequire_reply\n}", nil),
+  ]
+
+  @Test(arguments: ways)
+  func notEveryCheckCanGoTheWayOfClients(lines: String, check: String, message: String?) throws {
+    let (_, diagnostics) = read(MonitoringRulesTests.text(lines, server: check))
+    let findings = diagnostics.filter { $0.description.contains("through_vip") }
+    #expect(findings.count == (message == nil ? 0 : 1), "\(findings)")
+    if let message { #expect(findings.first?.description.contains(message) == true, "\(findings)") }
+  }
+
+  @Test func aMarkHasNoWay() {
+    let text = "virtual_server fwmark 7 {\nlb_kind DR\nreal_server 10.1.0.1 80 {\nTCP_CHECK {\nthrough_vip\n}\n}\n}\n"
+    #expect(read(text).1.contains { $0.description.contains("a mark has no address to go to") })
+  }
 }
