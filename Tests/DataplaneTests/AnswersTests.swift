@@ -100,6 +100,27 @@ import Wire
     director.verifyEmptyAfterExpiry()
   }
 
+  /// A real server on the director: its answers pass by lbd in DR, too, and its client's ACK counts all the same.
+  @Test(arguments: [Forwarding.directRouting, .masquerading]) func onTheDirector(method: Forwarding) throws {
+    let service = TestService(method: method, serverPort: method == .masquerading ? 8080 : 80, nextHop: NextHop(.local))
+    let director = try Director(service)
+    #expect(director.fromClient(.request(service)) == Journey(.localServer))
+    let answer = TestPacket.reply(service).with {
+      if method == .directRouting { $0.source = Network.virtual(service.family) }
+    }
+    director.pipeline.hostSends(answer.packet)
+    // Every other turn is the host's.
+    var turns = 0
+    while director.pipeline.turn() == 0, turns < 2 { turns += 1 }
+    #expect(Self.counted(director) == [1, method == .masquerading ? 1 : 0, 0])
+    #expect(director.fromClient(.request(service, TCP.ack)) == Journey(.localServer))
+    #expect(Self.counted(director) == [1, 1, 0])
+    director.verifyEmptyAfterExpiry()
+  }
+
+  /// They stand in one cache line with what steady packets count.
+  @Test func countersAreOneLine() { #expect(MemoryLayout<ServerCounters>.stride == 64) }
+
   /// What no SYN has opened is nobody's answer.
   @Test(arguments: services) func withoutSYN(service: TestService) throws {
     let director = try Director(service)

@@ -105,7 +105,9 @@ extension Health {
   var awaitedChecks: [(id: CheckID, sinceNanoseconds: UInt64)] {
     units.flatMap { unit in
       unit.serverNames.indices.flatMap { server in
-        guard let absence = unit.passive?.absence(of: server) else { return [(id: CheckID, sinceNanoseconds: UInt64)]() }
+        guard let absence = unit.passive?.absence(of: server) else {
+          return [(id: CheckID, sinceNanoseconds: UInt64)]()
+        }
         return unit.names(ofChecksOf: server).map { (id: $0, sinceNanoseconds: absence.sinceNanoseconds) }
       }
     }

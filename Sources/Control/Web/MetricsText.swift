@@ -230,7 +230,8 @@ struct MetricsText {
       units.map { (MetricsText.labels(("virtual_server", $0.name)), $0.isSorry ? "1" : "0") })
     let servers = units.flatMap { unit in unit.servers.map { (unit: unit.name, server: $0) } }
     add(
-      "real_server_up", .gauge, "1 while a real server is well: no check has failed, and passive_check has not taken it out.",
+      "real_server_up", .gauge,
+      "1 while a real server is well: no check has failed, and passive_check has not taken it out.",
       servers.map {
         (
           MetricsText.labels(("virtual_server", $0.unit), ("real_server", $0.server.name)),

@@ -1,4 +1,5 @@
 import Config
+import Dataplane
 import Testing
 import Wire
 
@@ -7,7 +8,9 @@ import Wire
 
 /// What passive detection makes of services: lists, words, mails, and what becomes of it with a reload.
 struct HealthPassiveTests {
-  private static func text(_ lines: String = "", servers: [Int] = [1, 2, 3], check: String = "TCP_CHECK {\n}") -> String {
+  private static func text(
+    _ lines: String = "", servers: [Int] = [1, 2, 3], check: String = "TCP_CHECK {\n}"
+  ) -> String {
     """
     virtual_server_group g {
     10.0.0.1-2 80
@@ -67,6 +70,26 @@ struct HealthPassiveTests {
     let notices = HealthNotices(globals: GlobalSettings()).notices(of: findings[0])
     #expect(notices.count == 1 && notices.first?.event == .down)
     #expect(notices.first?.detail?.hasSuffix("of 20 connections in 10 s 20 were not answered") == true)
+  }
+
+  /// What workers count by all of a server's numbers is the server's; one that is not in the list has nothing.
+  @Test func sumsAreOfAllNumbers() throws {
+    let (configuration, _) = parseConfiguration(bytes: Array(Self.text(Self.passive).utf8), file: "t")
+    var services = VirtualServices()
+    try services.load(configuration, health: Health(configuration))
+    let service = try #require(configuration.services.first)
+    let endpoint = service.realServers[1].endpoint
+    var server = try #require(services.known(endpoint, of: service.key))
+    var other = server.forms[0]
+    other.number = 7000
+    server.forms.append(other)
+    let sums = PassiveWatch.Sums(server) { number in
+      var counters = ServerCounters()
+      (counters.opened, counters.answered, counters.refused) = number == 7000 ? (100, 20, 3) : (1, 1, 1)
+      return counters
+    }
+    #expect(sums == PassiveWatch.Sums(opened: 101, answered: 21, refused: 4, numbers: [server.number, 7000]))
+    #expect(PassiveWatch.Sums(nil) { _ in ServerCounters() } == PassiveWatch.Sums())
   }
 
   @Test func withoutTheKeywordNobodyIsWatched() throws {

@@ -151,7 +151,8 @@ struct PassiveWatchTests {
     }
     // More than half of ten seconds, the second of grace, and what was answered in it.
     #expect((6...8).contains(seconds), "\(seconds)")
-    #expect(world.watch.absence(of: 1)?.share.words(windowSeconds: 10).hasPrefix("of 1000 connections in 10 s ") == true)
+    #expect(
+      world.watch.absence(of: 1)?.share.words(windowSeconds: 10).hasPrefix("of 1000 connections in 10 s ") == true)
   }
 
   @Test func connectionsOfThisSecondAreNotJudged() {
