@@ -109,7 +109,7 @@ fi
 
 # ---- Scripts that bring a network, or a browser, of their own: 0 is passed, 77 skipped ----
 script() {
-  local name=$1 words
+  name=$1
   shift
   {
     "$@" 2>&1

@@ -224,6 +224,7 @@ public final class Director {
     }
     defend()
     warmServers()
+    watchAnswers()
     if let end = administration.services.nextDrainEnd, MonotonicClock.nanoseconds() >= end { publish() }
     do {
       try ports.confirmAnswers()

@@ -43,6 +43,21 @@ extension Director {
     serve(watch.warm(atNanoseconds: MonotonicClock.nanoseconds()))
   }
 
+  /// Looks whether servers leave SYNs without an answer (`passive_check`); once a second.
+  func watchAnswers() {
+    guard let watch else { return }
+    let (services, dataplane) = (administration.services, dataplane)
+    let (findings, pictures) = watch.look(atNanoseconds: MonotonicClock.nanoseconds()) { key, server in
+      PassiveWatch.Sums(services.known(server.endpoint, of: key)) { dataplane.counters(ofServer: $0) }
+    }
+    for finding in findings { log.log(level: finding.reason == nil ? .info : .warning, "\(finding.line)") }
+    serve(pictures)
+    for finding in findings {
+      write(finding.changes)
+      notices?.tell(health.notices(of: finding))
+    }
+  }
+
   /// Services have other servers or weights: one snapshot.
   private func serve(_ pictures: [(former: ServicePicture, new: ServicePicture)]) {
     let plan = ReloadPlan(from: administration.services, changing: pictures)
@@ -122,5 +137,20 @@ extension Director {
     for change in changes {
       for line in change.lines { log.log(level: change.isBad ? .warning : .info, "\(line)") }
     }
+  }
+}
+
+extension PassiveWatch.Sums {
+  /// What workers have counted of a server by all of its numbers; nothing of one that is not in the list.
+  init(_ server: VirtualServices.Server?, _ counters: (UInt16) -> ServerCounters) {
+    guard let server else { return }
+    for form in server.forms {
+      let counted = counters(form.number)
+      opened &+= counted.opened
+      answered &+= counted.answered
+      refused &+= counted.refused
+      numbers.append(form.number)
+    }
+    numbers.sort()
   }
 }

@@ -51,6 +51,9 @@ extension ServerCounters {
     difference.outPackets &-= earlier.outPackets
     difference.inBytes &-= earlier.inBytes
     difference.outBytes &-= earlier.outBytes
+    difference.opened &-= earlier.opened
+    difference.answered &-= earlier.answered
+    difference.refused &-= earlier.refused
     return difference
   }
 }

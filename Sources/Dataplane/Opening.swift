@@ -81,6 +81,7 @@ extension WorkerState {
     // By its address: with `servers[number].connections` the compiler cannot build this for ThreadSanitizer.
     let statistics = counters.servers + Int(number)
     statistics.pointee.connections &+= 1
+    if opensBySYN(index, connection) { statistics.pointee.opened &+= 1 }
     if hasReplies { askForClient(index) }
     packet.pointee.connection = connection
     // An ICMP error is counted when it is sent on.
@@ -178,13 +179,14 @@ extension WorkerState {
     guard server.pointee.method == .masquerading, let reply = replyKey(of: key, connection, server: server) else {
       return true
     }
-    switch table.insert(reply, hash: reply.hash(table.secret), value: connection, generation: nextGeneration()) {
+    let value = replyValue(index, of: connection)
+    switch table.insert(reply, hash: reply.hash(table.secret), value: value, generation: nextGeneration()) {
     case .inserted:
       countEntries(Key.self, 1)
     case .existing(let slot):
       // The same client port reaches the same server through another service: the newest connection gets the replies.
       var old = table.load(slot)
-      while !old.isDead, !table.replace(slot, old: old, with: Connection(word: merged(connection, into: old))) {
+      while !old.isDead, !table.replace(slot, old: old, with: Connection(word: merged(value, into: old))) {
         old = table.load(slot)
       }
     case .full:

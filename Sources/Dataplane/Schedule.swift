@@ -84,6 +84,13 @@ extension WorkerState {
         batch.finish(index, .serverRemoved)
         return true
       }
+      if _slowPath(!isRequest && old.noOutput) {
+        guard let heard = hear(index, slot: slot, old, in: table) else {
+          old = table.load(slot)
+          continue
+        }
+        old = heard
+      }
       var new = old
       new.touch(clock)
       let row: ConnectionState.Row = isRequest ? (old.noOutput ? .inputOnly : .input) : .output
@@ -210,6 +217,9 @@ extension WorkerState {
     let isActive = ConnectionState.isActive(new.state, protocolNumber: protocolNumber)
     if ConnectionState.isActive(old.state, protocolNumber: protocolNumber) != isActive {
       shared.move(new.server, record: server(new.server), toActive: isActive)
+    }
+    if protocolNumber == TransportProtocol.tcp.rawValue, !server(new.server).pointee.method.rewritesTransport {
+      countUnheard(new.server, from: old.state, to: new.state)
     }
     // UDP: a reply has come.
     let isAssured =

@@ -45,7 +45,8 @@ public enum KeywordReference {
 
   /// Where blocks stand that do not stand at the top level.
   private static let parents: [BlockKind: String] = [
-    .realServer: "virtual_server", .url: "HTTP_GET", .smtpHost: "SMTP_CHECK", .authentication: "vrrp_instance",
+    .realServer: "virtual_server", .passiveCheck: "virtual_server", .url: "HTTP_GET", .smtpHost: "SMTP_CHECK",
+    .authentication: "vrrp_instance",
     .tcpCheck: "real_server", .httpGet: "real_server", .smtpCheck: "real_server", .dnsCheck: "real_server",
     .miscCheck: "real_server", .pingCheck: "real_server", .udpCheck: "real_server", .fileCheck: "real_server",
     .bfdCheck: "real_server",
@@ -54,7 +55,8 @@ public enum KeywordReference {
   /// The forms of keywords that are rows of a table.
   static let tables: [BlockKind: [String: String]] = [
     .globalDefs: forms(GlobalKeys.table), .virtualServer: forms(ServiceMonitoring.table),
-    .realServer: forms(ServerMonitoringBlock.table), .ssl: forms(TLSClient.table),
+    .realServer: forms(ServerMonitoringBlock.table), .passiveCheck: forms(PassiveCheck.table),
+    .ssl: forms(TLSClient.table),
     .tcpCheck: forms(CheckerKeys.tcp), .pingCheck: forms(CheckerKeys.ping), .httpGet: forms(CheckerKeys.http),
     .url: forms(CheckerKeys.page), .smtpCheck: forms(CheckerKeys.smtp), .smtpHost: forms(CheckerKeys.smtpHost),
     .dnsCheck: forms(CheckerKeys.dns), .miscCheck: forms(CheckerKeys.misc), .udpCheck: forms(CheckerKeys.udp),

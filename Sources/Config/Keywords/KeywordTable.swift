@@ -5,7 +5,7 @@
 /// The kinds of block, named after the keyword that opens them. Within a kind the same keywords are known.
 enum BlockKind: Int, Sendable, CaseIterable {
   case root, globalDefs
-  case virtualServer, realServer, virtualServerGroup, localAddressGroup, lbd, markRules
+  case virtualServer, realServer, virtualServerGroup, localAddressGroup, lbd, markRules, passiveCheck
   case tcpCheck, httpGet, url, smtpCheck, smtpHost, dnsCheck, miscCheck, pingCheck, udpCheck, fileCheck, bfdCheck
   case vrrpInstance, vrrpSyncGroup, vrrpScript, trackFile, vrrpTrackProcess, bfdInstance, garpGroup, authentication,
     trackGroup
@@ -26,6 +26,7 @@ enum BlockKind: Int, Sendable, CaseIterable {
     case .localAddressGroup: "local_address_group"
     case .lbd: "lbd"
     case .markRules: "mark_rules"
+    case .passiveCheck: "passive_check"
     case .tcpCheck: "TCP_CHECK"
     case .httpGet: "HTTP_GET"
     case .url: "url"
@@ -54,7 +55,7 @@ enum BlockKind: Int, Sendable, CaseIterable {
 
   /// True for blocks that only lbd has. In these an unknown keyword is an error; elsewhere it is passed over with a warning,
   /// as keepalived does, whose files have always had such lines.
-  var isOwn: Bool { self == .lbd || self == .localAddressGroup }
+  var isOwn: Bool { self == .lbd || self == .localAddressGroup || self == .passiveCheck }
 
   /// True when the block's lines begin with keywords.
   var hasKeywords: Bool {

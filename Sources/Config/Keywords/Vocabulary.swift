@@ -59,6 +59,8 @@ enum Vocabulary {
       sorry_server sorry_server_inhibit sorry_server_lvs_method quorum hysteresis
       """, .acted),
     Entry(.virtualServer, "real_server", opens: .realServer, .acted),
+    Entry(.virtualServer, "passive_check", opens: .passiveCheck, .acted),
+    Entry(.passiveCheck, "window unanswered minimum", .acted),
     Entry(.virtualServer, "nat_mask", .obsolete("removed from keepalived long ago")),
     Entry(.virtualServer, "hashed", .none(.flagOfKernel)),
     Entry(

@@ -29,6 +29,8 @@ public struct ServiceMonitoring: Hashable, Sendable, Traced {
   public var sorryServerMethod: ForwardingMethod?
   /// For servers that do not say.
   public var inhibitsOnFailure: Bool?
+  /// Servers that leave SYNs without an answer are taken out; nil is not.
+  public var passive: PassiveCheck?
   /// For servers and checkers that do not say.
   public var timing = CheckTiming()
   /// Which keywords were written, and where.

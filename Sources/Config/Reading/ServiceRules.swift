@@ -156,6 +156,7 @@ struct ServiceRules {
     checkWays(service, block, &findings)
     service.setMonitoring(block.monitoring, at: block.position, &findings)
     checkSorryServer(&service, block, &findings)
+    checkPassiveCheck(service, block, &findings)
     return service
   }
 
@@ -174,6 +175,19 @@ struct ServiceRules {
             remedy: "the check asks \(server.endpoint) itself"))
       }
     }
+  }
+
+  /// What passive detection cannot see.
+  private func checkPassiveCheck(
+    _ service: VirtualService, _ block: VirtualServerBlock, _ findings: inout [Diagnostic]
+  ) {
+    guard service.monitoring.passive != nil, case .address(let transport, _) = service.key, transport != .tcp else {
+      return
+    }
+    findings.append(
+      Diagnostic(
+        .warning, at: service.monitoring.origins.position(of: "passive_check") ?? block.position,
+        "'passive_check' has no effect: \(service.key) has no SYNs", remedy: "it is for TCP services and marks"))
   }
 
   /// What goes with FULLNAT only, and what does not go with it.

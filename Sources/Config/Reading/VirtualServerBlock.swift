@@ -52,7 +52,7 @@ struct VirtualServerBlock {
 
   private static let forwarding: Set<String> = [
     "protocol", "lb_algo", "lvs_sched", "lb_kind", "lvs_method", "persistence_granularity", "persistence_engine", "ops",
-    "laddr_group_name", "sorry_server", "drain_timeout",
+    "laddr_group_name", "sorry_server", "drain_timeout", "passive_check",
   ]
 
   /// Packets of UDP can be scheduled one by one, and those of a mark may be UDP.
@@ -127,6 +127,7 @@ struct VirtualServerBlock {
       diagnostics.warning(
         at: directive.position, "'\(directive.keyword)' is ignored, there is no sorry_server before it",
         remedy: "write it behind 'sorry_server IP PORT'")
+    case "passive_check": monitoring.passive = PassiveCheck(directive, &diagnostics)
     case "real_server":
       if let server = RealServerBlock(directive, &diagnostics) { realServers.append(server) }
     default: _ = ServiceMonitoring.table.read(directive, into: &monitoring, &diagnostics)

@@ -41,6 +41,10 @@ public enum Defaults {
   static let drainSecondsMax = 7 * 24 * 60 * 60
   /// The longest `warmup_weight`, in seconds.
   static let warmupSecondsMax = 24 * 60 * 60
+  /// `window` of `passive_check`, in seconds: what is kept of a server is a row for each.
+  static let passiveWindowRange = 1...60
+  /// `minimum` of `passive_check`: less is chance.
+  static let passiveMinimumRange = 5...1_000_000
   static let connectionCapacityRange = 1024...(64 << 20)
   static let workerCountMax = 1024
   static let ftpPortCountMax = 8

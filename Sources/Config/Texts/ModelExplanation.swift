@@ -67,9 +67,14 @@ extension VirtualService {
     if let group = localAddressGroup { settings.append(setting(group, "laddr_group_name")) }
     if let sorry = sorryServer { settings.append(setting("\(sorry.address) \(sorry.port)", "sorry_server")) }
     settings += ServiceMonitoring.table.explain(monitoring)
+    let passive = monitoring.passive.map {
+      ExplainedBlock(
+        title: "passive_check", position: origins.position(of: "passive_check"),
+        settings: PassiveCheck.table.explain($0))
+    }
     return ExplainedBlock(
       title: "virtual_server \(key)", position: position, settings: settings,
-      blocks: realServers.map { explained($0) })
+      blocks: [passive].compactMap { $0 } + realServers.map { explained($0) })
   }
 
   private func explained(_ server: RealServer) -> ExplainedBlock {

@@ -18,6 +18,8 @@ public struct Health: Sendable {
     let serverNames: [String]
     /// Of its servers, in their order.
     let checks: [[CheckDefinition]]
+    /// Passive detection, where it is asked for.
+    fileprivate(set) var passive: PassiveWatch?
     /// A state for each of its services.
     fileprivate(set) var states: [ServiceState]
 
@@ -54,7 +56,7 @@ public struct Health: Sendable {
       units.append(
         Unit(
           name: name, serverNames: service.realServers.map { service.monitoredName(of: $0.endpoint) }, checks: checks,
-          states: [ServiceState(service, checks: checks)]))
+          passive: runsChecks ? PassiveWatch(service) : nil, states: [ServiceState(service, checks: checks)]))
     }
   }
 
@@ -83,6 +85,7 @@ public struct Health: Sendable {
         changes += told(units[index].first.beginning, of: index)
         continue
       }
+      takeUpPassive(of: index, from: old.units[number])
       for service in units[index].states.indices {
         let key = units[index].states[service].service.key
         guard let former = old.units[number].states.first(where: { $0.service.key == key }) else { continue }
@@ -91,6 +94,16 @@ public struct Health: Sendable {
       }
     }
     return changes
+  }
+
+  private mutating func takeUpPassive(of index: Int, from old: Unit) {
+    guard let former = old.passive else { return }
+    let places = units[index].serverNames.map { old.serverNames.firstIndex(of: $0) }
+    units[index].passive?.takeUp(former, places: places)
+    let passive = units[index].passive
+    for service in units[index].states.indices {
+      units[index].states[service].noteSuspects { passive?.absence(of: $0) != nil }
+    }
   }
 
   /// What is to be told at the start.
@@ -126,7 +139,28 @@ public struct Health: Sendable {
       let news = units[number].states[service].apply(event)
       if service == 0 { changes = news }
     }
+    if report.confirms { units[number].passive?.confirm(server: server, check: report.id.number) }
     return told(changes, of: number)
+  }
+
+  /// What passive detection makes of what has been counted.
+  mutating func decide(
+    _ unit: Int, _ sights: [PassiveWatch.Sight], atNanoseconds now: UInt64
+  ) -> [PassiveWatch.Decision] {
+    units[unit].passive?.look(sights, atNanoseconds: now) ?? []
+  }
+
+  /// Passive detection takes a server out of all services of its unit, or lets it come back.
+  /// - Returns: what is to be told.
+  mutating func setSuspect(
+    _ unit: Int, _ server: Int, _ isSuspect: Bool, atNanoseconds now: UInt64
+  ) -> [HealthChange] {
+    var changes: [ServiceState.Change] = []
+    for service in units[unit].states.indices {
+      let news = units[unit].states[service].setSuspect(server, isSuspect, atNanoseconds: now)
+      if service == 0 { changes = news }
+    }
+    return told(changes, of: unit)
   }
 
   /// The units with a weight that rises.

@@ -24,8 +24,12 @@ struct HealthListing {
     let isUp: Bool
     /// How long it has been so; nil when nothing checks it.
     let seconds: UInt64?
-    /// Why the last attempt of a check did not end well; nil when they all did.
+    /// Why the last attempt of a check did not end well, or passive detection has taken it out; nil when all is well.
     let lastError: String?
+    /// Passive detection has taken it out.
+    let isSuspect: Bool
+    /// How often it has done so; nil where nobody asks for it.
+    let passiveRemovals: UInt64?
     /// Until the next check, in seconds; nil when none is due.
     let nextSeconds: Double?
     let checks: [Check]
@@ -49,12 +53,17 @@ struct HealthListing {
       }
       let checks = found.map(check)
       let isUp = unit.first.isAlive(index)
+      let absence = unit.passive?.absence(of: index)
       // Up since the last of its checks has been well, down since the first has failed.
-      let deciding = isUp ? checks.map(\.seconds).min() : checks.filter { !$0.isWell }.map(\.seconds).max()
+      var ages = checks.filter { isUp || !$0.isWell }.map(\.seconds)
+      if let absence { ages.append(elapsed(since: absence.sinceNanoseconds)) }
       return Server(
-        name: name, endpoint: unit.first.service.realServers[index].endpoint, isUp: isUp, seconds: deciding,
-        lastError: checks.lazy.compactMap(\.lastError).first, nextSeconds: checks.compactMap(\.nextSeconds).min(),
-        checks: checks)
+        name: name, endpoint: unit.first.service.realServers[index].endpoint, isUp: isUp,
+        seconds: isUp ? ages.min() : ages.max(),
+        lastError: unit.passiveReason(of: index) ?? checks.lazy.compactMap(\.lastError).first,
+        isSuspect: absence != nil,
+        passiveRemovals: unit.passive.map { $0.removalCounts[index] },
+        nextSeconds: checks.compactMap(\.nextSeconds).min(), checks: checks)
     }
   }
 
@@ -161,7 +170,8 @@ struct HealthListing {
     "\n {\"name\":\(ListingJSON.quoted(server.name))," + ListingJSON.endpoint(server.endpoint)
       + ",\"up\":\(server.isUp)" + optional("seconds", server.seconds.map(String.init))
       + optional("last_error", server.lastError.map(ListingJSON.quoted))
-      + optional("next_check_seconds", server.nextSeconds.map(tenths)) + ",\"checks\":["
+      + optional("next_check_seconds", server.nextSeconds.map(tenths))
+      + optional("passively_removed", server.passiveRemovals.map { _ in "\(server.isSuspect)" }) + ",\"checks\":["
       + server.checks.map { check in
         "{\"check\":\(ListingJSON.quoted(check.name)),\"well\":\(check.isWell),\"seconds\":\(check.seconds)"
           + optional("last_error", check.lastError.map(ListingJSON.quoted))

@@ -49,6 +49,7 @@ final class HealthWatch {
   func replace(by health: Health) {
     self.health = health
     runner.update(to: health.checks)
+    for check in health.awaitedChecks { runner.confirm(check.id, sinceNanoseconds: check.sinceNanoseconds) }
   }
 
   /// What the checks have found since the last time.
@@ -83,6 +84,26 @@ final class HealthWatch {
       health.warm(unit: unit, atNanoseconds: now)
       return zip(former, health.pictures(of: unit)).filter { $0 != $1 }.map { (former: $0, new: $1) }
     }
+  }
+
+  /// Looks at what workers have counted for the servers of services with `passive_check`.
+  /// - Returns: what has been found, and the services that have other servers, as they were and as they are.
+  func look(
+    atNanoseconds now: UInt64, sums: (ServiceKey, RealServer) -> PassiveWatch.Sums
+  ) -> (findings: [PassiveFinding], pictures: [(former: ServicePicture, new: ServicePicture)]) {
+    var all: [PassiveFinding] = []
+    var pictures: [(former: ServicePicture, new: ServicePicture)] = []
+    for unit in health.watchedUnits {
+      let decisions = health.look(at: unit, atNanoseconds: now, sums: sums)
+      guard !decisions.isEmpty else { continue }
+      let former = health.pictures(of: unit)
+      all += health.carryOut(decisions, for: unit, atNanoseconds: now)
+      pictures += zip(former, health.pictures(of: unit)).filter { $0 != $1 }.map { (former: $0, new: $1) }
+    }
+    for finding in all {
+      for check in finding.checks { runner.confirm(check, sinceNanoseconds: now) }
+    }
+    return (all, pictures)
   }
 
   /// Checks of a service run only while its address is on this host, where the service says so (`ha_suspend`).

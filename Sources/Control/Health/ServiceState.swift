@@ -7,7 +7,7 @@ import Wire
 /// A value and pure: results of checks go in, what is to be told comes out, and `servers` is what the snapshot is made
 /// of. Sockets, clocks and scripts are the business of whoever drives it.
 ///
-/// - A server lives while none of its checks has failed. One that starts down (alpha) has failed all of its checks that
+/// - A server lives while none of its checks has failed, and passive detection has nothing against it. One that starts down (alpha) has failed all of its checks that
 ///   say so. A server without checks lives.
 /// - The quorum is reached when the weights of living servers come to quorum + hysteresis, and lost when they come to
 ///   nothing or to less than quorum - hysteresis. Before the first look it counts as lost.
@@ -57,12 +57,14 @@ public struct ServiceState: Sendable {
     var failed: Set<Int>
     /// The weights that checks want, by number.
     var wanted: [Int: CheckWeight] = [:]
+    /// Passive detection has taken it out.
+    var isSuspect = false
     /// When it came back, while its weight still rises.
     var warmsFrom: UInt64?
     /// How far it has come: parts of 256.
     var warmth: Int64 = 256
 
-    var isAlive: Bool { failed.isEmpty }
+    var isAlive: Bool { failed.isEmpty && !isSuspect }
 
     /// The weight it is picked by: less than its own while it warms up, but never nothing of something.
     var servedWeight: Int32 {
@@ -170,6 +172,26 @@ public struct ServiceState: Sendable {
       changes.append(.weight(index, from: weight, to: server.weight))
     }
     return changes + look()
+  }
+
+  /// Passive detection takes a server out, or lets it come back.
+  mutating func setSuspect(_ index: Int, _ isSuspect: Bool, atNanoseconds now: UInt64) -> [Change] {
+    guard states.indices.contains(index), states[index].isSuspect != isSuspect else { return [] }
+    let wasAlive = states[index].isAlive
+    states[index].isSuspect = isSuspect
+    guard states[index].isAlive != wasAlive else { return [] }
+    if !wasAlive { states[index].beginWarmup(atNanoseconds: now) }
+    return [wasAlive ? .serverDown(index) : .serverUp(index)] + look()
+  }
+
+  /// Servers that passive detection has taken out, as it is known before a reload is taken up.
+  mutating func noteSuspects(_ isSuspect: (Int) -> Bool) {
+    for index in states.indices { states[index].isSuspect = isSuspect(index) }
+  }
+
+  /// True for a server that no check keeps out, and that has a weight.
+  func isFit(_ server: Int) -> Bool {
+    states.indices.contains(server) && states[server].failed.isEmpty && states[server].weight > 0
   }
 
   /// Lets the weights of servers rise that have come back (`warmup_weight`). The quorum goes by their own weights.

@@ -24,6 +24,12 @@ struct HealthNotices {
     return notices
   }
 
+  /// Of what passive detection has found.
+  func notices(of finding: PassiveFinding) -> [Notice] {
+    let detail = finding.reason.map { "passive check failed on service: \($0)" } ?? "passive check succeeded on service"
+    return finding.changes.compactMap { notice(of: $0, detail: $0.server == nil ? nil : detail) }
+  }
+
   /// Of changes that no check has brought about now: the start, a reload.
   func notices(of changes: [HealthChange]) -> [Notice] { changes.compactMap { notice(of: $0, detail: nil) } }
 

@@ -184,6 +184,15 @@ struct MetricsText {
       "server_connections_total", .counter, "Connections scheduled.",
       samples { "\(servers[$0].counters.connections)" })
     add(
+      "server_opened_connections_total", .counter, "Connections of TCP that a SYN has opened.",
+      samples { "\(servers[$0].counters.opened)" })
+    add(
+      "server_answered_connections_total", .counter, "Those whose SYN the server (DR, TUN: the client) has answered.",
+      samples { "\(servers[$0].counters.answered)" })
+    add(
+      "server_refused_connections_total", .counter, "Those whose SYN the server has reset, where that passes here.",
+      samples { "\(servers[$0].counters.refused)" })
+    add(
       "server_packets_total", .counter, "Packets, to a server (in) and from it (out, where they pass here).",
       servers.flatMap { server in
         MetricsText.directions(server.counters.inPackets, server.counters.outPackets) { server.names + [$0] }
@@ -221,13 +230,35 @@ struct MetricsText {
       units.map { (MetricsText.labels(("virtual_server", $0.name)), $0.isSorry ? "1" : "0") })
     let servers = units.flatMap { unit in unit.servers.map { (unit: unit.name, server: $0) } }
     add(
-      "real_server_up", .gauge, "1 while no check of a real server has failed.",
+      "real_server_up", .gauge,
+      "1 while a real server is well: no check has failed, and passive_check has not taken it out.",
       servers.map {
         (
           MetricsText.labels(("virtual_server", $0.unit), ("real_server", $0.server.name)),
           $0.server.isUp ? "1" : "0"
         )
       })
+    addPassive(units)
+  }
+
+  /// Passive detection, of services that ask for it.
+  private mutating func addPassive(_ units: [HealthListing.Summary]) {
+    let watched = units.flatMap { unit in
+      unit.servers.compactMap { server in
+        server.passiveRemovals.map {
+          (
+            labels: MetricsText.labels(("virtual_server", unit.name), ("real_server", server.name)),
+            isOut: server.isSuspect, count: $0
+          )
+        }
+      }
+    }
+    add(
+      "real_server_passively_removed", .gauge, "1 while passive_check keeps a real server out.",
+      watched.map { ($0.labels, $0.isOut ? "1" : "0") })
+    add(
+      "real_server_passive_removals_total", .counter, "How often passive_check has taken a real server out.",
+      watched.map { ($0.labels, "\($0.count)") })
   }
 
   private mutating func addNotices() {

@@ -180,6 +180,10 @@ struct ConnectionState: ~Copyable {
     return protocolNumber == TransportProtocol.sctp.rawValue && state == SCTP.established.rawValue
   }
 
+  /// True for TCP's states between a SYN and ESTABLISHED: SYN_SENT, SYN_RECV, SYNACK.
+  @inline(__always)
+  static func isOpening(_ state: UInt8) -> Bool { (0b100_0000_1100 >> UInt16(state)) & 1 != 0 }
+
   /// True for ESTABLISHED of TCP and SCTP.
   @inline(__always)
   static func isEstablished(_ state: UInt8, protocolNumber: UInt8) -> Bool {

@@ -33,7 +33,8 @@ extension WorkerState {
       let hash = reply.hash(table.secret)
       let continuation = Key.hasPairs ? key : nil
       switch table.insert(
-        reply, hash: hash, value: connection, generation: nextGeneration(), continuation: continuation)
+        reply, hash: hash, value: replyValue(index, of: connection), generation: nextGeneration(),
+        continuation: continuation)
       {
       case .inserted(let slot):
         countEntries(Key.self, 1)

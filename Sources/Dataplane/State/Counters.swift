@@ -1,6 +1,6 @@
 import Wire
 
-/// What one real server has been sent, by one worker.
+/// What one real server has been sent, by one worker; a cache line.
 public struct ServerCounters: Sendable {
   /// Connections scheduled.
   public var connections: UInt64 = 0
@@ -12,7 +12,12 @@ public struct ServerCounters: Sendable {
   public var inBytes: UInt64 = 0
   /// IP bytes from the server.
   public var outBytes: UInt64 = 0
-  private var padding: (UInt64, UInt64, UInt64) = (0, 0, 0)
+  /// Connections of TCP that a SYN has opened.
+  public var opened: UInt64 = 0
+  /// Those whose SYN the server has answered; of DR and TUN, whose clients have.
+  public var answered: UInt64 = 0
+  /// Those whose SYN it has answered with RST, where lbd sees that (NAT, FULLNAT).
+  public var refused: UInt64 = 0
 
   /// Counts a packet at a server's counters; at 8 bytes further on, those of the other direction.
   @inline(__always)
@@ -32,6 +37,9 @@ public struct ServerCounters: Sendable {
     outPackets &+= other.outPackets
     inBytes &+= other.inBytes
     outBytes &+= other.outBytes
+    opened &+= other.opened
+    answered &+= other.answered
+    refused &+= other.refused
   }
 }
 

@@ -28,6 +28,8 @@ public struct CheckEngine: Sendable {
     var begin: UInt64 = 0
     /// An attempt that is wanted as soon as the one under way is over.
     var wantsMore = false
+    /// A success of an attempt that begins later is to be told.
+    var confirmsSince: UInt64?
   }
 
   var slots: [Slot?] = []
@@ -83,8 +85,13 @@ public struct CheckEngine: Sendable {
     slot.attempt = nil
     due.set(attempt.slot, due: slot.wantsMore ? now : step.due)
     slot.wantsMore = false
+    let confirms = slot.confirms(result)
+    if confirms { slot.confirmsSince = nil }
     slots[attempt.slot] = slot
-    return step.event.map { report($0, of: attempt.slot, slot, atNanoseconds: now) }
+    guard let event = step.event ?? (confirms ? .confirmed : nil) else { return nil }
+    var report = report(event, of: attempt.slot, slot, atNanoseconds: now)
+    report.confirms = confirms
+    return report
   }
 
   /// Runs a check now, or again after the attempt that is under way.
@@ -92,6 +99,14 @@ public struct CheckEngine: Sendable {
   public mutating func checkNow(_ id: CheckID, atNanoseconds now: UInt64) -> Bool {
     guard let number = numbers[id], !suspended.contains(id.service), let slot = slots[number] else { return false }
     if slot.attempt == nil { due.set(number, due: now) } else { slots[number]?.wantsMore = true }
+    return true
+  }
+
+  /// Asks to be told of the first attempt that begins after `moment` and ends well, though it should change nothing.
+  /// - Returns: false when there is no such check, or none whose attempts come by themselves.
+  public mutating func confirm(_ id: CheckID, sinceNanoseconds moment: UInt64) -> Bool {
+    guard let number = numbers[id], let slot = slots[number], slot.check.definition.kind.asksAgain else { return false }
+    slots[number]?.confirmsSince = moment
     return true
   }
 
@@ -121,6 +136,19 @@ public struct CheckEngine: Sendable {
   public var statuses: [CheckStatus] {
     order.compactMap { number in slots[number].map { status(of: number, $0) } }
   }
+}
+
+extension CheckEngine.Slot {
+  /// True when an attempt that ends so is what was asked for.
+  fileprivate func confirms(_ result: AttemptResult) -> Bool {
+    guard let moment = confirmsSince, begin > moment, state.verdict == .well, case .well = result else { return false }
+    return true
+  }
+}
+
+extension CheckKind {
+  /// True when its attempts come by themselves, again and again; others wait for a change.
+  public var asksAgain: Bool { !RetryRule(self).awaitsChanges }
 }
 
 extension CheckEngine {

@@ -7,7 +7,7 @@ extension CheckReport {
     switch event {
     case .added: nil
     case .verdict(_, let failures): verdict == .well ? successPhrase : failurePhrase(failures)
-    case .weight: nil
+    case .weight, .confirmed: nil
     case .attempt: error?.phrase(of: definition.kind, server: id.server)
     case .notRun:
       "\(definition.kind.name) on service \(id.server) cannot run, the server stays as it is: \(error?.reason ?? "")"

@@ -11,6 +11,8 @@ public enum CheckEvent: Hashable, Sendable {
   case attempt(failures: Int)
   /// An attempt could not be made, which says nothing about the server.
   case notRun
+  /// A success that changes nothing, but was asked for (`CheckEngine.confirm`).
+  case confirmed
 }
 
 /// News of one check.
@@ -31,6 +33,8 @@ public struct CheckReport: Hashable, Sendable {
   public let atNanoseconds: UInt64
   /// When the check runs next; nil while it is suspended.
   public let nextNanoseconds: UInt64?
+  /// The attempt was asked for (`CheckEngine.confirm`), and has ended well.
+  public var confirms = false
 }
 
 /// What is known of one check, for listings.

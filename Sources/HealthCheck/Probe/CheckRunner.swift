@@ -49,6 +49,12 @@ public final class CheckRunner: Sendable {
     loop.submit { [core] in core.value?.checkNow(id) ?? false }
   }
 
+  /// Asks for a report of the first attempt that begins after `moment` (of CLOCK_MONOTONIC) and ends well, though it
+  /// should change nothing.
+  public func confirm(_ id: CheckID, sinceNanoseconds moment: UInt64) {
+    loop.execute { [core] in core.value?.confirm(id, sinceNanoseconds: moment) }
+  }
+
   /// What is known of every check, in the order they were given.
   public func statuses() -> EventLoopFuture<[CheckStatus]> {
     loop.submit { [core] in core.value?.statuses ?? [] }

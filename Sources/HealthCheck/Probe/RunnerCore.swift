@@ -61,6 +61,10 @@ final class RunnerCore {
     return isThere
   }
 
+  func confirm(_ id: CheckID, sinceNanoseconds moment: UInt64) {
+    _ = engine.confirm(id, sinceNanoseconds: moment)
+  }
+
   func stop() {
     isStopped = true
     timer?.task.cancel()

@@ -16,6 +16,8 @@ struct MetricsTextTests {
       virtual_server 10.1.0.1 80 {
       protocol TCP
       lb_kind NAT
+      passive_check {
+      }
       real_server 10.2.0.1 80 {
       weight 3
       TCP_CHECK {
@@ -66,6 +68,8 @@ struct MetricsTextTests {
       "lbd_service_packets_total{service=\"TCP 10.1.0.1:80\",direction=\"out\"} 0",
       "lbd_virtual_server_up{virtual_server=\"[10.1.0.1]:tcp:80\"} 1",
       "lbd_real_server_up{virtual_server=\"[10.1.0.1]:tcp:80\",real_server=\"[10.2.0.1]:tcp:80\"} 1",
+      "lbd_server_opened_connections_total{service=\"TCP 10.1.0.1:80\",server=\"10.2.0.1:80\"} 0",
+      "lbd_real_server_passively_removed{virtual_server=\"[10.1.0.1]:tcp:80\",real_server=\"[10.2.0.1]:tcp:80\"} 0",
       "lbd_mails_sent_total 0",
     ] { #expect(lines.contains(line), "\(line)") }
   }

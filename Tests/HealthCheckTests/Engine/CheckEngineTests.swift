@@ -55,6 +55,35 @@ import Testing
     #expect(begins.allSatisfy { $0 > 60 && $0 < 140 }, "\(begins)")
   }
 
+  /// What passive detection waits for: a success of an attempt that began later, told though it is no news.
+  @Test func aSuccessThatIsAskedForIsTold() throws {
+    var engine = CheckEngine(seed: 1)
+    let check = Self.check(0)
+    _ = engine.update(to: [check], atNanoseconds: 0)
+    func attempt(_ result: AttemptResult) throws -> (begin: UInt64, report: CheckReport?) {
+      let now = try #require(engine.nextNanoseconds)
+      let attempt = try begin(&engine, at: now)
+      return (now, engine.end(attempt, with: result, atNanoseconds: now + 5))
+    }
+    #expect(try attempt(.well()).report?.confirms == false)
+    #expect(try attempt(.well()).report == nil)
+    // Asked for while an attempt is under way: that one does not count.
+    let due = try #require(engine.nextNanoseconds)
+    let early = try begin(&engine, at: due)
+    let isThere = engine.confirm(check.id, sinceNanoseconds: due + 1)
+    #expect(isThere)
+    #expect(engine.end(early, with: .well(), atNanoseconds: due + 5) == nil)
+    let failed = try attempt(.failed(.connectTimeout)).report
+    #expect(failed?.confirms != true)
+    var report = try attempt(.well()).report
+    while report == nil { report = try attempt(.well()).report }
+    #expect(report?.confirms == true && report?.verdict == .well && report?.phrase == nil)
+    // Once.
+    #expect(try attempt(.well()).report == nil)
+    let isUnknown = engine.confirm(Samples.id(9, server: 9, service: 9), sinceNanoseconds: 0)
+    #expect(!isUnknown)
+  }
+
   @Test func theNextAttemptCountsFromTheEndOfTheLast() {
     var engine = CheckEngine(seed: 1)
     _ = engine.update(to: [Self.check(0)], atNanoseconds: 0)
