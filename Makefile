@@ -49,7 +49,7 @@ MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-frames \
-        fuzz-configurations fuzz-socket lab lab-reload lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
+        fuzz-configurations fuzz-checks fuzz-socket lab lab-reload lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
         bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
@@ -110,7 +110,7 @@ lab: build deps-lab ## the whole lab matrix with the release build (long)
 # Leaks are not looked for: XCTest has some of its own.
 ASAN_FLAGS := -c release --sanitize=address -Xswiftc -enable-testing --scratch-path .build/asan
 
-fuzz: fuzz-frames fuzz-configurations fuzz-socket ## hostile frames, configurations and commands under AddressSanitizer, FUZZ_SECONDS each
+fuzz: fuzz-frames fuzz-configurations fuzz-checks fuzz-socket ## hostile frames, configurations, answers to checks and commands under AddressSanitizer, FUZZ_SECONDS each
 
 fuzz-frames: toolchain
 	LBD_TESTS=frames $(SWIFT) build --build-tests $(ASAN_FLAGS)
@@ -122,6 +122,11 @@ fuzz-configurations: toolchain
 	LBD_TESTS=configurations $(SWIFT) build --build-tests $(ASAN_FLAGS)-configurations
 	LBD_TESTS=configurations LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
 	  $(SWIFT) test --skip-build $(ASAN_FLAGS)-configurations --filter FuzzTests
+
+fuzz-checks: toolchain
+	LBD_TESTS=checks $(SWIFT) build --build-tests $(ASAN_FLAGS)-checks
+	LBD_TESTS=checks LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
+	  $(SWIFT) test --skip-build $(ASAN_FLAGS)-checks --filter HealthCheckTests.FuzzTests
 
 fuzz-socket: toolchain
 	LBD_TESTS=socket $(SWIFT) build --build-tests $(ASAN_FLAGS)-socket
@@ -182,6 +187,7 @@ install: ## install what `make build` has built, under PREFIX (/usr/local) and D
 	install -m 755 $(RELEASE) $(DESTDIR)$(PREFIX)/bin/lbd
 	install -m 755 $(CLIENT) packaging/ipvsadm-save packaging/ipvsadm-restore $(DESTDIR)$(PREFIX)/sbin/
 	ln -sf ../bin/lbd $(DESTDIR)$(PREFIX)/sbin/keepalived
+	ln -sf lbd $(DESTDIR)$(PREFIX)/bin/genhash
 	install -d $(DESTDIR)$(COMPLETIONS)/bash-completion/completions $(DESTDIR)$(COMPLETIONS)/zsh/site-functions \
 	  $(DESTDIR)$(COMPLETIONS)/fish/vendor_completions.d
 	install -m 644 packaging/completions/ipvsadm.bash \
@@ -202,6 +208,7 @@ install: ## install what `make build` has built, under PREFIX (/usr/local) and D
 uninstall: ## remove what `install` put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/lbd $(DESTDIR)$(SYSTEMD_DIR)/lbd.service
 	cd $(DESTDIR)$(PREFIX)/sbin && rm -f ipvsadm ipvsadm-save ipvsadm-restore keepalived
+	rm -f $(DESTDIR)$(PREFIX)/bin/genhash
 	cd $(DESTDIR)$(COMPLETIONS) && rm -f bash-completion/completions/ipvsadm bash-completion/completions/lbd \
 	  zsh/site-functions/_ipvsadm zsh/site-functions/_lbd \
 	  fish/vendor_completions.d/ipvsadm.fish fish/vendor_completions.d/lbd.fish

@@ -44,8 +44,8 @@ struct KeepalivedCommand: ParsableCommand {
       print(number)
       return 0
     case .genhash:
-      printToStandardError("genhash is not to be had in this version: it comes with the health checks")
-      return 1
+      GenhashCommand.main(commandLine.behindGenhash)
+      return 0
     case .run, .test: break
     }
     if !commandLine.leftOver.isEmpty {

@@ -207,8 +207,9 @@ import Wire
   @Test func aSearchHasABudget() throws {
     let body = [UInt8](repeating: 97, count: HTTPReader.keptByteLimit - 1) + [98]
     for text in [
-      "(a+)+$", "(a|aa)+$", "(?:a?){40}a{40}[^ab]", "(.*)*[^ab]", "a.*c", "a[ab]*c", "[ab]*c", "a.*?c", "(?:ab?)+[^ab]",
-      "a{1000}[^ab]", "(?<=(?:aa|a)b)c", "(a)*+[^b]",
+      "(a+)+$", "(a|aa)+$", "(?:a?){40}a{40}[^ab]", "(.*)*[^ab]", "a.*[^ab]", "a[ab]*[^ab]", "[ab]*?[^ab]", "a.*?[^ab]",
+      "(?:ab?)+[^ab]",
+      "a{1000}[^ab]", "(?:a|b)*+c", "(a)*+[^b]",
     ] {
       let pattern = try BodyPattern(HTTPDefinition.PatternDefinition(text))
       var finding = BodyPattern.Finding.match

@@ -94,6 +94,8 @@ public struct KeepalivedCommandLine: Hashable, Sendable {
   public private(set) var complaints: [String] = []
   /// False when the program must not start.
   public private(set) var isValid = true
+  /// What stands behind --genhash: options of its own.
+  public private(set) var behindGenhash: [String] = []
   /// Words that belong to no option.
   public private(set) var leftOver: [String] = []
 
@@ -110,7 +112,10 @@ public struct KeepalivedCommandLine: Hashable, Sendable {
         // These end the reading: what stands behind them is not looked at, what stood before them does not matter.
         switch task {
         case .run, .test: break
-        case .version, .help, .signalNumber, .genhash: break scan
+        case .version, .help, .signalNumber: break scan
+        case .genhash:
+          behindGenhash = scanner.rest
+          break scan
         }
       }
     }

@@ -131,6 +131,9 @@ struct KeepalivedScanner {
 
   init(_ arguments: [String]) { self.arguments = arguments }
 
+  /// The words that have not been looked at.
+  var rest: [String] { Array(arguments[index...]) }
+
   /// The next option, or nil at the end.
   mutating func next() -> Found? {
     while true {

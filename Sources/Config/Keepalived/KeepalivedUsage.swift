@@ -43,6 +43,7 @@ public enum KeepalivedUsage {
       -m, --core-dump              Leave a core file when something goes wrong
           --signum=SIGFUNC         Print the number of a signal:
                                     STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON
+      -T, --genhash …              Print the digest of a page, with genhash's options
       -v, --version                Print the version
       -h, --help                   Print this
     Taken, and without effect; the log says why when one is given:
@@ -50,7 +51,6 @@ public enum KeepalivedUsage {
       -I, --dont-release-ipvs  -R, --dont-respawn  -a, --address-monitoring  -x, --snmp
       -A, --snmp-agent-socket=FILE  -M, --core-dump-pattern[=PATTERN] (as -m)  --flush-log-file
       --perf[=…]  --debug[=…]  --no-mem-check
-    Not to be had in this version: -T, --genhash
 
     """
 }

@@ -67,6 +67,12 @@ struct KeepalivedCommandLineTests {
     #expect(line.isValid == row.isValid)
   }
 
+  /// What stands behind it are genhash's own options, of which some are keepalived's, too.
+  @Test func genhashHasOptionsOfItsOwn() {
+    #expect(parse("-l -T -s 10.0.0.1 -v -P 1.1").behindGenhash == ["-s", "10.0.0.1", "-v", "-P", "1.1"])
+    #expect(parse("--genhash -h").behindGenhash == ["-h"] && parse("-v -T -h").behindGenhash.isEmpty)
+  }
+
   @Test(arguments: [("daemon", 3), ("user", 1), ("0", 16), ("7", 23), ("local0", 16), ("local7", 23)])
   func facilities(_ row: (text: String, number: Int32)) {
     #expect(parse("-S \(row.text)").log.facility == row.number)
