@@ -129,6 +129,8 @@ script() {
 script tutorial Tests/Tutorial/tutorial.sh "$lbd" "${lbd%/*}/ipvsadm"
 # Checks that go the way of clients' packets.
 script through-vip Tests/Checks/through-vip.sh "$lbd" "${lbd%/*}/ipvsadm"
+# Servers are restarted under load.
+script rolling-restart Tests/Checks/rolling-restart.sh "$lbd" "${lbd%/*}/ipvsadm"
 # The status page, as a browser has it.
 script page Tests/Web/page.sh "$lbd"
 finish

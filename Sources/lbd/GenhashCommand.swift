@@ -55,7 +55,7 @@ struct GenhashCommand: ParsableCommand {
       do {
         print(try digest.text(), terminator: "")
       } catch {
-        throw CommandFailure("cannot get \(path) from \(endpoint): \(error)")
+        throw CommandFailure("cannot get \(path) from \(endpoint): \(PageDigest.reason(of: error))")
       }
     }
   }

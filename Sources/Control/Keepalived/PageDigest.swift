@@ -64,4 +64,7 @@ public struct PageDigest: Sendable {
     let page = try generator.fetch(on: loop).wait()
     return isVerbose ? page.dump : page.digest + "\n"
   }
+
+  /// Why there is no page, in words.
+  public static func reason(of error: any Error) -> String { (error as? CheckError)?.reason ?? "\(error)" }
 }
