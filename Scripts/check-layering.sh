@@ -49,6 +49,7 @@ never Control '^(Lab|ArgumentParser|NIOSSL|NIOHTTP1)$'
 never HealthCheck '^(Control|Config|Dataplane|Lab|ArgumentParser|Foundation)$'
 never Scripts '^(NIO|Control|Config|Kernel|Lab|ArgumentParser|Foundation)'
 never Notify '^(Control|Config|Dataplane|Lab|ArgumentParser|Foundation)$'
+never Web '^(Control|Config|Dataplane|HealthCheck|Lab|ArgumentParser|Foundation)$'
 never Lab '^(Control|Config|Dataplane|ArgumentParser)$'
 
 if grep -rnE '\b(async|await|actor)\b' --include='*.swift' Sources/Dataplane |
