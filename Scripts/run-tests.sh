@@ -127,6 +127,8 @@ script() {
 }
 # Checks, sorry server and mails as the tutorial's file has them.
 script tutorial Tests/Tutorial/tutorial.sh "$lbd" "${lbd%/*}/ipvsadm"
+# Every kind of check against real servers.
+script checks Tests/Checks/checks.sh "$lbd" "${lbd%/*}/ipvsadm"
 # Checks that go the way of clients' packets.
 script through-vip Tests/Checks/through-vip.sh "$lbd" "${lbd%/*}/ipvsadm"
 # Servers are restarted under load.
