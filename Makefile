@@ -42,13 +42,15 @@ BUILD_PACKAGES := g++ git ca-certificates linux-libc-dev libbpf-dev libxdp-dev l
                   'libcurl4|libcurl4t64' libncurses6 libsqlite3-0 libxml2
 LAB_PACKAGES   := iproute2 procps ethtool curl wrk tcpdump nftables vsftpd iputils-tracepath $(if $(wildcard /usr/sbin/nginx),,nginx-light)
 BENCH_PACKAGES := valgrind
+# Servers for checks to look at, and a browser for the status page.
+TEST_PACKAGES  := openssl python3-minimal opensmtpd dnsmasq-base chromium
 # What lbd is held against in the lab; wrk and nftables are the lab's already.
 PEER_PACKAGES  := haproxy iperf3 libnginx-mod-stream
 
 MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
-.PHONY: help deps deps-build deps-lab deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-frames \
+.PHONY: help deps deps-build deps-lab deps-test deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-frames \
         fuzz-configurations fuzz-checks fuzz-socket lab lab-reload lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
         bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
@@ -59,13 +61,16 @@ help: ## list the targets
 
 # ---- What the machine must have ---------------------------------------------------------------------------------
 
-deps: deps-build deps-lab deps-bench deps-peers ## install every package that any target needs
+deps: deps-build deps-lab deps-test deps-bench deps-peers ## install every package that any target needs
 
 deps-build:
 	@Scripts/install-packages.sh $(BUILD_PACKAGES)
 
 deps-lab:
 	@Scripts/install-packages.sh $(LAB_PACKAGES)
+
+deps-test:
+	@Scripts/install-packages.sh $(TEST_PACKAGES)
 
 deps-bench:
 	@Scripts/install-packages.sh $(BENCH_PACKAGES)
@@ -93,7 +98,7 @@ clean: ## remove everything that was built
 
 # ---- Testing ----------------------------------------------------------------------------------------------------
 
-test: toolchain deps-lab deps-bench ## unit tests, examples, and as root the lab in its quick form
+test: toolchain deps-lab deps-test deps-bench ## unit tests, examples, and as root the lab in its quick form
 	@LAB_FLAGS="$(LAB_FLAGS)" Scripts/run-tests.sh $(SWIFT) $(DEBUG) $(CHECKED_IMPORTS)
 
 # Optimised, or nothing would be seen of what the compiler makes of plain memory accesses.
