@@ -30,6 +30,7 @@ public final class WebListener: Sendable {
 
   /// Why nobody can be listened to, said the way an operator needs it.
   public struct Failure: Error, CustomStringConvertible {
+    /// What was being done, on which address, and why it cannot be.
     public let description: String
   }
 

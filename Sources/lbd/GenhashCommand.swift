@@ -2,13 +2,13 @@ import ArgumentParser
 import Control
 import Wire
 
-/// `lbd genhash`, this program under the name genhash, and `keepalived --genhash`: the digest of a page for a configuration.
+/// `lbd genhash`, lbd under the name genhash, and `keepalived --genhash`: the digest of a page for a configuration.
 struct GenhashCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "genhash",
     abstract: "Print the digest of a page, for `digest` of HTTP_GET and SSL_GET.",
     discussion: """
-      As keepalived's genhash, whose options it has. The page is asked for and read by what does it for checks. A page of any \
+      As keepalived's genhash, whose options it has. The page is asked for and read as checks do it. A page of any \
       status has a digest: look at it with --verbose.
       """)
 
@@ -29,7 +29,8 @@ struct GenhashCommand: ParsableCommand {
   @Option(name: [.customShort("P"), .customLong("protocol")], help: "1.0, 1.0c (asks to close) or 1.1.")
   var version = PageDigest.Version.http10
   @Option(
-    name: [.customShort("t"), .customLong("timeout")], help: "Seconds for the connection, and for each piece of the answer.")
+    name: [.customShort("t"), .customLong("timeout")],
+    help: "Seconds for the connection, and for each piece of the answer.")
   var seconds: UInt16 = 5
   @Flag(name: [.customShort("v"), .customLong("verbose")], help: "Print the whole answer, too.")
   var isVerbose = false

@@ -8,7 +8,8 @@ struct Lbd: ParsableCommand {
     abstract: "An L4 load balancer and keepalived in one program, over XDP: LVS without ip_vs.",
     subcommands: [
       RunCommand.self, KeepalivedCommand.self, ReloadCommand.self, CheckCommand.self, ImportCommand.self,
-      KeywordsCommand.self, GenhashCommand.self, WhyCommand.self, TopCommand.self, ReplayCommand.self, BenchCommand.self, LabCommand.self,
+      KeywordsCommand.self, GenhashCommand.self, WhyCommand.self, TopCommand.self, ReplayCommand.self,
+      BenchCommand.self, LabCommand.self,
       RealServerCommand.self,
     ])
 }

@@ -8,6 +8,7 @@ public final class NetworkProbes: ProbeSource {
   /// One for each loop that has asked for probes.
   private let watches = Mutex<[NIOLoopBound<FileWatches>]>([])
 
+  private let pools = Mutex<[NIOLoopBound<ConnectPool>]>([])
   private let ways: (any CheckWays)?
 
   /// Nothing is opened before a check runs.
@@ -26,6 +27,9 @@ public final class NetworkProbes: ProbeSource {
     let definition = check.definition
     switch definition.kind {
     case .tcp:
+      if ConnectPool.serves(definition.target), let pool = pool(on: loop) {
+        return PlainTCPProbe(definition, by: pool)
+      }
       return TCPProbe(definition, on: loop, ways: ways)
     case .http(let http):
       return ConversationProbe(definition, on: loop, ways: ways, plan: plan(for: http, to: definition.target))
@@ -60,6 +64,18 @@ public final class NetworkProbes: ProbeSource {
     return DatagramProbe(definition, over: kinds, on: loop) { kind throws(CheckError) in
       EchoQuestion(family, token: UInt64.random(in: 0...UInt64.max), isRaw: kind == .rawEcho)
     }
+  }
+
+  /// nil when there is no descriptor left: then connections are made one by one.
+  private func pool(on loop: any EventLoop) -> ConnectPool? {
+    let known = pools.withLock { known -> NIOLoopBound<ConnectPool>? in
+      if let own = known.first(where: { $0.eventLoop === loop }) { return own }
+      guard let pool = try? ConnectPool(on: loop) else { return nil }
+      let own = NIOLoopBound(pool, eventLoop: loop)
+      known.append(own)
+      return own
+    }
+    return known?.value
   }
 
   private func watches(on loop: any EventLoop) -> FileWatches {

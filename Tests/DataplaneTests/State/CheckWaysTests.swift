@@ -92,7 +92,8 @@ import Wire
     }
     let questions: [(String, TestPacket)] = [
       ("from another port", Self.question(service, to: 1).with { $0.sourcePort = 45_679 }),
-      ("to another server", Self.question(service, to: 0)), ("the other protocol", Self.other(Self.question(service, to: 1))),
+      ("to another server", Self.question(service, to: 0)),
+      ("the other protocol", Self.other(Self.question(service, to: 1))),
     ]
     for (name, packet) in questions {
       let journey = Self.fromHost(director, packet)
