@@ -32,10 +32,11 @@ enum StatusPage {
     h1 { margin: 0; } h2 { font-size: 1rem; margin: 1.5rem 0 0.3rem; }
     table { border-collapse: collapse; width: 100%; table-layout: fixed; font-variant-numeric: tabular-nums; }
     th, td { text-align: left; padding: 0.15rem 0.6rem 0.15rem 0; border-bottom: 1px solid var(--line); }
-    th { font-weight: normal; color: var(--calm); } th:nth-child(1) { width: 21%; } th:nth-child(2) { width: 27%; }
+    th { font-weight: normal; color: var(--calm); } th:nth-child(1) { width: 20%; } th:nth-child(2) { width: 25%; }
+    th:nth-child(8) { width: 15%; }
     th:nth-child(n+3) { text-align: right; } td:nth-child(8) { text-align: right; } .number { text-align: right; }
     .up { color: var(--good); } .down { color: var(--bad); } .unknown { color: var(--calm); }
-    svg { width: 8rem; height: 1.4rem; vertical-align: middle; } polyline { fill: none; stroke: currentColor; }
+    svg { width: 100%; height: 1.4rem; vertical-align: middle; } polyline { fill: none; stroke: currentColor; }
     #summary.lost { color: var(--bad); }
 
     """
