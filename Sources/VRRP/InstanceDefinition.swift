@@ -40,6 +40,8 @@ public struct InstanceDefinition: Hashable, Sendable {
 
   /// The name in logs.
   public var name: String
+  /// The interface that it runs on.
+  public var interface = ""
   /// 1 to 255.
   public var virtualRouter: UInt8
   /// The protocol's version.
@@ -189,12 +191,14 @@ extension InstanceDefinition {
     var group: IPAddress?
     if case .group(let address) = destination { group = address }
     return InstanceIdentity(
-      virtualRouter: virtualRouter, family: family, group: group, source: isUnicast ? source : nil)
+      interface: interface, virtualRouter: virtualRouter, family: family, group: group, source: isUnicast ? source : nil
+    )
   }
 }
 
-/// What makes an instance the one it was, on its interface.
+/// What makes an instance the one it was; its name does not.
 struct InstanceIdentity: Hashable, Sendable {
+  let interface: String
   let virtualRouter: UInt8
   let family: IPAddress.Family
   let group: IPAddress?
