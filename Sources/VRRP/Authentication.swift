@@ -9,6 +9,10 @@ import Wire
 //
 // Sequence numbers belong to the group of routers, not to a sender: a router goes on from the highest number it has
 // heard, so a new master's first advert is one more than the old one's last. A number that was heard before is refused.
+//
+// One case more than in keepalived: two masters that advertise at the same moment count in step, and each refuses the
+// other's number because it has just sent it itself; so both stay master for good. Here the number that this router sent
+// last is taken once more from another one. That opens no door to what was recorded earlier: it is the newest number there is.
 
 /// How adverts are signed.
 public enum Authentication: Hashable, Sendable {
@@ -27,7 +31,7 @@ public enum Authentication: Hashable, Sendable {
 }
 
 /// A password of eight bytes: longer ones are cut, shorter ones filled with zeros.
-public struct AuthenticationKey: Hashable, Sendable {
+public struct AuthenticationKey: Hashable, Sendable, CustomStringConvertible {
   /// Its bytes as a number, the first most significant.
   let number: UInt64
 
@@ -41,6 +45,9 @@ public struct AuthenticationKey: Hashable, Sendable {
     }
     self.number = count == 0 ? 0 : number << UInt64(8 * (8 - count))
   }
+
+  /// Not the password: this ends up in logs.
+  public var description: String { "(a password)" }
 
   /// Compares in the same time whatever is different.
   func isEqual(to other: UInt64) -> Bool { number ^ other == 0 }
@@ -84,6 +91,8 @@ public struct AuthenticationSequence: Hashable, Sendable {
 
   /// The highest number sent or heard.
   public private(set) var last: UInt32 = 0
+  /// It was sent, not heard.
+  private var isOwn = false
 
   /// Nobody has been heard.
   public init() {}
@@ -91,14 +100,16 @@ public struct AuthenticationSequence: Hashable, Sendable {
   /// The number of the next advert.
   mutating func next() -> UInt32 {
     last = min(last, AuthenticationSequence.limit - 1) + 1
+    isOwn = true
     return last
   }
 
-  /// Takes a number that was heard.
+  /// Takes a number that was heard from another router.
   /// - Returns: false when it is not new.
   mutating func take(_ number: UInt32) -> Bool {
-    guard number > last else { return false }
+    guard number > last || number == last && isOwn else { return false }
     last = number
+    isOwn = false
     return true
   }
 

@@ -13,8 +13,8 @@ import Wire
 // - Adverts that are provoked keep half an interval's distance from the last one: an advert of lower priority costs its
 //   sender as much as it costs us.
 // - A resignation counts when it comes from the master that was last heard, and it never makes a backup wait longer.
-// - Silence that was not listened to is not silence. A backup whose timer fires later than a whole interval did not run;
-//   it listens for an interval and its skew once more.
+// - Silence that was not listened to is not silence. A backup looks at the clock twice in an interval; when more than a
+//   whole one has passed, it did not run, and listens for an interval and its skew before it takes over.
 
 /// One virtual router on this machine.
 public struct InstanceMachine: Sendable {
@@ -46,6 +46,8 @@ public struct InstanceMachine: Sendable {
   /// The next advert of a master; when a backup takes over.
   var due: Microseconds?
   var preemptStart: Microseconds?
+  /// When it last did anything: it was awake then.
+  var awake: Microseconds = 0
   var hasListenedAgain = false
   var lastSent: Microseconds?
   var tracking = Tracking()
@@ -74,7 +76,8 @@ public struct InstanceMachine: Sendable {
 
   /// When it wants its timer event; nil for never.
   public var nextMicroseconds: Microseconds? {
-    [due, announcements.next].compactMap(\.self).min()
+    let glance = state == .backup ? awake.adding(times.masterInterval / 2) : nil
+    return [due, announcements.next, glance].compactMap(\.self).min()
   }
 
   /// Something of its own keeps it from taking part, not only its group.
@@ -85,6 +88,7 @@ public struct InstanceMachine: Sendable {
   /// Takes an event.
   /// - Returns: what is to be done, in order.
   public mutating func handle(_ event: InstanceEvent, at now: Microseconds) -> [InstanceAction] {
+    wake(at: now)
     switch event {
     case .start: start(at: now)
     case .timer: fire(at: now)
@@ -105,6 +109,7 @@ public struct InstanceMachine: Sendable {
   /// - Returns: what is to be done, in order.
   public mutating func receive(_ datagram: Datagram, at now: Microseconds) -> [InstanceAction] {
     guard state == .backup || state == .master else { return [] }
+    wake(at: now)
     counters.received += 1
     let isKnown = state == .backup && lastMaster?.address == datagram.source
     switch checks.check(
@@ -150,19 +155,27 @@ extension InstanceMachine {
     guard let due, due <= now else { return }
     switch state {
     case .master: sendAdvert(at: now)
-    case .backup: expire(late: now - due, at: now)
+    case .backup: expire(at: now)
     case .initial, .fault: self.due = nil
     }
   }
 
+  /// Notices a time in which nothing was done: then silence means nothing. Once only until a master is heard, or a machine
+  /// that is always slow would never take over.
+  private mutating func wake(at now: Microseconds) {
+    let gap = now - min(awake, now)
+    awake = now
+    guard state == .backup, let due, gap > times.masterInterval, !hasListenedAgain else { return }
+    hasListenedAgain = true
+    counters.lateTimers += 1
+    let soonest = now.adding(times.masterInterval + times.skew(priority))
+    guard due < soonest else { return }
+    self.due = soonest
+    tell(.late(gap))
+  }
+
   /// Nobody has been heard for long enough.
-  private mutating func expire(late: Microseconds, at now: Microseconds) {
-    if late > times.masterInterval, !hasListenedAgain {
-      hasListenedAgain = true
-      counters.lateTimers += 1
-      due = now.adding(times.masterInterval + times.skew(priority))
-      return tell(.late(late))
-    }
+  private mutating func expire(at now: Microseconds) {
     tell(.receiveTimeout)
     wantsMaster = true
     if isGrouped { wait(at: now) } else { enterMaster(follows: false, at: now) }

@@ -33,7 +33,7 @@ public enum InstanceNews: Hashable, Sendable {
   case addressMismatch(AddressMismatch, from: IPAddress, virtualRouter: UInt8)
   /// Another owner of the addresses.
   case twoOwners(from: IPAddress)
-  /// A timer fired that late.
+  /// Nothing was done for that long, and a backup listens once more.
   case late(Microseconds)
   /// Somebody else has removed an address.
   case lostAddress(IPAddress)
@@ -86,7 +86,7 @@ public enum InstanceNews: Hashable, Sendable {
     case .twoOwners(let source):
       "\(source) has priority 255 too; only one router owns the addresses: ours is 254 from now on"
     case .late(let late):
-      "A thread timer expired \(Self.seconds(late)) seconds ago; listening once more before taking over"
+      "A thread timer expired late, nothing ran for \(Self.seconds(late)) seconds; listening once more before taking over"
     case .lostAddress(let address):
       "ip address \(address) was removed from its interface by something else; a new election begins"
     }

@@ -36,7 +36,7 @@ public struct InstanceCounters: Hashable, Sendable {
   public internal(set) var zeroSent: UInt64 = 0
   /// Adverts whose addresses are not ours; they count all the same.
   public internal(set) var addressMismatches: UInt64 = 0
-  /// Timers that fired so late that silence meant nothing.
+  /// Times a backup did not run for so long that silence meant nothing.
   public internal(set) var lateTimers: UInt64 = 0
   private var rejections = [UInt64](repeating: 0, count: Rejection.allCases.count)
 

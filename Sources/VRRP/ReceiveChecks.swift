@@ -116,7 +116,7 @@ struct ReceiveChecks: Sendable {
         part.loadBigEndian32(at: AuthenticationHeader.securityIndexOffset) == datagram.source.v4
       else { return false }
       let number = part.loadBigEndian32(at: AuthenticationHeader.sequenceOffset)
-      guard known.take(number) else { return false }
+      guard datagram.source != definition.source, known.take(number) else { return false }
       sequence = number
       return true
     }

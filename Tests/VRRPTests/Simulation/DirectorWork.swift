@@ -12,14 +12,18 @@ extension Director {
   /// Does what the engine wants done, and watches it.
   mutating func carryOut(_ actions: [VRRPAction], at time: Microseconds) -> [Departure] {
     var departures: [Departure] = []
-    var resignations = definitions.map { _ in 0 }
+    var resigned: Set<[String]> = []
     for action in flaw?.altered(actions, turn: engine.machines.first?.counters.sent ?? 0) ?? actions {
       guard case .instance(let name, let action) = action,
         let lan = definitions.firstIndex(where: { $0.name == name })
       else { continue }
       switch action {
       case .send(let advert):
-        if advert.priority == 0 { resignations[lan] += 1 } else { lastSent[lan] = time }
+        if advert.priority != 0 {
+          lastSent[lan] = time
+        } else if !resigned.insert([name, advert.destination.description]).inserted {
+          note("resigned twice at once", at: time)
+        }
         if hasLink { departures.append(Departure(lan: lan, advert: advert)) }
       case .addAddresses: hasAddresses[lan] = true
       case .removeAddresses: hasAddresses[lan] = false
@@ -29,7 +33,6 @@ extension Director {
       }
     }
     for lan in definitions.indices {
-      if resignations[lan] > 1 { note("resigned \(resignations[lan]) times at once", at: time) }
       if power != .dead, hasAddresses[lan] != (engine.machines[lan].state == .master) {
         note("has addresses: \(hasAddresses[lan]), but is \(engine.machines[lan].state.name)", at: time)
       }

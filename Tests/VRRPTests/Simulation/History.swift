@@ -40,7 +40,23 @@ struct History {
       { $0.disturb() }, { $0.settle() }, { $0.endure() }, { $0.loseMaster() }, { $0.pauseBackup() },
     ]
     for step in steps where failure == nil { step(&self) }
-    return failure.map { "seed \(seed): \($0)" }
+    return failure.map { "seed \(seed): \($0)\n\(summary)" }
+  }
+
+  /// The scene and how it ended, for whoever looks into a failure.
+  private var summary: String {
+    let first = scene.definitions[0][0]
+    let head =
+      "  v\(first.version.rawValue) \(first.family), \(first.authentication.map { "\($0)" } ?? "no authentication"), "
+    let directors = world.directors.map { director in
+      let machine = director.engine.machines[0]
+      let rules = director.definitions[0].effectiveElection
+      return "  director \(director.number) \(director.power) side \(world.sides[director.number]): "
+        + "\(director.definitions.indices.map { director.state($0).name }) base \(machine.basePriority) "
+        + "now \(machine.priority), every \(director.definitions[0].interval) µs, nopreempt \(rules.nopreempt), "
+        + "sequence \(machine.writer.sequence.last), refused \(machine.lastRejection.map { "\($0)" } ?? "nothing")"
+    }
+    return ([head + "\(first.destination), \(first.effectiveElection)"] + directors).joined(separator: "\n")
   }
 
   mutating func fail(_ text: String) {
