@@ -21,6 +21,10 @@ extension History {
     let heir = others[0]
     let machine = world.directors[heir].engine.machines[0]
     let loss = world.chance.pick(Loss.allCases)
+    // A resignation that overtakes the advert before it would go unheeded.
+    if loss != .killed, let sent = world.directors[master].lastSent[0], world.now < sent + bounds.delay {
+      run(for: bounds.delay)
+    }
     var before = entries
     lose(master, by: loss)
 
@@ -74,7 +78,7 @@ extension History {
 
   /// A backup stands still for a while, and may have heard nothing of it: it does not become master when it goes on.
   mutating func pauseBackup() {
-    guard let component = world.components.first(where: { $0.count > 1 }),
+    guard !scene.hasTwoOwners, let component = world.components.first(where: { $0.count > 1 }),
       let backup = component.first(where: { world.directors[$0].state(0) == .backup })
     else { return }
     let before = entries
