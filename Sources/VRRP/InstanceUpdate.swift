@@ -51,7 +51,10 @@ extension InstanceMachine {
   /// The group goes to this state, and this member with it.
   mutating func follow(_ wanted: InstanceState, at now: Microseconds) -> [InstanceAction] {
     if wanted == .master, state == .backup { enterMaster(follows: !wantsMaster, at: now) }
-    if wanted == .backup, state == .master { enterBackup(follows: true, at: now) }
+    if wanted == .backup, state == .master {
+      if rules.higherPrioritySendAdvert { sendAdvert(at: now) }
+      enterBackup(follows: true, at: now)
+    }
     return takeActions()
   }
 
