@@ -9,9 +9,13 @@ import Wire
 
 /// Hostile datagrams, with and without authentication: nothing traps, what is refused changes nothing but counters, and
 /// no flood of them keeps a master from advertising or a backup from taking over.
+///
+/// `LBD_FUZZ_SEED` sets which, `LBD_FUZZ_SECONDS` how long each kind is repeated with the seeds that follow (0: once);
+/// seeds are printed.
 @Suite struct AdvertFuzzTests {
-  private static let seed =
-    getenv("LBD_VRRP_SEED").flatMap { UInt64(String(cString: $0)) } ?? UInt64.random(in: 0..<1 << 48)
+  private static func setting(_ name: String) -> UInt64? {
+    getenv(name).flatMap { UInt64(String(cString: $0)) }
+  }
 
   static let authentications: [Authentication?] = [
     nil, .password(AuthenticationKey("1111".utf8)), .header(AuthenticationKey("secret12".utf8)),
@@ -42,8 +46,17 @@ import Wire
   }
 
   @Test(arguments: 0...3, [false, true]) func survives(kind: Int, isIPv6: Bool) {
-    print("VRRP adverts, hostile: seed \(Self.seed)")
-    var chance = Chance(Self.seed &+ UInt64(kind * 2 + (isIPv6 ? 1 : 0)))
+    var seed = Self.setting("LBD_FUZZ_SEED") ?? UInt64.random(in: 0..<1 << 48)
+    let end = time(nil) + Int(clamping: Self.setting("LBD_FUZZ_SECONDS") ?? 0)
+    repeat {
+      print("advert fuzz: seed \(seed), kind \(kind), IPv6 \(isIPv6)")
+      play(seed, kind, isIPv6)
+      seed += 1
+    } while time(nil) < end
+  }
+
+  private func play(_ seed: UInt64, _ kind: Int, _ isIPv6: Bool) {
+    var chance = Chance(seed)
     let ours = Self.definition(kind, isIPv6: isIPv6)
     var theirs = ours
     theirs.source = isIPv6 ? IPAddress("fe80::11")! : Stage.lower
@@ -60,7 +73,7 @@ import Wire
         guard let datagram = isIPv6 ? Datagram(ipv6: packet) : Datagram(ipv4: packet) else { return [] }
         return stage.machine.receive(datagram, at: now)
       }
-      if stage.machine.lastRejection?.at != refused { #expect(stage.machine.due == due, "seed \(Self.seed)") }
+      if stage.machine.lastRejection?.at != refused { #expect(stage.machine.due == due, "seed \(seed)") }
       stage.note(actions)
     }
     #expect(stage.machine.counters.received > 1_000)

@@ -41,6 +41,8 @@ enum Flaw: String, CaseIterable, CustomTestStringConvertible {
   case noListening
   /// Silence counts even when nobody listened.
   case trustsLateTimers
+  /// A backup of version 3 counts with its own interval, whatever the master's is.
+  case ownInterval
   /// The network is told of the addresses once and never again.
   case quietWinner
 
@@ -96,6 +98,12 @@ enum Flaw: String, CaseIterable, CustomTestStringConvertible {
       if let before { machine.writer.sequence = before.writer.sequence }
     case .noListening:
       if case .boot = moment, machine.state == .backup { machine.due = now }
+    case .ownInterval:
+      if machine.state == .backup {
+        let before = machine.times.masterDown(machine.priority)
+        machine.times.masterInterval = machine.definition.interval
+        machine.moveTimer(from: before, at: now)
+      }
     case .trustsLateTimers:
       machine.hasListenedAgain = true
     default: break
