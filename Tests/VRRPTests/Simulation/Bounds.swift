@@ -11,7 +11,7 @@
 // master that is gone; it starts a backup's timer, which ends by S + D + W. A backup that stood still wakes with a timer
 // that is late; it listens for an interval and its skew, less than 2 I, instead. So at S + D + W + 2 I at the latest, one
 // whose timer has ended is master, or has heard one. Two owners that have heard each other are both backups and wait W
-// anew.
+// anew, for each network of a group.
 //
 // Nobody else is. Of two masters, one loses by priority or address. The other one advertises within I, which arrives within
 // D, and the loser gives way. With sequence numbers the loser may be ahead and refuse it: then the winner hears the
@@ -37,7 +37,7 @@ struct Bounds {
     interval = scene.interval
     self.delay = delay
     wait = (rules.downTimerAdverts + 1) * interval
-    let owners = scene.hasTwoOwners ? wait : 0
+    let owners = scene.hasTwoOwners ? wait * UInt64(scene.definitions[0].count) : 0
     let first = rules.startupDelay + delay + wait + 2 * interval + owners
     let preemption = rules.preemptDelay == 0 ? 0 : rules.preemptDelay + wait
     someone = Bounds.withDrift(first)

@@ -34,7 +34,8 @@ extension History {
 
   /// Where everyone preempts, nobody has a higher priority than the master.
   private mutating func expectTheBest() {
-    guard scene.alwaysPreempts else { return }
+    // Of two owners that are groups, each may have given up its claim on another network.
+    guard scene.alwaysPreempts, !(scene.hasTwoOwners && world.lans.count > 1) else { return }
     for component in world.components {
       guard let master = world.masters(of: component, lan: 0).first else { continue }
       let best = component.map { world.directors[$0].priority }.max() ?? 0

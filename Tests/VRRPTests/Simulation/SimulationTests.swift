@@ -14,7 +14,12 @@ import Testing
   }
 
   static let seed = setting("LBD_VRRP_SEED") ?? UInt64.random(in: 0..<1 << 48)
-  static let count = setting("LBD_VRRP_HISTORIES") ?? 400
+  #if DEBUG
+    private static let usualCount: UInt64 = 400
+  #else
+    private static let usualCount: UInt64 = 4_000
+  #endif
+  static let count = setting("LBD_VRRP_HISTORIES") ?? usualCount
 
   @Test func noHistoryViolatesAnInvariant() {
     print("VRRP simulation: \(Self.count) histories from seed \(Self.seed)")
