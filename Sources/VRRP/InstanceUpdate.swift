@@ -58,6 +58,19 @@ extension InstanceMachine {
     return takeActions()
   }
 
+  /// There was another owner of the addresses.
+  var hasGivenUpOwnership: Bool { definition.priority == 255 && basePriority != 255 }
+
+  /// Another member has met another owner. Were this one to keep its claim, each router could win on one network and lose
+  /// on the other, and no group would ever be master.
+  mutating func giveUpOwnership(at now: Microseconds) -> [InstanceAction] {
+    if basePriority == 255 {
+      basePriority = 254
+      changePriority(at: now)
+    }
+    return takeActions()
+  }
+
   /// Another member has heard another master: the addresses of all members may have been believed there.
   mutating func followConflict(at now: Microseconds) -> [InstanceAction] {
     announceConflict(at: now)

@@ -111,6 +111,11 @@ public struct VRRPEngine: Sendable {
         record(machines[other].followConflict(at: now), of: other)
       }
     }
+    if machines[place].hasGivenUpOwnership {
+      for other in groups[number].members where other != place {
+        record(machines[other].giveUpOwnership(at: now), of: other)
+      }
+    }
     settle(number, at: now)
   }
 }

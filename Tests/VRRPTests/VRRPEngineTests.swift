@@ -168,6 +168,17 @@ import Wire
     #expect(scene.states() == (keeps ? [.backup, .backup] : [.fault, .fault]))
   }
 
+  /// Of two owners, one that gives up does so on all networks.
+  @Test func groupGivesUpOwnership() {
+    var scene = Scene()
+    scene.update(
+      [Self.definition("A", 1, priority: 255), Self.definition("B", 2, interface: "eth1", priority: 255)], Self.group)
+    scene.run(until: 10_000_000)
+    scene.handle(.advert(Advert(source: Stage.higher, priority: 255)), "A")
+    #expect(scene.engine.machines.map(\.priority) == [254, 254])
+    #expect(scene.states() == [.backup, .backup])
+  }
+
   @Test func stopResigns() {
     var scene = masters()
     scene.note(scene.engine.end(at: scene.now))
