@@ -51,7 +51,7 @@ MAN_PAGES := $(wildcard packaging/man/*.[1-9])
 
 .DEFAULT_GOAL := help
 .PHONY: help deps deps-build deps-lab deps-test deps-bench deps-peers toolchain build demo test test-tsan fuzz fuzz-frames \
-        fuzz-configurations fuzz-checks fuzz-socket lab lab-reload lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
+        fuzz-configurations fuzz-checks fuzz-socket fuzz-adverts simulate lab lab-reload lint install uninstall clean bench bench-build bench-pick bench-listing bench-core \
         bench-scale bench-count bench-capture bench-wire bench-peers bench-test
 # Two measurements at a time measure each other.
 .NOTPARALLEL:
@@ -115,7 +115,7 @@ lab: build deps-lab ## the whole lab matrix with the release build (long)
 # Leaks are not looked for: XCTest has some of its own.
 ASAN_FLAGS := -c release --sanitize=address -Xswiftc -enable-testing --scratch-path .build/asan
 
-fuzz: fuzz-frames fuzz-configurations fuzz-checks fuzz-socket ## hostile frames, configurations, answers to checks and commands under AddressSanitizer, FUZZ_SECONDS each
+fuzz: fuzz-frames fuzz-configurations fuzz-checks fuzz-socket fuzz-adverts ## hostile frames, configurations, answers to checks, commands and adverts under AddressSanitizer, FUZZ_SECONDS each
 
 fuzz-frames: toolchain
 	LBD_TESTS=frames $(SWIFT) build --build-tests $(ASAN_FLAGS)
@@ -137,6 +137,19 @@ fuzz-socket: toolchain
 	LBD_TESTS=socket $(SWIFT) build --build-tests $(ASAN_FLAGS)-socket
 	LBD_TESTS=socket LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
 	  $(SWIFT) test --skip-build $(ASAN_FLAGS)-socket --filter AdminFuzzTests
+
+fuzz-adverts: toolchain
+	LBD_TESTS=vrrp $(SWIFT) build --build-tests $(ASAN_FLAGS)-adverts
+	LBD_TESTS=vrrp LBD_FUZZ_SECONDS=$(FUZZ_SECONDS) ASAN_OPTIONS=detect_leaks=0 \
+	  $(SWIFT) test --skip-build $(ASAN_FLAGS)-adverts --filter AdvertFuzzTests
+
+# How many histories of directors `simulate` goes through.
+HISTORIES ?= 10000
+SIMULATION_FLAGS := -c release -Xswiftc -enable-testing --scratch-path .build/simulation
+
+simulate: toolchain ## VRRP: HISTORIES of directors, a bad network and failures, on a virtual clock
+	LBD_TESTS=vrrp $(SWIFT) build --build-tests $(SIMULATION_FLAGS)
+	LBD_TESTS=vrrp LBD_VRRP_HISTORIES=$(HISTORIES) $(SWIFT) test --skip-build $(SIMULATION_FLAGS) --filter SimulationTests
 
 lint: toolchain ## format, layering, sizes, shell scripts
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Plugins Package.swift \

@@ -63,6 +63,9 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
+    // Directors that share addresses: adverts, elections, tracking; no sockets.
+    .target(
+      name: "VRRP", dependencies: ["Wire", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
     .target(
       name: "Web",
       dependencies: [
@@ -129,6 +132,7 @@ let package = Package(
         .product(name: "Logging", package: "swift-log"),
       ],
       swiftSettings: strict),
+    .testTarget(name: "VRRPTests", dependencies: ["VRRP", "Wire"], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "WebTests",
       dependencies: [
@@ -169,6 +173,7 @@ let parts: [String: Set<String>] = [
   "scripts": ["Scripts", "ScriptsTests"],
   "notify": ["Notify", "NotifyTests"],
   "web": ["Web", "WebTests"],
+  "vrrp": ["Wire", "WireTests", "VRRP", "VRRPTests"],
 ]
 if let choice = Context.environment["LBD_TESTS"], let needed = parts[choice] {
   package.products = []

@@ -44,6 +44,7 @@ only Wire Swift Synchronization
 only Scheduler Swift Synchronization
 only Kernel Swift Synchronization Glibc CShims Wire
 only Config Swift Wire Scheduler
+only VRRP Swift Wire Crypto
 never Dataplane '^(Foundation|NIO|Dispatch|Config|Control|Lab|ArgumentParser|Logging)'
 never Control '^(Lab|ArgumentParser|NIOSSL|NIOHTTP1)$'
 never HealthCheck '^(Control|Config|Dataplane|Lab|ArgumentParser|Foundation)$'
