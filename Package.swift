@@ -66,6 +66,11 @@ let package = Package(
     // Directors that share addresses: adverts, elections, tracking; no sockets.
     .target(
       name: "VRRP", dependencies: ["Wire", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: strict),
+    // The same on this machine: sockets, addresses, links, files and processes that are watched; one thread.
+    .target(
+      name: "Failover",
+      dependencies: ["VRRP", "Wire", "Kernel", "CShims", .product(name: "Logging", package: "swift-log")],
+      swiftSettings: strict),
     .target(
       name: "Web",
       dependencies: [
@@ -134,6 +139,12 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(name: "VRRPTests", dependencies: ["VRRP", "Wire"], exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
+      name: "FailoverTests",
+      dependencies: [
+        "Failover", "VRRP", "Wire", "Kernel", "CShims", .product(name: "Logging", package: "swift-log"),
+      ],
+      swiftSettings: strict),
+    .testTarget(
       name: "WebTests",
       dependencies: [
         "Web",
@@ -174,6 +185,7 @@ let parts: [String: Set<String>] = [
   "notify": ["Notify", "NotifyTests"],
   "web": ["Web", "WebTests"],
   "vrrp": ["Wire", "WireTests", "VRRP", "VRRPTests"],
+  "failover": ["Wire", "CShims", "Kernel", "bpfembed", "EmbedBPF", "VRRP", "Failover", "FailoverTests"],
 ]
 if let choice = Context.environment["LBD_TESTS"], let needed = parts[choice] {
   package.products = []

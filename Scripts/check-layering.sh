@@ -45,6 +45,7 @@ only Scheduler Swift Synchronization
 only Kernel Swift Synchronization Glibc CShims Wire
 only Config Swift Wire Scheduler
 only VRRP Swift Wire Crypto
+only Failover Swift Synchronization Glibc CShims Wire Kernel VRRP Logging
 never Dataplane '^(Foundation|NIO|Dispatch|Config|Control|Lab|ArgumentParser|Logging)'
 never Control '^(Lab|ArgumentParser|NIOSSL|NIOHTTP1)$'
 never HealthCheck '^(Control|Config|Dataplane|Lab|ArgumentParser|Foundation)$'

@@ -27,16 +27,17 @@ final class WebTexts: Sendable {
   private let loop: any EventLoop
   private let inbox: Inbox<Name>
   private let texts: NIOLoopBoundBox<[Name: Text]>
+  private let patience: TimeAmount
 
   /// How long a text is good enough.
   static let freshness = TimeAmount.milliseconds(200)
-  /// How long one waits for the director.
-  static let patience = TimeAmount.seconds(5)
   /// How many wait for one text.
   static let waitingMax = 256
 
-  init(on loop: any EventLoop) throws {
+  /// - Parameter patience: how long one waits for the director.
+  init(on loop: any EventLoop, patience: TimeAmount = .seconds(5)) throws {
     self.loop = loop
+    self.patience = patience
     inbox = try Inbox<Name>()
     texts = .makeBoxSendingValue([:], eventLoop: loop)
   }
@@ -66,7 +67,7 @@ final class WebTexts: Sendable {
     let promise = loop.makePromise(of: [UInt8].self)
     text.waiting.append(promise)
     texts.value[name] = text
-    let limit = loop.scheduleTask(in: WebTexts.patience) { promise.fail(Unanswered()) }
+    let limit = loop.scheduleTask(in: patience) { promise.fail(Unanswered()) }
     promise.futureResult.whenComplete { _ in limit.cancel() }
     return promise.futureResult
   }
